@@ -1,7 +1,6 @@
 import type { QueueSnapshot } from './plan/demand.ts'
 
-/** Every reason that Causeway writes into a scheduler starts so; what does not is somebody else's and is left alone. */
-export const reasonPrefix = 'causeway:'
+export { reasonPrefix } from './plan/reason-prefix.ts'
 
 /**
  * The port to the batch queue. Names are node names; an empty list is a no-op.
@@ -15,6 +14,8 @@ export const reasonPrefix = 'causeway:'
 export interface Scheduler {
   readonly kind: string
   snapshot(): Promise<QueueSnapshot>
+  /** Asks for machines for absent nodes, as if a job had: they show up as `wanted`. Used to keep a site's minimum. */
+  powerUp(names: readonly string[]): Promise<void>
   /** No new jobs on these nodes; running jobs go on. A node somebody else has drained keeps that drain and reason. */
   drain(names: readonly string[], reason: string): Promise<void>
   /** Takes back our own drain (reason prefix) and only that. */

@@ -1,0 +1,74 @@
+import type { Context } from './context.ts'
+import { couldUse } from './context.ts'
+import type { Job } from './demand.ts'
+import type { NodeRecord } from './node.ts'
+import type { JobReason } from './steps.ts'
+
+/** Why each job in the queue is where it is, in words for its user. */
+export function jobReasons(ctx: Context): JobReason[] {
+  const nodes = new Map(ctx.obs.nodes.map((node) => [node.name, node]))
+  return ctx.jobs.map((job) => reasonFor(job, ctx, nodes))
+}
+
+function reasonFor(job: Job, ctx: Context, nodes: ReadonlyMap<string, NodeRecord>): JobReason {
+  const on = job.nodes.join(', ')
+  switch (job.state) {
+    case 'ended':
+      return { job: job.id, code: 'Ended', text: on ? `it ran on ${on} and has ended` : 'it has ended' }
+    case 'running':
+    case 'completing':
+    case 'other':
+      return { job: job.id, code: 'Running', text: `it holds ${on}` }
+    case 'starting': {
+      const coming = job.nodes.map((name) => describe(name, nodes.get(name), ctx.now))
+      if (coming.every((c) => c.ready)) {
+        return { job: job.id, code: 'NodesReady', text: `its nodes are ready (${on}); the scheduler is starting it` }
+      }
+      return {
+        job: job.id,
+        code: 'NodesComing',
+        text: `its nodes are being made: ${coming.map((c) => c.text).join('; ')}`,
+      }
+    }
+    case 'pending':
+      return pendingReason(job, ctx)
+  }
+}
+
+function pendingReason(job: Job, ctx: Context): JobReason {
+  const said = job.reason || 'no reason given'
+  if (!job.eligible) {
+    return {
+      job: job.id,
+      code: 'NotEligible',
+      text: `it can't run yet and causes no growth: the scheduler says ${said}`,
+    }
+  }
+  const usable = ctx.policy.sites.filter((site) => couldUse(job.features, site.name))
+  const open = usable.filter((site) => !ctx.closed(site.name))
+  if (usable.length > 0 && open.length === 0) {
+    const names = usable.map((site) => site.name).join(', ')
+    return { job: job.id, code: 'SitesClosed', text: `every site it could use is closed after failures: ${names}` }
+  }
+  const full = open.filter((site) => (ctx.capacity.get(site.name) ?? 0) >= site.maximum)
+  if (open.length > 0 && full.length === open.length) {
+    const limits = full.map((site) => `${site.name} ${site.maximum}`).join(', ')
+    return {
+      job: job.id,
+      code: 'AllNodesBusy',
+      text: `the sites it could use have their maximum of nodes (${limits}); the scheduler says ${said}`,
+    }
+  }
+  return {
+    job: job.id,
+    code: 'WaitsForScheduler',
+    text: `the scheduler has not chosen nodes for it yet; it says ${said}`,
+  }
+}
+
+function describe(name: string, node: NodeRecord | undefined, now: number): { ready: boolean; text: string } {
+  if (!node) return { ready: false, text: `${name} is asked for` }
+  const seconds = Math.max(0, Math.round((now - node.phaseSinceMs) / 1000))
+  const unreachable = node.unreachableSinceMs === null ? '' : ', its site is unreachable'
+  return { ready: node.phase === 'ready', text: `${name} is ${node.phase} for ${seconds} s${unreachable}` }
+}

@@ -1,0 +1,53 @@
+import type { ErrorCode } from '../../base/errors.ts'
+
+/**
+ * Where a node is in its life:
+ * `planned -> creating -> booting -> installing -> enrolling -> ready <-> draining -> deleting -> gone`, and from any of
+ * them `failed -> deleting`. A node whose site can't be read keeps its phase and has `unreachableSinceMs` set.
+ */
+export type Phase =
+  | 'planned'
+  | 'creating'
+  | 'booting'
+  | 'installing'
+  | 'enrolling'
+  | 'ready'
+  | 'draining'
+  | 'failed'
+  | 'deleting'
+  | 'gone'
+
+/** The phases in which a machine is on its way to the queue, in order. */
+export const growingPhases = ['planned', 'creating', 'booting', 'installing', 'enrolling'] as const
+
+/** Whether the node counts as (future) capacity of its site. */
+export function isCapacity(phase: Phase): boolean {
+  return phase === 'ready' || (growingPhases as readonly Phase[]).includes(phase)
+}
+
+/** Why a node failed. */
+export interface Failure {
+  readonly code: ErrorCode
+  readonly text: string
+}
+
+/** One life of a node, as the store keeps it. The id is the identity; the name is used again by later lives. */
+export interface NodeRecord {
+  readonly id: string
+  readonly name: string
+  readonly site: string
+  readonly phase: Phase
+  /** When it entered the phase, ms since the epoch. A reading says something about it only if it began later. */
+  readonly phaseSinceMs: number
+  /** Since when its site can't be read; null while it can. */
+  readonly unreachableSinceMs: number | null
+  /** Since when no job holds it; null while one does or it is not ready. */
+  readonly idleSinceMs: number | null
+  /** Set once it failed, kept until it is gone and after. */
+  readonly failure: Failure | null
+  /** How often the current phase's act was tried in vain, and when it may be tried again. */
+  readonly attempts: number
+  readonly nextAttemptAtMs: number
+  /** Ids of the jobs that it was created for. */
+  readonly jobs: readonly string[]
+}

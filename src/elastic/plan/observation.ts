@@ -1,0 +1,40 @@
+import type { ErrorCode } from '../../base/errors.ts'
+import type { QueueSnapshot } from './demand.ts'
+import type { NodeRecord } from './node.ts'
+
+/** A source that was read in this round, or could not be. `startedAtMs`: when the reading began. */
+export type Reading<T> =
+  | { readonly ok: true; readonly startedAtMs: number; readonly value: T }
+  | { readonly ok: false; readonly startedAtMs: number; readonly code: ErrorCode; readonly text: string }
+
+/** A machine as its site lists it. */
+export interface SiteMachine {
+  readonly id: string
+  readonly name: string
+  readonly state: 'running' | 'stopped'
+}
+
+/** The breaker of a site: failures in a row, and until when the site is closed (null: open for use). */
+export interface BreakerRecord {
+  readonly site: string
+  readonly failures: number
+  readonly closedUntilMs: number | null
+}
+
+/** Everything that a plan is made from: one immutable picture of the queue, the sites and the store. */
+export interface Observation {
+  readonly queue: Reading<QueueSnapshot>
+  /** By site name. */
+  readonly sites: ReadonlyMap<string, Reading<readonly SiteMachine[]>>
+  /** All lives that are not gone. */
+  readonly nodes: readonly NodeRecord[]
+  /** Ids of nodes with an act under way: they are left alone in this round. */
+  readonly inFlight: ReadonlySet<string>
+  readonly breakers: ReadonlyMap<string, BreakerRecord>
+  /** When the last act on a node ended, by its id and by its name, ms; readings begun before are stale for it. */
+  readonly settledAtMs: ReadonlyMap<string, number>
+  /** When a node name last failed, by name, ms. */
+  readonly lastFailureMs: ReadonlyMap<string, number>
+  /** Machines with an id that no live node has: when they were first seen, by id, ms. */
+  readonly orphansSinceMs: ReadonlyMap<string, number>
+}

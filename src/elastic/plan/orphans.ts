@@ -1,0 +1,49 @@
+import type { Context } from './context.ts'
+import type { SiteMachine } from './observation.ts'
+import { parseNodeName } from './policy.ts'
+import type { Step } from './steps.ts'
+
+/**
+ * Machines with an id of this cluster that no live node has. A running one whose name is free is taken over (the store was
+ * lost, the machine may work); any other is deleted after the grace.
+ */
+export function orphanSteps(ctx: Context): { steps: Step[]; againAtMs: number | null } {
+  const ids = new Set(ctx.obs.nodes.map((node) => node.id))
+  const names = new Set(ctx.obs.nodes.map((node) => node.name))
+  const steps: Step[] = []
+  let againAtMs: number | null = null
+  for (const [site, machines] of ctx.obs.sites) {
+    if (!machines.ok) continue
+    for (const machine of machines.value) {
+      if (ids.has(machine.id) || ctx.obs.inFlight.has(machine.id)) continue
+      if (machines.startedAtMs <= (ctx.obs.settledAtMs.get(machine.id) ?? 0)) continue
+      if (isAdoptable(machine, site, names, ctx)) {
+        names.add(machine.name)
+        const text = `${site} runs machine ${machine.id} as ${machine.name}, which the store does not know`
+        steps.push({
+          kind: 'adopt',
+          site,
+          machine: machine.id,
+          name: machine.name,
+          reason: { code: 'MachineFound', text },
+        })
+        continue
+      }
+      const dueMs = (ctx.obs.orphansSinceMs.get(machine.id) ?? ctx.now) + ctx.policy.grace.orphanMs
+      if (ctx.now < dueMs) {
+        againAtMs = Math.min(againAtMs ?? dueMs, dueMs)
+        continue
+      }
+      const text = `machine ${machine.id} (${machine.name}) at ${site} belongs to no live node`
+      steps.push({ kind: 'collect', site, machine: machine.id, reason: { code: 'Orphan', text } })
+    }
+  }
+  return { steps, againAtMs }
+}
+
+/** Only a machine that the queue shows as present under its name may be working for somebody. */
+function isAdoptable(machine: SiteMachine, site: string, taken: ReadonlySet<string>, ctx: Context): boolean {
+  if (machine.state !== 'running' || taken.has(machine.name)) return false
+  if (parseNodeName(machine.name, ctx.policy)?.site.name !== site) return false
+  return ctx.queueNodes.get(machine.name)?.power === 'present'
+}

@@ -1,0 +1,122 @@
+import type { Failure, Phase } from './node.ts'
+
+/** Why something is done or not done: a stable code, a sentence for people, and the facts it stands on. */
+export interface Reason {
+  readonly code: ReasonCode
+  readonly text: string
+  readonly facts?: Readonly<Record<string, unknown>>
+}
+
+/**
+ * The reasons of plans.
+ *
+ * Acting: `WantedByQueue`, `BelowMinimum`, `Enrolled`, `Idle`, `Drained`, `DemandReturned`, `PoweredDownByQueue`, `RestartedByQueue`,
+ * `NotWanted`, `Failed`, `SiteClosed`, `SiteReopened`, `AboveMaximum`, `Orphan`, `MachineFound`.
+ * Waiting: `ActUnderWay`, `BackingOff`, `SiteUnreachable`, `QueueUnreachable`, `StaleReading`, `InTime`, `Busy`, `IdleTimeRunning`,
+ * `AtMinimum`, `DemandWaiting`, `DrainedByAdmin`, `DrainNotSeen`, `QueueSaysDown`, `UnknownSite`.
+ */
+export type ReasonCode =
+  | 'WantedByQueue'
+  | 'BelowMinimum'
+  | 'Enrolled'
+  | 'Idle'
+  | 'Drained'
+  | 'DemandReturned'
+  | 'PoweredDownByQueue'
+  | 'RestartedByQueue'
+  | 'NotWanted'
+  | 'Failed'
+  | 'SiteClosed'
+  | 'SiteReopened'
+  | 'AboveMaximum'
+  | 'Orphan'
+  | 'MachineFound'
+  | 'ActUnderWay'
+  | 'BackingOff'
+  | 'SiteUnreachable'
+  | 'QueueUnreachable'
+  | 'StaleReading'
+  | 'InTime'
+  | 'Busy'
+  | 'IdleTimeRunning'
+  | 'AtMinimum'
+  | 'DemandWaiting'
+  | 'DrainedByAdmin'
+  | 'DrainNotSeen'
+  | 'QueueSaysDown'
+  | 'UnknownSite'
+
+/** One thing to do. Steps on different nodes are independent of each other. */
+export type Step =
+  /** A new life: write its intent. Creation follows in the next round. */
+  | {
+      readonly kind: 'begin'
+      readonly name: string
+      readonly site: string
+      readonly jobs: readonly string[]
+      readonly reason: Reason
+    }
+  /** Make the machine (again): idempotent by id. */
+  | { readonly kind: 'create'; readonly id: string; readonly reason: Reason }
+  /** Record that the node is in another phase; nothing is done outside. */
+  | { readonly kind: 'move'; readonly id: string; readonly to: Phase; readonly reason: Reason }
+  /** Record that the node failed. */
+  | { readonly kind: 'fail'; readonly id: string; readonly failure: Failure; readonly reason: Reason }
+  /** Tell the queue that a failed node won't come, then go on to delete it. */
+  | { readonly kind: 'give-up'; readonly id: string; readonly reason: Reason }
+  | { readonly kind: 'drain'; readonly id: string; readonly reason: Reason }
+  | { readonly kind: 'cancel-drain'; readonly id: string; readonly reason: Reason }
+  /** Take the node out of the queue and delete its machine. */
+  | { readonly kind: 'remove'; readonly id: string; readonly tellQueue: boolean; readonly reason: Reason }
+  /** A running machine with an id of ours that the store has lost: a node of that id and name again. */
+  | {
+      readonly kind: 'adopt'
+      readonly site: string
+      readonly machine: string
+      readonly name: string
+      readonly reason: Reason
+    }
+  /** Delete a machine that belongs to no live node. */
+  | { readonly kind: 'collect'; readonly site: string; readonly machine: string; readonly reason: Reason }
+  /** Queue nodes by name: ask for machines, refuse to deliver, say that there is no machine, take out of use, put back. */
+  | {
+      readonly kind: 'power-up' | 'refuse' | 'dismiss' | 'close' | 'reopen'
+      readonly names: readonly string[]
+      readonly site: string
+      readonly reason: Reason
+    }
+
+/** Facts about a node that are recorded without a phase change. */
+export interface Note {
+  readonly id: string
+  /** New value, or undefined to leave it. */
+  readonly idleSinceMs?: number | null
+  readonly unreachableSinceMs?: number | null
+}
+
+/** Why a job is where it is. */
+export interface JobReason {
+  readonly job: string
+  readonly code:
+    | 'Running'
+    | 'Ended'
+    | 'NotEligible'
+    | 'NodesComing'
+    | 'NodesReady'
+    | 'SitesClosed'
+    | 'AllNodesBusy'
+    | 'WaitsForScheduler'
+  readonly text: string
+}
+
+/** What to do now, made from one observation. Immutable; every node that is left alone has a reason too. */
+export interface Plan {
+  readonly atMs: number
+  readonly steps: readonly Step[]
+  readonly notes: readonly Note[]
+  /** Nodes for which nothing is done, by id. */
+  readonly waiting: ReadonlyMap<string, Reason>
+  readonly jobs: readonly JobReason[]
+  /** When time alone may change the plan, ms since the epoch; null if it won't. */
+  readonly nextAtMs: number | null
+}
