@@ -9,23 +9,33 @@ import { explain, type Problem } from './explain.ts'
  * Reads a YAML file into what `schema` describes: defaults filled in, durations and sizes decoded.
  *
  * All that is wrong is reported at once, a line each, as `file:line:column: where.it.is: what was expected`.
+ * @param contradictions looks at a value that matches the schema for things that can't be true together
  * @throws CausewayError `InvalidConfig`
  */
-export async function loadYaml<T extends TSchema>(file: string, schema: T): Promise<StaticDecode<T>> {
+export async function loadYaml<T extends TSchema>(
+  file: string,
+  schema: T,
+  contradictions?: (value: StaticDecode<T>) => readonly Problem[],
+): Promise<StaticDecode<T>> {
   let text: string
   try {
     text = await readFile(file, 'utf8')
   } catch (cause) {
     throw new CausewayError('InvalidConfig', `${file}: cannot be read: ${(cause as Error).message}`, { cause })
   }
-  return parseYaml(text, file, schema)
+  return parseYaml(text, file, schema, contradictions)
 }
 
 /**
  * The same for text at hand; `file` is the name used in messages.
  * @throws CausewayError `InvalidConfig`
  */
-export function parseYaml<T extends TSchema>(text: string, file: string, schema: T): StaticDecode<T> {
+export function parseYaml<T extends TSchema>(
+  text: string,
+  file: string,
+  schema: T,
+  contradictions: (value: StaticDecode<T>) => readonly Problem[] = () => [],
+): StaticDecode<T> {
   const lines = new LineCounter()
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
   const place = (offset: number) => {
@@ -35,13 +45,16 @@ export function parseYaml<T extends TSchema>(text: string, file: string, schema:
   if (document.errors.length > 0) refuse(document.errors.map((error) => `${place(error.pos[0])}: ${error.message}`))
 
   const value = Default(schema, document.toJS() ?? {})
-  const problems = explain(schema, value)
-  if (problems.length > 0) {
+  const refuseAll = (problems: readonly Problem[]) => {
+    if (problems.length === 0) return
     const found = problems.map((problem) => ({ problem, offset: offsetOf(document, problem) }))
     found.sort((a, b) => a.offset - b.offset)
     refuse(found.map(({ problem, offset }) => `${place(offset)}: ${showPath(problem.path)}${problem.message}`))
   }
-  return Decode(schema, value)
+  refuseAll(explain(schema, value))
+  const decoded = Decode(schema, value)
+  refuseAll(contradictions(decoded))
+  return decoded
 }
 
 function refuse(messages: readonly string[]): never {

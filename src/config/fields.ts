@@ -1,0 +1,45 @@
+import { Type } from 'typebox'
+import { parseIpv4, parseSubnet } from '../base/ipv4.ts'
+
+/** An IPv4 address in dotted quads. */
+export function Ipv4() {
+  return Type.Refine(Type.String({ expected: 'an IPv4 address such as 10.77.0.1' }), (text) => parseIpv4(text) !== null)
+}
+
+/** An IPv4 subnet whose host bits are zero. */
+export function Ipv4Subnet() {
+  return Type.Refine(
+    Type.String({ expected: 'an IPv4 subnet with no host bits set, such as 10.77.0.0/16' }),
+    (text) => parseSubnet(text) !== null,
+  )
+}
+
+/** An IPv4 address and a TCP port. */
+export function Ipv4Endpoint() {
+  return Type.Refine(Type.String({ expected: 'an IPv4 address and a port such as 10.77.0.1:8470' }), (text) => {
+    const [address = '', port = '', ...rest] = text.split(':')
+    return rest.length === 0 && parseIpv4(address) !== null && /^[1-9]\d{0,4}$/.test(port) && Number(port) <= 65_535
+  })
+}
+
+/** An absolute path. */
+export function Path(options: { default?: string } = {}) {
+  return Type.String({ ...options, pattern: '^/[^\\0]*$', expected: 'an absolute path' })
+}
+
+/** A whole number within bounds, both included. */
+export function Whole(minimum: number, maximum: number, options: { default?: number } = {}) {
+  const expected = `a whole number from ${minimum} to ${maximum}`
+  return Type.Integer({ ...options, minimum, maximum, expected })
+}
+
+/** A name that can stand in host names, feature names and file names. */
+export const namePattern = '^[a-z]([a-z0-9-]{0,28}[a-z0-9])?$'
+
+/** Schema of such a name. */
+export function Name() {
+  return Type.String({
+    pattern: namePattern,
+    expected: 'a name of lower-case letters, digits and inner hyphens, at most 30 characters, starting with a letter',
+  })
+}

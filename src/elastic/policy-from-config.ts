@@ -1,0 +1,24 @@
+import type { ControllerConfig } from '../config/controller-config.ts'
+import type { Policy } from './plan/policy.ts'
+
+/** The planner's policy out of the configuration file. */
+export function policyFromConfig(config: ControllerConfig): Policy {
+  const { deadlines, grace, breaker } = config.policy
+  return {
+    sites: Object.entries(config.sites).map(([name, site]) => ({
+      name,
+      order: site.order,
+      minimum: site.nodes.minimum,
+      maximum: site.nodes.maximum,
+      idleMs: site.nodes.idle,
+    })),
+    deadlines: {
+      createMs: deadlines.create,
+      bootMs: deadlines.boot,
+      installMs: deadlines.install,
+      enrolMs: deadlines.enrol,
+    },
+    grace: { unreachableMs: grace.unreachable, orphanMs: grace.orphan },
+    breaker: { failures: breaker.failures, cooldownMs: breaker.cooldown },
+  }
+}
