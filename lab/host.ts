@@ -93,8 +93,20 @@ export class LabHost implements Host {
     const child = spawn(
       'nsenter',
       [
-        ...[`--net=/run/netns/${netns}`, 'unshare', '--mount', '--uts', '--ipc', '--pid', '--fork'],
-        ...['--kill-child=SIGKILL', '--propagation', 'private', '/bin/bash', initScript, name, folder],
+        `--net=/run/netns/${netns}`,
+        'unshare',
+        '--mount',
+        '--uts',
+        '--ipc',
+        '--pid',
+        '--fork',
+        '--kill-child=SIGKILL',
+        '--propagation',
+        'private',
+        '/bin/bash',
+        initScript,
+        name,
+        folder,
         ...binds.flatMap((bind) => [bind.source, bind.target, bind.writable ? 'rw' : 'ro']),
       ],
       { detached: true, stdio: ['ignore', 'pipe', 'pipe'], cwd: '/', env: environment() },
@@ -143,6 +155,11 @@ export class LabHost implements Host {
       name: `${this.name}: ${argv[0] ?? ''}`,
       wrapped: true,
     })
+  }
+
+  /** The command line and environment that run a command in the host at this process's terminal. */
+  interactive(argv: readonly string[], user?: string): { argv: string[]; env: Record<string, string> } {
+    return { argv: this.#enter(argv, user), env: { ...environment(user), TERM: process.env['TERM'] ?? 'dumb' } }
   }
 
   /**

@@ -1,0 +1,94 @@
+import { stringify } from 'yaml'
+import { underlayAddress } from './network.ts'
+
+/** The lab's sites, nearest first. */
+export const siteNames = ['east', 'west'] as const
+
+/** A site of the lab. */
+export type SiteName = (typeof siteNames)[number]
+
+/** Where the hosts of the lab have the files that their configurations name. */
+export const places = {
+  config: '/etc/causeway/causeway.yaml',
+  socket: '/run/causeway/causeway.sock',
+  token: '/etc/causeway/token',
+  sshKey: '/etc/causeway/id_ed25519',
+  cacheConfig: '/etc/causeway/cache.yaml',
+  cacheLog: '/var/log/causeway/cache-access.jsonl',
+  image: '/var/lib/causeway/images/base',
+} as const
+
+/** The head's address in the cluster's segment. */
+export const headAddress = '10.77.0.1'
+
+const vni = 77
+
+/** The controller's configuration in the lab, to be changed before it is written. */
+export type LabConfig = ReturnType<typeof labConfig>
+
+/**
+ * @param hostKeys the sites' public host keys
+ * @param maximum most nodes at each site
+ */
+export function labConfig(hostKeys: Readonly<Record<SiteName, string>>, maximum: Readonly<Record<SiteName, number>>) {
+  const site = (name: SiteName, number: number) => ({
+    order: number,
+    nodes: { minimum: 0, maximum: maximum[name], idle: '20s', cpus: 2, memory: '1500MiB' },
+    pool: `10.77.${number}.0/24`,
+    gateway: {
+      underlay: underlayAddress(name),
+      address: `10.77.${number}.254`,
+      ssh: {
+        address: underlayAddress(name),
+        port: 22,
+        user: 'root',
+        keyFile: places.sshKey as string,
+        hostKey: hostKeys[name],
+      },
+    },
+    cache: { port: 3128, origins: [underlayAddress('mirror')] },
+    driver: { kind: 'namespace', image: places.image as string, shared: ['/home'] },
+  })
+  return {
+    cluster: {
+      name: 'lab',
+      vni,
+      subnet: '10.77.0.0/16',
+      underlayMtu: 1500,
+      hosts: { 'mirror.lab': underlayAddress('mirror') },
+    },
+    head: { name: 'head', address: headAddress, underlay: underlayAddress('head') },
+    scheduler: { kind: 'slurm', conf: '/etc/slurm/slurm.conf', mungeKeyFile: '/etc/munge/munge.key', port: 6817 },
+    controller: {
+      stateDir: '/var/lib/causeway',
+      socket: places.socket as string,
+      socketGroup: 'slurm',
+      listen: `${headAddress}:8470`,
+      tokenFile: places.token as string,
+      poll: '15s',
+      logLevel: 'info',
+    },
+    sites: { east: site('east', 1), west: site('west', 2) },
+    policy: {
+      deadlines: { create: '30s', boot: '60s', install: '3m', enrol: '1m' },
+      grace: { unreachable: '10m', orphan: '10m' },
+      breaker: { failures: 2, cooldown: '5m' },
+    },
+  }
+}
+
+/** The configuration of the package cache on every gateway. */
+export function cacheConfig() {
+  return {
+    listen: '0.0.0.0:3128',
+    store: '/var/lib/causeway/cache',
+    accessLog: places.cacheLog as string,
+    origins: { 'mirror.lab': { address: underlayAddress('mirror') } },
+    heartbeat: { table: `causeway_${vni}`, set: 'cache_alive', port: 80, hold: '2s' },
+  }
+}
+
+/** As the text of a configuration file. */
+export function yaml(config: object): string {
+  return stringify(config)
+}

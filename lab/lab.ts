@@ -1,0 +1,266 @@
+import { randomBytes } from 'node:crypto'
+import { chownSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { connect as connectSocket } from 'node:net'
+import { basename, dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { ExecResult } from '../src/base/host.ts'
+import { alice, nameServiceFiles } from './accounts.ts'
+import { type Assets, assets } from './assets.ts'
+import type { Cable } from './cable.ts'
+import { cleanUp, diskName, labFolder, leftovers } from './clean-up.ts'
+import { cacheConfig, type LabConfig, labConfig, places, type SiteName, siteNames, yaml } from './config.ts'
+import { type Bind, type LabExecOptions, LabHost, type LabProcess } from './host.ts'
+import { Mirror, mirrorFolder } from './mirror.ts'
+import { addRouter, connect, disconnect, type HostName, hostNames, netnsOf } from './network.ts'
+import { disown, own, refuseIfOwned } from './owner.ts'
+import { must } from './process.ts'
+import { makeSshKey, type SshKey, startSshd } from './ssh.ts'
+import { until } from './until.ts'
+
+const repository = fileURLToPath(new URL('..', import.meta.url))
+
+/** Our own program on a host, run by the Node that runs the lab. */
+const causeway = '/opt/causeway/bin/causeway'
+const causewayEnv = { CAUSEWAY_NODE: join('/opt/node', basename(process.execPath)), CAUSEWAY_CONFIG: places.config }
+
+/** What a lab is to be like. */
+export interface LabOptions {
+  /** Labs with different names can be up at the same time; up to 12 lower-case letters and digits. */
+  readonly name: string
+  /** Most nodes at each site. Default: east 2, west 4. */
+  readonly nodes?: Readonly<Record<SiteName, number>>
+  /** Whether the package caches run. Default true. */
+  readonly caches?: boolean
+}
+
+/**
+ * The multi-site test bed on this machine: a head and the site `east` beside each other, the site `west` and a package
+ * mirror behind WAN cables of their own. Nothing of it is left after `down`, and `up` removes what an earlier run left.
+ */
+export class Lab {
+  readonly name: string
+  /** Most nodes at each site. */
+  readonly nodes: Readonly<Record<SiteName, number>>
+  readonly hosts: Readonly<Record<HostName, LabHost>>
+  readonly mirror: Mirror
+  /** The caches that were started last. */
+  readonly caches: Partial<Record<SiteName, LabProcess>> = {}
+  /** The controller that was started last. */
+  controller: LabProcess | undefined
+  readonly #cables = new Map<HostName, Cable>()
+  readonly #keys = new Map<string, SshKey>()
+  readonly #assets: Assets
+
+  /**
+   * Brings a lab up: network, hosts, sshd at the sites, the mirror, the caches, the scheduler, configuration files; not
+   * the controller.
+   * @throws CausewayError `Conflict` when a lab of this name is in use by another process.
+   */
+  static async up(options: LabOptions): Promise<Lab> {
+    refuseIfOwned(options.name)
+    const made = await assets()
+    await cleanUp(options.name)
+    own(options.name)
+    const lab = new Lab(options, made)
+    try {
+      await lab.#build(options)
+    } catch (error) {
+      await lab.down()
+      throw error
+    }
+    return lab
+  }
+
+  /** Takes over a lab that another process left up. What that process started can't be stopped one by one from here. */
+  static async open(name: string): Promise<Lab> {
+    const lab = new Lab({ name }, await assets())
+    for (const host of hostNames) lab.hosts[host].adopt(Number(readFileSync(lab.#file(`${host}.pid`), 'utf8')))
+    return lab
+  }
+
+  private constructor(options: LabOptions, made: Assets) {
+    this.name = options.name
+    this.nodes = options.nodes ?? { east: 2, west: 4 }
+    this.#assets = made
+    const host = (name: HostName) => this.#host(name)
+    this.hosts = { head: host('head'), east: host('east'), west: host('west'), mirror: host('mirror') }
+    this.mirror = new Mirror(this.hosts.mirror)
+  }
+
+  get head(): LabHost {
+    return this.hosts.head
+  }
+
+  /** The WAN cable in front of a host. */
+  wan(host: 'west' | 'mirror'): Cable {
+    const cable = this.#cables.get(host)
+    if (!cable) throw new Error(`${host} is switched off`)
+    return cable
+  }
+
+  /** Runs Causeway's command line on the head, as root or as `user`. */
+  async causeway(argv: readonly string[], options: LabExecOptions = {}): Promise<ExecResult> {
+    return this.head.exec([causeway, ...argv], { ...options, env: { ...causewayEnv, ...options.env } })
+  }
+
+  /** Runs a command on the head as the normal user, in her home. */
+  async asAlice(argv: readonly string[], options: LabExecOptions = {}): Promise<ExecResult> {
+    return this.head.exec(['env', '--chdir=/home/alice', '--', ...argv], { ...options, user: alice.name })
+  }
+
+  /** Writes the controller's configuration file; `change` may alter it first. A running controller does not notice. */
+  configure(change: (config: LabConfig) => void = () => undefined): void {
+    const hostKey = (site: SiteName) => this.#keys.get(site)?.publicKey ?? ''
+    const config = labConfig({ east: hostKey('east'), west: hostKey('west') }, this.nodes)
+    change(config)
+    this.head.write(places.config, { content: yaml(config) })
+  }
+
+  /**
+   * Starts the controller on the head; by default resolves when its socket answers.
+   * @throws CausewayError `CommandFailed` with the end of its log when it ended at once; `CommandTimeout`.
+   */
+  async startController(options: { readonly wait?: boolean } = {}): Promise<LabProcess> {
+    const daemon = await this.head.start([causeway, 'controller', '--config', places.config], {
+      log: '/var/log/causeway/controller.log',
+      env: causewayEnv,
+    })
+    this.controller = daemon
+    let ended = false
+    void daemon.exited.then(() => {
+      ended = true
+    })
+    if (options.wait ?? true) {
+      await until('the controller answers', 30_000, () => {
+        if (ended)
+          throw new Error(`the controller ended: ${this.head.read('/var/log/causeway/controller.log').slice(-2000)}`)
+        return answers(this.head.path(places.socket))
+      })
+    }
+    return daemon
+  }
+
+  /** Starts the package cache on a site's gateway. */
+  async startCache(site: SiteName): Promise<LabProcess> {
+    const host = this.hosts[site]
+    host.write(places.cacheConfig, { content: yaml(cacheConfig()) })
+    const daemon = await host.start([causeway, 'cache', '--config', places.cacheConfig], {
+      log: '/var/log/causeway/cache.log',
+      env: causewayEnv,
+    })
+    this.caches[site] = daemon
+    return daemon
+  }
+
+  /** A power cut at a site: its gateway and machines are gone from one moment to the next, files on its disk stay. */
+  async powerOff(site: SiteName): Promise<void> {
+    await this.hosts[site].powerOff()
+    await disconnect(this.name, site, this.#cables.get(site) ?? null)
+    this.#cables.delete(site)
+  }
+
+  /** The end of a power cut: the gateway boots and starts its sshd and, if asked, its cache; no machine comes back. */
+  async powerOn(site: SiteName, options: { readonly cache?: boolean } = {}): Promise<void> {
+    await this.#switchOn(site)
+    await this.#startSite(site, options.cache ?? true)
+  }
+
+  /** Lets this process end while the lab stays up, free for `Lab.open` or to be replaced. */
+  leave(): void {
+    for (const cable of this.#cables.values()) cable.unref()
+    disown(this.name)
+  }
+
+  /** Takes the whole lab down; nothing of it is left. */
+  async down(): Promise<void> {
+    await cleanUp(this.name)
+  }
+
+  /** What of the lab is on this machine, one line each; nothing after `down`. */
+  async leftovers(): Promise<string[]> {
+    return leftovers(this.name)
+  }
+
+  /** The machines that the sites still hold, as `SITE/ID`; to be asked while the lab is up. */
+  machines(): string[] {
+    return siteNames.flatMap((site) => {
+      const folder = this.hosts[site].path('/var/lib/causeway/machines')
+      try {
+        return readdirSync(folder).map((id) => `${site}/${id}`)
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+        throw error
+      }
+    })
+  }
+
+  async #build(options: LabOptions): Promise<void> {
+    const disk = this.#file('disk')
+    mkdirSync(disk)
+    await must(['mount', '-t', 'tmpfs', '-o', 'mode=0755', diskName(this.name), disk])
+    mkdirSync(join(disk, 'home', alice.name), { recursive: true })
+    chownSync(join(disk, 'home', alice.name), alice.uid, alice.gid)
+    await addRouter(this.name)
+    await Promise.all([
+      ...hostNames.map((host) => this.#switchOn(host)),
+      ...['controller', ...siteNames].map(async (who) => this.#keys.set(who, await makeSshKey(this.#file(who)))),
+    ])
+    this.head.write(places.sshKey, { content: this.#keys.get('controller')?.privateKey ?? '', mode: 0o600 })
+    this.head.write(places.token, { content: `${randomBytes(24).toString('hex')}\n`, mode: 0o600 })
+    this.configure()
+    await Promise.all([this.mirror.start(), ...siteNames.map((site) => this.#startSite(site, options.caches ?? true))])
+  }
+
+  async #switchOn(name: HostName): Promise<void> {
+    const cable = await connect(this.name, name, this.#assets.wandelay)
+    if (cable) this.#cables.set(name, cable)
+    await this.hosts[name].powerOn()
+    writeFileSync(this.#file(`${name}.pid`), String(this.hosts[name].pid))
+  }
+
+  async #startSite(site: SiteName, cache: boolean): Promise<void> {
+    const hostKey = this.#keys.get(site)
+    const controllerKey = this.#keys.get('controller')
+    if (!hostKey || !controllerKey) throw new Error('keys are made before sites start')
+    await Promise.all([
+      startSshd(this.hosts[site], hostKey, [controllerKey.publicKey]),
+      cache ? this.startCache(site) : undefined,
+    ])
+  }
+
+  #host(name: HostName): LabHost {
+    const folder = (target: string, source: string, writable = false): Bind => ({ source, target, writable })
+    const home = folder('/home', this.#file('disk/home'), true)
+    const ours = [folder('/opt/causeway', repository), folder('/opt/node', dirname(process.execPath))]
+    const image = folder(places.image, this.#assets.image)
+    const binds = {
+      head: [...ours, home],
+      east: [...ours, home, image],
+      west: [...ours, home, image],
+      mirror: [folder(mirrorFolder, this.#assets.mirror)],
+    }
+    return new LabHost({
+      name,
+      netns: netnsOf(this.name, name),
+      folder: this.#file(`disk/${name}`),
+      binds: binds[name],
+      files: nameServiceFiles({ '127.0.1.1': name }),
+    })
+  }
+
+  #file(path: string): string {
+    return join(labFolder(this.name), path)
+  }
+}
+
+/** Whether something accepts connections on a unix socket. */
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connectSocket(path)
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.once('error', () => resolve(false))
+  })
+}

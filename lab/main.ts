@@ -1,0 +1,60 @@
+import { spawn } from 'node:child_process'
+import { Command } from 'commander'
+import { alice } from './accounts.ts'
+import { cleanUp, leftovers } from './clean-up.ts'
+import { Lab } from './lab.ts'
+import { type HostName, hostNames } from './network.ts'
+import { refuseIfOwned } from './owner.ts'
+
+const program = new Command('lab').description('the multi-site test bed on this machine')
+const named = (command: Command) => command.option('--name NAME', 'the lab', 'demo')
+type Named = { readonly name: string }
+
+named(program.command('up').description('bring a lab up and leave it'))
+  .option('--controller', 'start the controller too')
+  .action(async ({ name, controller }: Named & { controller?: true }) => {
+    const lab = await Lab.up({ name })
+    if (controller) await lab.startController()
+    lab.leave()
+    console.log(`The lab "${name}" is up. Look around: node lab/main.ts shell head --name ${name}`)
+  })
+
+named(program.command('down').description('remove whatever there is of a lab')).action(async ({ name }: Named) => {
+  refuseIfOwned(name)
+  await cleanUp(name)
+})
+
+named(program.command('status').description('list what there is of a lab; status 1 when there is nothing')).action(
+  async ({ name }: Named) => {
+    const found = await leftovers(name)
+    for (const line of found) console.log(line)
+    if (found.length === 0) {
+      console.log(`There is no lab "${name}".`)
+      process.exitCode = 1
+    }
+  },
+)
+
+named(program.command('shell').description(`a shell, or COMMAND, on a host: ${hostNames.join(', ')}`))
+  .argument('HOST')
+  .argument('[COMMAND...]')
+  .option('--alice', 'as the normal user')
+  .passThroughOptions()
+  .action(async (host: string, command: string[], options: Named & { alice?: true }) => {
+    if (!hostNames.includes(host as HostName)) throw new Error(`there is no host "${host}"`)
+    const lab = await Lab.open(options.name)
+    const { argv, env } = lab.hosts[host as HostName].interactive(
+      command.length === 0 ? ['bash'] : command,
+      options.alice ? alice.name : undefined,
+    )
+    const [file = '', ...rest] = argv
+    spawn(file, rest, { stdio: 'inherit', env, cwd: '/' }).once('exit', (code) => {
+      process.exitCode = code ?? 1
+    })
+  })
+
+program.enablePositionalOptions()
+await program.parseAsync().catch((error: Error) => {
+  console.error(error.message)
+  process.exitCode = 1
+})
