@@ -1,5 +1,4 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
 import { CausewayError } from '../src/base/errors.ts'
 import { must, run } from './process.ts'
 import { until } from './until.ts'
@@ -60,7 +59,7 @@ export async function cleanUp(lab: string): Promise<void> {
       await must(['ip', 'netns', 'del', netns])
     }),
   )
-  for (const point of mountsOf(lab).reverse()) {
+  for (const point of mountsOf(lab).toReversed()) {
     await until(`${point} is unmounted`, 10_000, async () => (await run(['umount', point])).code === 0)
   }
   rmSync(labFolder(lab), { recursive: true, force: true })
@@ -69,16 +68,17 @@ export async function cleanUp(lab: string): Promise<void> {
 /** What of a lab is on this machine, one line each; nothing after `cleanUp`. */
 export async function leftovers(lab: string): Promise<string[]> {
   const found: string[] = []
+  const pids = new Set<number>()
   for (const netns of await namespacesOf(lab)) {
     found.push(`network namespace ${netns}`)
-    for (const pid of await processesIn(netns)) found.push(`process ${pid} (${commandLine(pid)}) in ${netns}`)
+    for (const pid of await processesIn(netns)) pids.add(pid)
   }
+  for (const entry of readdirSync('/proc')) {
+    if (/^\d+$/.test(entry) && isMachineOf(lab, Number(entry))) pids.add(Number(entry))
+  }
+  for (const pid of pids) found.push(`process ${pid}: ${commandLine(pid)}`)
   for (const point of mountsOf(lab)) found.push(`mount ${point}`)
-  for (const pid of readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {
-    if (isMachineOf(lab, Number(pid))) found.push(`process ${pid} (${commandLine(Number(pid))}) on a disk of the lab`)
-  }
-  const folder = labFolder(lab)
-  if (existsSync(folder)) found.push(...readdirSync(folder).map((entry) => `file ${join(folder, entry)}`))
+  if (existsSync(labFolder(lab))) found.push(`folder ${labFolder(lab)}`)
   return found
 }
 

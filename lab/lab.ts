@@ -126,13 +126,9 @@ export class Lab {
       env: causewayEnv,
     })
     this.controller = daemon
-    let ended = false
-    void daemon.exited.then(() => {
-      ended = true
-    })
     if (options.wait ?? true) {
       await until('the controller answers', 30_000, () => {
-        if (ended)
+        if (daemon.status !== undefined)
           throw new Error(`the controller ended: ${this.head.read('/var/log/causeway/controller.log').slice(-2000)}`)
         return answers(this.head.path(places.socket))
       })

@@ -6,14 +6,15 @@ import { Lab } from './lab.ts'
 import { type HostName, hostNames } from './network.ts'
 import { refuseIfOwned } from './owner.ts'
 
-const program = new Command('lab').description('the multi-site test bed on this machine')
-const named = (command: Command) => command.option('--name NAME', 'the lab', 'demo')
+const program = new Command('lab').description('the multi-site test bed on this machine').enablePositionalOptions()
+const named = (command: Command) => command.option('--name <NAME>', 'the lab', 'demo')
 type Named = { readonly name: string }
 
 named(program.command('up').description('bring a lab up and leave it'))
   .option('--controller', 'start the controller too')
-  .action(async ({ name, controller }: Named & { controller?: true }) => {
-    const lab = await Lab.up({ name })
+  .option('--no-caches', 'start no package caches')
+  .action(async ({ name, controller, caches }: Named & { controller?: true; caches: boolean }) => {
+    const lab = await Lab.up({ name, caches })
     if (controller) await lab.startController()
     lab.leave()
     console.log(`The lab "${name}" is up. Look around: node lab/main.ts shell head --name ${name}`)
@@ -36,15 +37,16 @@ named(program.command('status').description('list what there is of a lab; status
 )
 
 named(program.command('shell').description(`a shell, or COMMAND, on a host: ${hostNames.join(', ')}`))
-  .argument('HOST')
+  .argument('<HOST>')
   .argument('[COMMAND...]')
   .option('--alice', 'as the normal user')
   .passThroughOptions()
   .action(async (host: string, command: string[], options: Named & { alice?: true }) => {
     if (!hostNames.includes(host as HostName)) throw new Error(`there is no host "${host}"`)
     const lab = await Lab.open(options.name)
+    const words = command[0] === '--' ? command.slice(1) : command
     const { argv, env } = lab.hosts[host as HostName].interactive(
-      command.length === 0 ? ['bash'] : command,
+      words.length === 0 ? ['bash'] : words,
       options.alice ? alice.name : undefined,
     )
     const [file = '', ...rest] = argv
@@ -53,7 +55,6 @@ named(program.command('shell').description(`a shell, or COMMAND, on a host: ${ho
     })
   })
 
-program.enablePositionalOptions()
 await program.parseAsync().catch((error: Error) => {
   console.error(error.message)
   process.exitCode = 1

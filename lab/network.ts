@@ -75,11 +75,14 @@ export async function addRouter(lab: string): Promise<void> {
 
 async function addNamespace(netns: string): Promise<void> {
   await must(['ip', 'netns', 'add', netns])
-  await must([
-    ...['ip', 'netns', 'exec', netns, 'sysctl', '-q', '-e', '-w'],
-    ...['net.ipv6.conf.default.disable_ipv6=1', 'net.ipv6.conf.all.disable_ipv6=1', 'net.ipv4.ip_forward=1'],
+  const settings = [
+    'net.ipv6.conf.default.disable_ipv6=1',
+    'net.ipv6.conf.all.disable_ipv6=1',
+    'net.ipv4.ip_forward=1',
+    // Bridged packets are not routed ones; absent where the kernel has no br_netfilter, hence -e.
     ...['iptables', 'ip6tables', 'arptables'].map((tables) => `net.bridge.bridge-nf-call-${tables}=0`),
-  ])
+  ]
+  await must(['ip', 'netns', 'exec', netns, 'sysctl', '-q', '-e', '-w', ...settings])
   await ip(netns, ['link', 'set', 'lo', 'up'])
 }
 

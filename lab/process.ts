@@ -14,6 +14,8 @@ export interface Daemon {
   readonly pid: number
   /** How it ended: its exit status, 128 + the signal's number when a signal ended it. It does not keep this process alive. */
   readonly exited: Promise<number>
+  /** How it ended, undefined while it runs. */
+  readonly status: number | undefined
   /** Sends a signal (SIGTERM if absent) and resolves when the program is gone, to how it ended. */
   kill(signal?: NodeJS.Signals): Promise<number>
 }
@@ -123,6 +125,9 @@ export async function startDaemon(argv: readonly string[], options: DaemonOption
   return {
     pid,
     exited,
+    get status() {
+      return ended
+    },
     async kill(signal = 'SIGTERM') {
       if (ended === undefined) {
         child.ref()
