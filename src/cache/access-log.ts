@@ -1,0 +1,53 @@
+import { createWriteStream, type WriteStream } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import type { Logger } from '../base/log.ts'
+import type { Outcome } from './reply.ts'
+
+/** One answered request. */
+export interface AccessRecord {
+  /** ISO 8601, when the request came. */
+  readonly time: string
+  /** The client's address. */
+  readonly client: string
+  readonly method: string
+  readonly url: string
+  readonly status: number
+  readonly outcome: Outcome
+  /** Bytes of the body that were sent. */
+  readonly bytes: number
+  /** Milliseconds until the last byte was handed to the socket. */
+  readonly ms: number
+}
+
+/** Characters that may wait for a slow disk; what comes on top is lost rather than held in memory. */
+const mayWait = 4 * 1024 * 1024
+
+/** A file of JSON lines, one per request. A log that can't be written never stops the cache. */
+export class AccessLog {
+  readonly #stream: WriteStream
+  #broken = false
+
+  private constructor(stream: WriteStream, log: Logger) {
+    this.#stream = stream
+    stream.on('error', (error) => {
+      this.#broken = true
+      log.error({ err: error }, 'the access log can not be written; going on without it')
+    })
+  }
+
+  static async open(file: string, log: Logger): Promise<AccessLog> {
+    await mkdir(dirname(file), { recursive: true })
+    return new AccessLog(createWriteStream(file, { flags: 'a', mode: 0o640 }), log)
+  }
+
+  write(record: AccessRecord): void {
+    if (this.#broken || this.#stream.writableLength > mayWait) return
+    this.#stream.write(`${JSON.stringify(record)}\n`)
+  }
+
+  close(): Promise<void> {
+    if (this.#broken) return Promise.resolve()
+    return new Promise((resolve) => this.#stream.end(() => resolve()))
+  }
+}

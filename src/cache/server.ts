@@ -1,0 +1,132 @@
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer, get, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { type Clock, systemClock } from '../base/clock.ts'
+import { CausewayError } from '../base/errors.ts'
+import type { Logger } from '../base/log.ts'
+import { AccessLog } from './access-log.ts'
+import { type Counters, newCounters } from './counters.ts'
+import { Fetches } from './fetches.ts'
+import { Heartbeat, runNft } from './heartbeat.ts'
+import { Proxy, sayNo } from './proxy.ts'
+import { type CacheSettings, originsOf, splitListen } from './settings.ts'
+import { Store } from './store.ts'
+import { Upstream } from './upstream.ts'
+
+/** The page with the counters, for this machine only. */
+const statsPath = '/_causeway/stats'
+
+/** A cache that serves. */
+export interface RunningCache {
+  /** The port that it listens on (of use when the settings said 0). */
+  readonly port: number
+  readonly counters: Readonly<Counters>
+  /** Takes the redirection away, lets transfers end for at most `graceMs`, then closes everything. */
+  stop(graceMs?: number): Promise<void>
+}
+
+/**
+ * Starts a cache; once this resolves it serves.
+ * @throws CausewayError `InvalidConfig` when the store, the log or the address can't be used
+ */
+export async function startCache(
+  settings: CacheSettings,
+  { log, clock = systemClock }: { log: Logger; clock?: Clock },
+): Promise<RunningCache> {
+  const store = await usable(`store ${settings.store}`, Store.open(settings.store, clock))
+  const accessLog = settings.accessLog && (await usable(`access log`, AccessLog.open(settings.accessLog, log)))
+  const via = `causeway-${randomBytes(6).toString('hex')}`
+  const upstream = new Upstream(via)
+  const counters = newCounters()
+  const fetches = new Fetches({ store, upstream, counters, clock, log })
+  const origins = originsOf(settings)
+  const proxy = new Proxy({ origins, via, store, fetches, counters, accessLog: accessLog || undefined, clock, log })
+
+  const server = createServer({ keepAliveTimeout: 15_000 }, (req, res) => {
+    if (req.url === statsPath) return sayCounters(req, res, counters)
+    void proxy.handle(req, res)
+  })
+  server.on('connect', (_req, socket) => {
+    counters.requests += 1
+    counters.refused += 1
+    socket.on('error', () => socket.destroy())
+    socket.end(connectRefusal)
+  })
+  const { host, port } = splitListen(settings.listen)
+  server.listen(port, host)
+  await usable(`listen ${settings.listen}`, once(server, 'listening'))
+  const address = server.address() as AddressInfo
+
+  const beatMs = (settings.heartbeat?.hold ?? 0) / 4
+  const heartbeat =
+    settings.heartbeat &&
+    new Heartbeat(settings.heartbeat, {
+      serves: async () => !store.troubled && (await answers(address, Math.max(100, beatMs))),
+      nft: (script) => runNft(script, Math.max(1000, beatMs)),
+      clock,
+      log,
+    })
+
+  return {
+    port: address.port,
+    counters,
+    stop: async (graceMs = 10_000) => {
+      await heartbeat?.stop()
+      await closeServer(server, fetches, graceMs, clock)
+      await upstream.close()
+      await fetches.idle()
+      if (accessLog) await accessLog.close()
+    },
+  }
+}
+
+/** Waits for something that only what the admin wrote can make fail. */
+async function usable<T>(what: string, opening: Promise<T>): Promise<T> {
+  try {
+    return await opening
+  } catch (cause) {
+    throw new CausewayError('InvalidConfig', `${what}: ${(cause as Error).message}`, { cause })
+  }
+}
+
+const connectRefusal = [
+  'HTTP/1.1 405 Method Not Allowed',
+  'allow: GET, HEAD',
+  'content-type: text/plain; charset=utf-8',
+  'connection: close',
+  '',
+  'causeway cache: CONNECT is not served, only GET and HEAD\n',
+].join('\r\n')
+
+function sayCounters(req: IncomingMessage, res: ServerResponse, counters: Counters): void {
+  const { remoteAddress = '', localAddress } = req.socket
+  const near = remoteAddress === localAddress || /^(::ffff:)?127\.|^::1$/.test(remoteAddress)
+  if (!near) return sayNo(res, 403, 'the counters are for this machine only')
+  res.writeHead(200, { 'content-type': 'application/json' })
+  res.end(JSON.stringify(counters))
+}
+
+/** Whether the server answers a request on a new connection within `timeoutMs`. */
+function answers(address: AddressInfo, timeoutMs: number): Promise<boolean> {
+  const host = { '0.0.0.0': '127.0.0.1', '::': '::1' }[address.address] ?? address.address
+  return new Promise((resolve) => {
+    const signal = AbortSignal.timeout(timeoutMs)
+    const request = get({ host, port: address.port, path: statsPath, agent: false, signal }, (response) => {
+      response.on('error', () => resolve(false))
+      response.resume().on('end', () => resolve(response.statusCode === 200))
+    })
+    request.on('error', () => resolve(false))
+  })
+}
+
+/** Takes no new connections, and closes the ones there are as they fall idle, all of them after `graceMs`. */
+async function closeServer(server: Server, fetches: Fetches, graceMs: number, clock: Clock): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+  server.closeIdleConnections()
+  const done = new AbortController()
+  await Promise.race([Promise.all([closed, fetches.idle()]), clock.sleep(graceMs, done.signal)])
+  done.abort()
+  server.closeAllConnections()
+  await closed
+}
