@@ -1,0 +1,82 @@
+/** What was read from a gateway's kernel, whole: ours and what belongs to others. */
+export interface ActualState {
+  readonly links: readonly Link[]
+  readonly forwarding: readonly ForwardingEntry[]
+  /** IPv4 only, permanent ones only. */
+  readonly neighbours: readonly Neighbour[]
+  readonly tables: readonly ActualTable[]
+  /** Only those that the kernel has. */
+  readonly sysctls: Readonly<Record<string, string>>
+}
+
+/** A network device. */
+export interface Link {
+  readonly name: string
+  readonly mac: string
+  readonly mtu: number
+  readonly up: boolean
+  /** The bridge (or bond, ...) that it is a port of. */
+  readonly master: string | null
+  /** IPv4 addresses with prefix length. */
+  readonly addresses: readonly string[]
+  /** `bridge`, `vxlan`, `veth`, ...; null for plain hardware and loopback. */
+  readonly kind: string | null
+  readonly bridge: { readonly stp: boolean; readonly multicastSnooping: boolean } | null
+  readonly vxlan: {
+    readonly vni: number
+    readonly local: string | null
+    readonly port: number
+    readonly learning: boolean
+    /** A default destination, which all unknown frames would be sent to. */
+    readonly remote: string | null
+  } | null
+  /** How it behaves as a bridge's port; null when it is none. */
+  readonly portFlags: PortFlags | null
+}
+
+export interface PortFlags {
+  readonly neigh_suppress: boolean
+  readonly learning: boolean
+  readonly flood: boolean
+  readonly mcast_flood: boolean
+  readonly bcast_flood: boolean
+}
+
+/**
+ * A forwarding entry. With a `master` it belongs to that bridge and says behind which port a MAC is; without, to the device
+ * itself, and for a VXLAN device says which gateway a MAC is behind.
+ */
+export interface ForwardingEntry {
+  readonly mac: string
+  readonly device: string
+  readonly master: string | null
+  readonly dst: string | null
+  /** `static`: set by someone, does not age. `permanent`: an address of this host. Else learned. */
+  readonly state: string
+  /** Learning from frames can't move it to another port. */
+  readonly sticky: boolean
+}
+
+export interface Neighbour {
+  readonly address: string
+  readonly mac: string
+  readonly device: string
+}
+
+/** An nftables table, as far as telling it from the desired one needs. */
+export interface ActualTable {
+  readonly family: string
+  readonly name: string
+  readonly sets: readonly { readonly name: string; readonly type: string; readonly flags: readonly string[] }[]
+  readonly chains: readonly ActualChain[]
+}
+
+export interface ActualChain {
+  readonly name: string
+  readonly type: string | null
+  readonly hook: string | null
+  readonly priority: number | null
+  readonly policy: string | null
+  /** The rules' comments in order; null for a rule without one. */
+  readonly rules: readonly (string | null)[]
+}

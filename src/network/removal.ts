@@ -1,0 +1,23 @@
+import type { ActualState } from './actual-state.ts'
+import { bridgeName, tableName, vxlanName } from './addressing.ts'
+import type { Batch } from './batch.ts'
+
+/**
+ * What removes a cluster from a kernel: its devices (their entries, neighbours and addresses go with them) and its tables.
+ * A device of another kind under one of our names is someone else's. The nodes' ports stay; they belong to their machines.
+ */
+export function removal(actual: ActualState, vni: number): Batch {
+  const ours = new Map([
+    [vxlanName(vni), 'vxlan'],
+    [bridgeName(vni), 'bridge'],
+  ])
+  const isOurs = (name: string, kind: string) => actual.links.some((link) => link.name === name && link.kind === kind)
+  return {
+    ip: [...ours].filter(([name, kind]) => isOurs(name, kind)).map(([name]) => `link del dev ${name}`),
+    bridge: [],
+    nft: actual.tables
+      .filter((table) => table.name === tableName(vni) && ['ip', 'bridge'].includes(table.family))
+      .map((table) => `delete table ${table.family} ${table.name}`),
+    sysctl: [],
+  }
+}

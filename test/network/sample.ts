@@ -1,0 +1,43 @@
+import { memberMac } from '../../src/network/addressing.ts'
+import type { Gateway, Member, Overlay } from '../../src/network/overlay.ts'
+
+/** A gateway without cache and routing; `extra` overrides. */
+export function gateway(name: string, underlay: string, address: string, extra: Partial<Gateway> = {}): Gateway {
+  return { name, underlay, address, mac: memberMac(address), interception: null, routes: false, ...extra }
+}
+
+/** A member with the MAC that belongs to its address. */
+export function member(name: string, address: string, gateway: string, port: string | null): Member {
+  return { name, address, mac: memberMac(address), gateway, port }
+}
+
+const cache = { port: 3128, origins: ['10.250.9.2'] }
+
+/** A head and two sites, three nodes. */
+export const sample: Overlay = {
+  vni: 77,
+  subnet: '10.77.0.0/16',
+  underlayMtu: 1500,
+  gateways: [
+    gateway('head', '10.250.0.2', '10.77.0.1'),
+    gateway('east', '10.250.1.2', '10.77.1.254', { interception: cache, routes: true }),
+    gateway('west', '10.250.2.2', '10.77.2.254', { interception: cache, routes: true }),
+  ],
+  members: [
+    member('head', '10.77.0.1', 'head', null),
+    member('east-1', '10.77.1.1', 'east', 'cwp000000e1'),
+    member('east-2', '10.77.1.2', 'east', 'cwp000000e2'),
+    member('west-1', '10.77.2.1', 'west', 'cwp00000071'),
+  ],
+}
+
+/** The overlay with other members. */
+export function withMembers(overlay: Overlay, change: (members: readonly Member[]) => readonly Member[]): Overlay {
+  return { ...overlay, members: change(overlay.members) }
+}
+
+/** The overlay with one gateway changed. */
+export function withGateway(overlay: Overlay, name: string, change: Partial<Gateway>): Overlay {
+  const gateways = overlay.gateways.map((one) => (one.name === name ? { ...one, ...change } : one))
+  return { ...overlay, gateways }
+}
