@@ -1,4 +1,4 @@
-import type { BreakerRecord } from './observation.ts'
+import type { BreakerRecord } from '../../store/node-record.ts'
 import type { Policy } from './policy.ts'
 
 /** Whether the site is closed now. */

@@ -1,4 +1,4 @@
-import type { NodeRecord } from './node.ts'
+import type { NodeRecord } from '../../store/node-record.ts'
 import type { Observation } from './observation.ts'
 import type { Reason, Step } from './steps.ts'
 

@@ -1,7 +1,7 @@
 import { isClosed } from './breaker.ts'
 import type { Job, QueueNode } from './demand.ts'
-import { isCapacity } from './node.ts'
 import type { Observation, Reading, SiteMachine } from './observation.ts'
+import { isCapacity } from './phases.ts'
 import type { Policy, SitePolicy } from './policy.ts'
 
 /** One observation with the lookups that all parts of the planner share. */

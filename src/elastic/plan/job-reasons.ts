@@ -1,7 +1,7 @@
+import type { NodeRecord } from '../../store/node-record.ts'
 import type { Context } from './context.ts'
 import { couldUse } from './context.ts'
 import type { Job } from './demand.ts'
-import type { NodeRecord } from './node.ts'
 import type { JobReason } from './steps.ts'
 
 /** Why each job in the queue is where it is, in words for its user. */

@@ -1,7 +1,7 @@
+import type { NodeRecord } from '../../store/node-record.ts'
 import { type Conclusion, isFresh } from './conclusion.ts'
 import type { Context } from './context.ts'
 import type { QueueNode } from './demand.ts'
-import type { NodeRecord } from './node.ts'
 import { reasonPrefix } from './reason-prefix.ts'
 import type { Reason } from './steps.ts'
 

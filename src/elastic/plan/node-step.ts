@@ -1,8 +1,8 @@
 import type { ErrorCode } from '../../base/errors.ts'
+import type { NodeRecord } from '../../store/node-record.ts'
 import { type Conclusion, isFresh } from './conclusion.ts'
 import type { Context } from './context.ts'
 import type { QueueNode } from './demand.ts'
-import type { NodeRecord } from './node.ts'
 import { drainingStep, readyStep } from './node-step-ready.ts'
 import type { Reason } from './steps.ts'
 

@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../../base/errors.ts'
+import type { BreakerRecord, NodeRecord } from '../../store/node-record.ts'
 import type { QueueSnapshot } from './demand.ts'
-import type { NodeRecord } from './node.ts'
 
 /** A source that was read in this round, or could not be. `startedAtMs`: when the reading began. */
 export type Reading<T> =
@@ -12,13 +12,6 @@ export interface SiteMachine {
   readonly id: string
   readonly name: string
   readonly state: 'running' | 'stopped'
-}
-
-/** The breaker of a site: failures in a row, and until when the site is closed (null: open for use). */
-export interface BreakerRecord {
-  readonly site: string
-  readonly failures: number
-  readonly closedUntilMs: number | null
 }
 
 /** Everything that a plan is made from: one immutable picture of the queue, the sites and the store. */

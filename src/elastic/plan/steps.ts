@@ -1,4 +1,4 @@
-import type { Failure, Phase } from './node.ts'
+import type { Failure, Phase } from '../../store/node-record.ts'
 
 /** Why something is done or not done: a stable code, a sentence for people, and the facts it stands on. */
 export interface Reason {

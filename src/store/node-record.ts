@@ -1,4 +1,4 @@
-import type { ErrorCode } from '../../base/errors.ts'
+import type { ErrorCode } from '../base/errors.ts'
 
 /**
  * Where a node is in its life:
@@ -16,14 +16,6 @@ export type Phase =
   | 'failed'
   | 'deleting'
   | 'gone'
-
-/** The phases in which a machine is on its way to the queue, in order. */
-export const growingPhases = ['planned', 'creating', 'booting', 'installing', 'enrolling'] as const
-
-/** Whether the node counts as (future) capacity of its site. */
-export function isCapacity(phase: Phase): boolean {
-  return phase === 'ready' || (growingPhases as readonly Phase[]).includes(phase)
-}
 
 /** Why a node failed. */
 export interface Failure {
@@ -50,4 +42,11 @@ export interface NodeRecord {
   readonly nextAttemptAtMs: number
   /** Ids of the jobs that it was created for. */
   readonly jobs: readonly string[]
+}
+
+/** The breaker of a site: failures in a row, and until when the site is closed (null: open for use). */
+export interface BreakerRecord {
+  readonly site: string
+  readonly failures: number
+  readonly closedUntilMs: number | null
 }

@@ -1,0 +1,40 @@
+import type { Clock } from '../base/clock.ts'
+import { CausewayError } from '../base/errors.ts'
+import type { Driver, MachineSpec } from '../sites/driver.ts'
+import type { NodeRecord } from '../store/node-record.ts'
+import type { NodeStore } from '../store/node-store.ts'
+import type { NetworkKeeper } from './network-keeper.ts'
+import { headGateway } from './overlay-from-nodes.ts'
+import { hashToken } from './tokens.ts'
+
+/** What making a machine needs. */
+export interface MachineMaker {
+  readonly clock: Clock
+  readonly nodes: NodeStore
+  readonly drivers: ReadonlyMap<string, Driver>
+  readonly network: NetworkKeeper
+  /** Says to the network keeper what the overlay must be for the nodes that are in the store now. */
+  wantOverlay(): Promise<void>
+  /** The machine for a node, with the token that its reports must carry in the seed. */
+  machineSpec(node: NodeRecord, token: string): MachineSpec
+  /** The token of a life; the same for the same id. */
+  tokenFor(id: string): string
+}
+
+/**
+ * From intent to a started machine: the phase is committed first, then the overlay knows the node's MAC and address, then
+ * the machine is made. Every line may be the last before a crash: the next run does it again, by the same id.
+ */
+export async function createMachine(node: NodeRecord, tools: MachineMaker): Promise<void> {
+  const { clock, nodes, drivers, network } = tools
+  const driver = drivers.get(node.site)
+  if (!driver) throw new CausewayError('NotFound', `site ${node.site} is not in the configuration`)
+  const text = `its machine is being made at ${node.site}`
+  await nodes.move(node.id, ['planned'], 'creating', { code: 'Creating', text }, clock.now())
+  await tools.wantOverlay()
+  await network.settled([headGateway, node.site])
+  const token = tools.tokenFor(node.id)
+  await nodes.setTokenHash(node.id, hashToken(token))
+  await driver.create(tools.machineSpec(node, token))
+  await nodes.move(node.id, ['creating'], 'booting', { code: 'Created', text: 'its machine has started' }, clock.now())
+}

@@ -1,0 +1,195 @@
+import type { Clock } from '../base/clock.ts'
+import type { CausewayError, ErrorCode } from '../base/errors.ts'
+import type { Logger } from '../base/log.ts'
+import type { Driver } from '../sites/driver.ts'
+import type { EventStore } from '../store/event-store.ts'
+import type { NodeRecord } from '../store/node-record.ts'
+import type { NodeStore } from '../store/node-store.ts'
+import type { Acts } from './acts.ts'
+import { createMachine, type MachineMaker } from './create-machine.ts'
+import { afterFailure, afterSuccess } from './plan/breaker.ts'
+import type { Observation } from './plan/observation.ts'
+import type { Policy } from './plan/policy.ts'
+import type { Plan, Step } from './plan/steps.ts'
+import type { Scheduler } from './scheduler.ts'
+
+/** What carrying out a plan needs. */
+export interface Tools extends MachineMaker {
+  readonly clock: Clock
+  readonly log: Logger
+  readonly nodes: NodeStore
+  readonly events: EventStore
+  readonly scheduler: Scheduler
+  readonly drivers: ReadonlyMap<string, Driver>
+  readonly acts: Acts
+  readonly policy: Policy
+  /** A new unique id for a life. */
+  newId(): string
+}
+
+/** Failures of a create after which the same site is not asked again for this node. */
+const hopeless: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'InsufficientCapacity',
+  'QuotaExceeded',
+  'ImageMissing',
+  'Unauthorized',
+  'HostKeyMismatch',
+])
+
+/**
+ * Carries out a plan: what is only to be recorded is committed before this resolves; acts on the outside are started and go
+ * on by themselves. No choice is left here but how to retry.
+ */
+export async function execute(plan: Plan, obs: Observation, tools: Tools): Promise<void> {
+  for (const note of plan.notes) await tools.nodes.note(note.id, note)
+  const byId = new Map(obs.nodes.map((node) => [node.id, node]))
+  for (const step of plan.steps) {
+    const node = 'id' in step ? byId.get(step.id) : undefined
+    if (node) await onNode(step, node, obs, tools)
+    else await onName(step, tools)
+  }
+}
+
+async function onNode(step: Step, node: NodeRecord, obs: Observation, tools: Tools): Promise<void> {
+  const { nodes, scheduler, clock } = tools
+  switch (step.kind) {
+    case 'move': {
+      await nodes.move(node.id, [node.phase], step.to, step.reason, clock.now())
+      if (step.to === 'ready' && obs.breakers.has(node.site)) await nodes.setBreaker(afterSuccess(node.site))
+      return
+    }
+    case 'fail': {
+      const now = clock.now()
+      const before = (await nodes.breakers()).get(node.site)
+      await nodes.fail(node.id, step.failure, afterFailure(before, node.site, tools.policy.breaker, now), now)
+      return
+    }
+    case 'create':
+      startCreate(node, tools)
+      return
+    case 'drain':
+      if (!(await nodes.move(node.id, ['ready'], 'draining', step.reason, clock.now()))) return
+      startAct(node, tools, () => scheduler.drain([node.name], step.reason.text))
+      return
+    case 'cancel-drain':
+      startAct(node, tools, async () => {
+        await scheduler.cancelDrain([node.name])
+        await nodes.move(node.id, ['draining'], 'ready', step.reason, clock.now())
+      })
+      return
+    case 'give-up':
+      startAct(node, tools, async () => {
+        await scheduler.fail([node.name], step.reason.text)
+        await nodes.move(node.id, ['failed'], 'deleting', step.reason, clock.now())
+      })
+      return
+    case 'remove':
+      startAct(node, tools, async () => {
+        if (step.tellQueue) await scheduler.powerDown([node.name])
+        await tools.drivers.get(node.site)?.delete(node.id)
+        await nodes.move(node.id, ['deleting'], 'gone', { code: 'Deleted', text: 'its machine is gone' }, clock.now())
+      })
+      return
+    default:
+      throw new Error(`step ${step.kind} is not on a node`)
+  }
+}
+
+async function onName(step: Step, tools: Tools): Promise<void> {
+  const { nodes, scheduler, clock, drivers } = tools
+  switch (step.kind) {
+    case 'begin': {
+      const { name, site, jobs, reason } = step
+      const id = tools.newId()
+      await nodes.begin({ id, name, site, jobs, phase: 'planned' }, reason, clock.now())
+      const node = await nodes.get(id)
+      if (node) startCreate(node, tools)
+      return
+    }
+    case 'adopt': {
+      const { machine, name, site, reason } = step
+      await nodes.begin({ id: machine, name, site, jobs: [], phase: 'booting' }, reason, clock.now())
+      return
+    }
+    case 'collect': {
+      const { site, machine } = step
+      tools.acts.start(
+        site,
+        [machine],
+        async () => drivers.get(site)?.delete(machine),
+        (error) => queueFailure(step, error, tools),
+      )
+      return
+    }
+    case 'power-up':
+    case 'refuse':
+    case 'dismiss':
+    case 'close':
+    case 'reopen': {
+      const { names, reason } = step
+      const call = {
+        'power-up': () => scheduler.powerUp(names),
+        refuse: () => scheduler.fail(names, reason.text),
+        dismiss: () => scheduler.powerDown(names),
+        close: () => scheduler.close(names, reason.text),
+        reopen: () => scheduler.reopen(names),
+      }[step.kind]
+      await tools.events.append({
+        atMs: clock.now(),
+        kind: 'queue',
+        site: step.site,
+        nodeId: null,
+        nodeName: names.length === 1 ? (names[0] ?? null) : null,
+        code: reason.code,
+        text: `${step.kind} ${names.join(', ')}: ${reason.text}`,
+        facts: { ...reason.facts, names },
+        jobs: [],
+      })
+      tools.acts.start(step.site, names, call, (error) => queueFailure(step, error, tools))
+      return
+    }
+    default:
+      throw new Error(`step ${step.kind} names a node that is not in the observation`)
+  }
+}
+
+/** Makes the machine; a hopeless failure ends this life, any other is tried again until the deadline. */
+function startCreate(node: NodeRecord, tools: Tools): void {
+  tools.acts.start(
+    node.site,
+    [node.id, node.name],
+    () => createMachine(node, tools),
+    async (error) => {
+      if (!hopeless.has(error.code)) return attemptFailed(node, error, tools)
+      const now = tools.clock.now()
+      const before = (await tools.nodes.breakers()).get(node.site)
+      const failure = { code: error.code, text: error.message }
+      await tools.nodes.fail(node.id, failure, afterFailure(before, node.site, tools.policy.breaker, now), now)
+    },
+  )
+}
+
+function startAct(node: NodeRecord, tools: Tools, act: () => Promise<void>): void {
+  tools.acts.start(node.site, [node.id, node.name], act, (error) => attemptFailed(node, error, tools))
+}
+
+async function attemptFailed(node: NodeRecord, error: CausewayError, tools: Tools): Promise<void> {
+  const now = tools.clock.now()
+  tools.log.warn(
+    { node: node.name, id: node.id, code: error.code, err: error },
+    'an act failed and will be tried again',
+  )
+  await tools.nodes.attemptFailed(node, { code: error.code, text: error.message }, now + backoffMs(node.attempts), now)
+}
+
+async function queueFailure(step: Step, error: CausewayError, tools: Tools): Promise<void> {
+  tools.log.warn(
+    { step: step.kind, code: error.code, err: error },
+    'an act failed; the next round sees whether it is still due',
+  )
+}
+
+/** How long to wait after the n-th failure in a row (n counts from 0), ms: doubling from 0.5 s up to 30 s. */
+export function backoffMs(attempts: number): number {
+  return Math.min(30_000, 500 * 2 ** Math.min(attempts, 10))
+}

@@ -1,0 +1,107 @@
+import { toCausewayError } from '../base/errors.ts'
+import type { JobStore } from '../store/job-store.ts'
+import { execute, type Tools } from './execute.ts'
+import type { Observer } from './observe.ts'
+import type { Observation } from './plan/observation.ts'
+import { growingPhases } from './plan/phases.ts'
+import { plan } from './plan/plan.ts'
+import type { Plan } from './plan/steps.ts'
+
+/** When the loop looks again by itself. */
+export interface Pace {
+  /** Wake-ups that come within this time make one round, ms. */
+  readonly batchMs: number
+  /** The longest time between two rounds, ms. */
+  readonly pollMs: number
+  /** The longest time between two rounds while nodes come or go, ms. */
+  readonly busyPollMs: number
+}
+
+/** What the last round saw and decided. */
+export interface View {
+  readonly observation: Observation
+  readonly plan: Plan
+}
+
+/**
+ * The controller's heart: observe, plan, act, and wait for a wake-up or for time to pass. Rounds never overlap; acts do.
+ */
+export class Loop {
+  readonly #observer: Observer
+  readonly #tools: Tools
+  readonly #jobs: JobStore
+  readonly #pace: Pace
+  readonly #stop = new AbortController()
+  #wakeUp = new AbortController()
+  #view: View | null = null
+  #running: Promise<void> | null = null
+
+  constructor(observer: Observer, tools: Tools, jobs: JobStore, pace: Pace) {
+    this.#observer = observer
+    this.#tools = tools
+    this.#jobs = jobs
+    this.#pace = pace
+  }
+
+  /** What the last round saw and decided; null before the first. */
+  get view(): View | null {
+    return this.#view
+  }
+
+  /** Something has happened: look soon. Cheap, and safe to call at any time. */
+  wake(): void {
+    this.#wakeUp.abort()
+  }
+
+  /** Starts going round. */
+  start(): void {
+    this.#running ??= this.#run()
+  }
+
+  /** Ends after the round and the acts under way; resolves when nothing runs any more. */
+  async stop(): Promise<void> {
+    this.#stop.abort()
+    this.wake()
+    await this.#running
+    await this.#tools.acts.idle()
+    await this.#tools.network.idle()
+  }
+
+  /** One round, for tests and for `--once`: returns when its records are committed and its acts are started. */
+  async round(): Promise<View> {
+    const { clock, policy, acts } = this.#tools
+    const observation = await this.#observer.observe(acts, clock.now() - policy.breaker.cooldownMs)
+    const now = clock.now()
+    if (observation.queue.ok) await this.#jobs.save(observation.queue.value.jobs, now)
+    const decided = plan(observation, policy, now)
+    this.#view = { observation, plan: decided }
+    await execute(decided, observation, this.#tools)
+    await this.#tools.wantOverlay()
+    return this.#view
+  }
+
+  async #run(): Promise<void> {
+    const { clock, log } = this.#tools
+    while (!this.#stop.signal.aborted) {
+      this.#wakeUp = new AbortController()
+      try {
+        const view = await this.round()
+        await clock.sleep(this.#pauseMs(view), this.#wakeUp.signal)
+      } catch (thrown) {
+        log.error({ err: toCausewayError(thrown) }, 'a round failed')
+        await clock.sleep(this.#pace.busyPollMs, this.#wakeUp.signal)
+      }
+      if (!this.#stop.signal.aborted) await clock.sleep(this.#pace.batchMs, this.#stop.signal)
+    }
+  }
+
+  /** How long nothing needs to be looked at unless something happens. */
+  #pauseMs({ observation, plan: decided }: View): number {
+    const growing = new Set<string>(growingPhases)
+    const moving =
+      decided.steps.length > 0 || observation.nodes.some((n) => growing.has(n.phase) || n.phase === 'draining')
+    const pollMs = moving ? this.#pace.busyPollMs : this.#pace.pollMs
+    const untilNextMs = decided.nextAtMs === null ? pollMs : decided.nextAtMs - this.#tools.clock.now()
+    return Math.max(0, Math.min(pollMs, untilNextMs))
+  }
+}

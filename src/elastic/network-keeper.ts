@@ -1,0 +1,116 @@
+import type { Clock } from '../base/clock.ts'
+import { type CausewayError, toCausewayError } from '../base/errors.ts'
+import type { Overlay } from '../network/overlay.ts'
+import type { ApplyGateway } from './ports.ts'
+
+/** How long an applied state is trusted before it is checked again, ms. */
+const recheckAfterMs = 60_000
+
+/** How long a failed gateway is left alone before it is tried again, ms. */
+const retryAfterMs = 5_000
+
+/**
+ * Keeps the gateways at the overlay wanted last. Each gateway is worked on by itself: at most one apply at a time, and what
+ * is wanted meanwhile is applied in the next one, so a slow or broken gateway holds up nobody else.
+ */
+export class NetworkKeeper {
+  readonly #gateways = new Map<string, GatewayKeeper>()
+  readonly #apply: ApplyGateway
+  readonly #clock: Clock
+
+  constructor(apply: ApplyGateway, clock: Clock) {
+    this.#apply = apply
+    this.#clock = clock
+  }
+
+  /** Says what is wanted; gateways that differ from it are brought there in the background. */
+  want(overlay: Overlay): void {
+    for (const { name } of overlay.gateways) {
+      const keeper = this.#gateways.get(name) ?? new GatewayKeeper(name, this.#apply, this.#clock)
+      this.#gateways.set(name, keeper)
+      keeper.want(overlay)
+    }
+  }
+
+  /**
+   * Resolves when the overlay wanted last is in place at these gateways.
+   * @throws CausewayError of the first of them where it can't be brought about
+   */
+  async settled(gateways: readonly string[]): Promise<void> {
+    await Promise.all(gateways.map((name) => this.#gateways.get(name)?.settled()))
+  }
+
+  /** The gateways that are not as wanted, with the reason. */
+  broken(): ReadonlyMap<string, CausewayError> {
+    const broken = new Map<string, CausewayError>()
+    for (const [name, keeper] of this.#gateways) if (keeper.error) broken.set(name, keeper.error)
+    return broken
+  }
+
+  /** Resolves when no apply runs any more. */
+  async idle(): Promise<void> {
+    await Promise.all([...this.#gateways.values()].map((keeper) => keeper.idle()))
+  }
+}
+
+class GatewayKeeper {
+  readonly #name: string
+  readonly #apply: ApplyGateway
+  readonly #clock: Clock
+  #wanted: { overlay: Overlay; text: string } | null = null
+  #applied: { text: string; atMs: number; pending: boolean } | null = null
+  #failedAtMs = Number.NEGATIVE_INFINITY
+  #running: Promise<void> | null = null
+  error: CausewayError | null = null
+
+  constructor(name: string, apply: ApplyGateway, clock: Clock) {
+    this.#name = name
+    this.#apply = apply
+    this.#clock = clock
+  }
+
+  want(overlay: Overlay): void {
+    this.#wanted = { overlay, text: JSON.stringify(overlay) }
+    if (this.#isDue()) this.#start()
+  }
+
+  async settled(): Promise<void> {
+    while (this.#wanted && this.#applied?.text !== this.#wanted.text) {
+      await this.#start()
+      if (this.error) throw this.error
+    }
+  }
+
+  async idle(): Promise<void> {
+    while (this.#running) await this.#running
+  }
+
+  #isDue(): boolean {
+    const now = this.#clock.now()
+    if (this.error) return now - this.#failedAtMs >= retryAfterMs
+    if (!this.#applied || this.#applied.text !== this.#wanted?.text) return true
+    return this.#applied.pending || now - this.#applied.atMs >= recheckAfterMs
+  }
+
+  /** Runs one apply of what is wanted now; joins the one that runs. */
+  #start(): Promise<void> {
+    this.#running ??= this.#run().finally(() => {
+      this.#running = null
+    })
+    return this.#running
+  }
+
+  async #run(): Promise<void> {
+    const wanted = this.#wanted
+    if (!wanted) return
+    try {
+      const outcome = await this.#apply(wanted.overlay, this.#name)
+      this.error = null
+      this.#applied = { text: wanted.text, atMs: this.#clock.now(), pending: outcome.pending.length > 0 }
+    } catch (thrown) {
+      this.error = toCausewayError(thrown)
+      this.#applied = null
+      this.#failedAtMs = this.#clock.now()
+    }
+  }
+}

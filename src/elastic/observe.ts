@@ -1,0 +1,115 @@
+import type { Clock } from '../base/clock.ts'
+import { CausewayError, toCausewayError } from '../base/errors.ts'
+import type { Driver } from '../sites/driver.ts'
+import type { NodeStore } from '../store/node-store.ts'
+import type { QueueSnapshot } from './plan/demand.ts'
+import type { Observation, Reading, SiteMachine } from './plan/observation.ts'
+import type { Scheduler } from './scheduler.ts'
+
+/** How long a round waits for a source before it goes on without it, ms. */
+const patienceMs = 5_000
+
+/** Reads the queue and the sites for one round after another. */
+export class Observer {
+  readonly #clock: Clock
+  readonly #nodes: NodeStore
+  readonly #queue: Source<QueueSnapshot>
+  readonly #sites: ReadonlyMap<string, Source<readonly SiteMachine[]>>
+  readonly #orphansSinceMs = new Map<string, number>()
+
+  constructor(clock: Clock, scheduler: Scheduler, drivers: ReadonlyMap<string, Driver>, nodes: NodeStore) {
+    this.#clock = clock
+    this.#nodes = nodes
+    this.#queue = new Source('the queue', clock, () => scheduler.snapshot())
+    this.#sites = new Map(
+      [...drivers].map(([name, driver]) => [name, new Source(`site ${name}`, clock, () => driver.list())]),
+    )
+  }
+
+  /**
+   * One picture of everything. A source that can't be read, or not in time, is marked unread; nothing here throws for it.
+   * @param failuresSinceMs how far back failed names matter, ms since the epoch
+   */
+  async observe(
+    acts: { inFlight: ReadonlySet<string>; settledAtMs: ReadonlyMap<string, number> },
+    failuresSinceMs: number,
+  ): Promise<Observation> {
+    const [queue, ...sites] = await Promise.all([
+      this.#queue.read(),
+      ...[...this.#sites].map(async ([name, source]) => [name, await source.read()] as const),
+    ])
+    // The store is read last: a node recorded while the sources were read is then known, and is no orphan.
+    const nodes = await this.#nodes.live()
+    const siteReadings = new Map(sites)
+    return {
+      queue,
+      sites: siteReadings,
+      nodes,
+      inFlight: new Set(acts.inFlight),
+      settledAtMs: new Map(acts.settledAtMs),
+      breakers: await this.#nodes.breakers(),
+      lastFailureMs: await this.#nodes.lastFailures(failuresSinceMs),
+      orphansSinceMs: this.#orphans(siteReadings, new Set(nodes.map((node) => node.id))),
+    }
+  }
+
+  #orphans(
+    sites: ReadonlyMap<string, Reading<readonly SiteMachine[]>>,
+    known: ReadonlySet<string>,
+  ): ReadonlyMap<string, number> {
+    const present = new Set<string>()
+    for (const reading of sites.values()) {
+      for (const machine of reading.ok ? reading.value : []) {
+        if (known.has(machine.id)) continue
+        present.add(machine.id)
+        if (!this.#orphansSinceMs.has(machine.id)) this.#orphansSinceMs.set(machine.id, this.#clock.now())
+      }
+    }
+    const allRead = [...sites.values()].every((reading) => reading.ok)
+    for (const id of this.#orphansSinceMs.keys()) {
+      if (known.has(id) || (allRead && !present.has(id))) this.#orphansSinceMs.delete(id)
+    }
+    return new Map(this.#orphansSinceMs)
+  }
+}
+
+/** One thing that is read every round, never twice at the same time. */
+class Source<T> {
+  readonly #name: string
+  readonly #clock: Clock
+  readonly #fetch: () => Promise<T>
+  #pending: Promise<Reading<T>> | null = null
+
+  constructor(name: string, clock: Clock, fetch: () => Promise<T>) {
+    this.#name = name
+    this.#clock = clock
+    this.#fetch = fetch
+  }
+
+  /** A reading that began now; unread at once while an earlier one still hangs. */
+  async read(): Promise<Reading<T>> {
+    const startedAtMs = this.#clock.now()
+    if (this.#pending) return unread(startedAtMs, this.#tooSlow())
+    const reading = this.#fetch().then(
+      (value): Reading<T> => ({ ok: true, startedAtMs, value }),
+      (thrown: unknown) => unread<T>(startedAtMs, toCausewayError(thrown)),
+    )
+    this.#pending = reading
+    void reading.then(() => {
+      this.#pending = null
+    })
+    const done = new AbortController()
+    const late = this.#clock.sleep(patienceMs, done.signal).then(() => unread<T>(startedAtMs, this.#tooSlow()))
+    const first = await Promise.race([reading, late])
+    done.abort()
+    return first
+  }
+
+  #tooSlow(): CausewayError {
+    return new CausewayError('CommandTimeout', `${this.#name} has not answered within ${patienceMs / 1000} s`)
+  }
+}
+
+function unread<T>(startedAtMs: number, error: CausewayError): Reading<T> {
+  return { ok: false, startedAtMs, code: error.code, text: error.message }
+}

@@ -1,0 +1,140 @@
+import type { Clock } from '../base/clock.ts'
+import { CausewayError } from '../base/errors.ts'
+import type { ControllerConfig } from '../config/controller-config.ts'
+import type { View } from '../elastic/loop.ts'
+import { nodeAddress } from '../elastic/overlay-from-nodes.ts'
+import { isClosed } from '../elastic/plan/breaker.ts'
+import type { EventStore, StoredEvent } from '../store/event-store.ts'
+import type { JobRecord, JobStore } from '../store/job-store.ts'
+import type { NodeRecord } from '../store/node-record.ts'
+import type { NodeStore } from '../store/node-store.ts'
+import type { JobReport, NodeReport, StatusReport, TimelineReport } from './reports.ts'
+
+/** What the read model looks at. */
+export interface ReadSources {
+  readonly clock: Clock
+  readonly config: ControllerConfig
+  readonly nodes: NodeStore
+  readonly events: EventStore
+  readonly jobs: JobStore
+  view(): View | null
+  brokenGateways(): ReadonlyMap<string, Error>
+}
+
+/** Answers what admins and users ask; changes nothing. */
+export class ReadModel {
+  readonly #from: ReadSources
+
+  constructor(sources: ReadSources) {
+    this.#from = sources
+  }
+
+  /** Sites, live nodes and the queue, as of the last round. */
+  async status(): Promise<StatusReport> {
+    const { config, clock, nodes } = this.#from
+    const view = this.#from.view()
+    const live = await this.#reports(await nodes.live())
+    const breakers = await nodes.breakers()
+    const broken = this.#from.brokenGateways()
+    const now = clock.now()
+    const jobs: Record<string, number> = {}
+    const queue = view?.observation.queue
+    for (const job of queue?.ok ? queue.value.jobs : []) jobs[job.state] = (jobs[job.state] ?? 0) + job.count
+    return {
+      cluster: config.cluster.name,
+      atMs: now,
+      observedAtMs: view?.plan.atMs ?? null,
+      queue: { reachable: queue?.ok ?? false, text: queue && !queue.ok ? queue.text : '', jobs },
+      sites: Object.entries(config.sites).map(([name, site]) => {
+        const reading = view?.observation.sites.get(name)
+        const breaker = breakers.get(name)
+        const phases: Record<string, number> = {}
+        for (const node of live) if (node.site === name) phases[node.phase] = (phases[node.phase] ?? 0) + 1
+        return {
+          name,
+          order: site.order,
+          minimum: site.nodes.minimum,
+          maximum: site.nodes.maximum,
+          reachable: reading?.ok ?? false,
+          closedUntilMs: isClosed(breaker, now) ? (breaker?.closedUntilMs ?? null) : null,
+          trouble: [reading && !reading.ok ? reading.text : '', broken.get(name)?.message ?? '']
+            .filter(Boolean)
+            .join('; '),
+          phases,
+        }
+      }),
+      nodes: live,
+    }
+  }
+
+  /** Live nodes; with `all` also those that are gone, oldest first. */
+  async nodes(all: boolean): Promise<NodeReport[]> {
+    const { nodes } = this.#from
+    return this.#reports(all ? await nodes.all() : await nodes.live())
+  }
+
+  /**
+   * What happened in a node's lives, latest life last.
+   * @param nodeOrId a node's name, or the id of one life
+   * @throws CausewayError `NotFound`
+   */
+  async timeline(nodeOrId: string): Promise<TimelineReport> {
+    const { nodes, events } = this.#from
+    const byId = await nodes.get(nodeOrId)
+    const ids = byId ? [byId.id] : (await events.livesOf(nodeOrId, 5)).toReversed()
+    if (ids.length === 0) throw new CausewayError('NotFound', `no node has ever been called ${nodeOrId}`)
+    const lives = await Promise.all(ids.map(async (id) => ({ id, events: await events.ofNode(id) })))
+    return { node: byId?.name ?? nodeOrId, lives }
+  }
+
+  /**
+   * Why a job is where it is: what the last round says of it, what was recorded of it, and what happened to its nodes.
+   * @throws CausewayError `NotFound`
+   */
+  async why(job: string): Promise<JobReport> {
+    const { jobs, events } = this.#from
+    const reasons = this.#from.view()?.plan.jobs.filter((r) => isOrBelongsTo(r.job, job)) ?? []
+    const [records, history] = await Promise.all([jobs.find(job), events.ofJob(job)])
+    if (reasons.length === 0 && records.length === 0 && history.length === 0) {
+      throw new CausewayError('NotFound', `no job ${job} has been seen in the queue`)
+    }
+    return { job, now: reasons, jobs: records satisfies JobRecord[], history }
+  }
+
+  async #reports(nodes: readonly NodeRecord[]): Promise<NodeReport[]> {
+    const { config, clock, events } = this.#from
+    const waiting = this.#from.view()?.plan.waiting
+    const now = clock.now()
+    return Promise.all(
+      nodes.map(async (node) => ({
+        name: node.name,
+        id: node.id,
+        site: node.site,
+        phase: node.unreachableSinceMs === null || node.phase === 'gone' ? node.phase : 'unreachable',
+        sinceMs: node.unreachableSinceMs ?? node.phaseSinceMs,
+        ageMs: now - (node.unreachableSinceMs ?? node.phaseSinceMs),
+        address: nodeAddress(config, node),
+        reason: node.failure ? `${node.failure.code}: ${node.failure.text}` : (waiting?.get(node.id)?.text ?? ''),
+        failure: node.failure,
+        jobs: node.jobs,
+        phasesMs: phaseDurations(await events.ofNode(node.id), now),
+      })),
+    )
+  }
+}
+
+/** How long a node was in each phase, ms; the last one until `now` unless it is `gone`. */
+export function phaseDurations(events: readonly StoredEvent[], now: number): Record<string, number> {
+  const phases = events.filter((event) => event.kind === 'phase')
+  const spent: Record<string, number> = {}
+  for (const [index, event] of phases.entries()) {
+    const phase = String(event.facts.phase)
+    if (phase === 'gone') continue
+    spent[phase] = (spent[phase] ?? 0) + (phases[index + 1]?.atMs ?? now) - event.atMs
+  }
+  return spent
+}
+
+function isOrBelongsTo(id: string, asked: string): boolean {
+  return id === asked || id.startsWith(`${asked}_`)
+}

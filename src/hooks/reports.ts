@@ -1,0 +1,64 @@
+import type { JobReason } from '../elastic/plan/steps.ts'
+import type { StoredEvent } from '../store/event-store.ts'
+import type { JobRecord } from '../store/job-store.ts'
+import type { Failure } from '../store/node-record.ts'
+
+/** A node as the API and the CLI show it. Times are ms since the epoch, durations ms. */
+export interface NodeReport {
+  readonly name: string
+  readonly id: string
+  readonly site: string
+  /** Its phase, or `unreachable` while its site can't be read. */
+  readonly phase: string
+  readonly sinceMs: number
+  readonly ageMs: number
+  readonly address: string | null
+  /** Why nothing is done with it now, or why it failed. */
+  readonly reason: string
+  readonly failure: Failure | null
+  readonly jobs: readonly string[]
+  /** How long it was in each phase. */
+  readonly phasesMs: Readonly<Record<string, number>>
+}
+
+/** `GET /v1/status`. */
+export interface StatusReport {
+  readonly cluster: string
+  readonly atMs: number
+  /** When the last round looked; null before the first. */
+  readonly observedAtMs: number | null
+  readonly queue: {
+    readonly reachable: boolean
+    readonly text: string
+    readonly jobs: Readonly<Record<string, number>>
+  }
+  readonly sites: readonly {
+    readonly name: string
+    readonly order: number
+    readonly minimum: number
+    readonly maximum: number
+    readonly reachable: boolean
+    /** Until when it is closed after failures; null while it is open. */
+    readonly closedUntilMs: number | null
+    readonly trouble: string
+    /** How many nodes are in each phase. */
+    readonly phases: Readonly<Record<string, number>>
+  }[]
+  readonly nodes: readonly NodeReport[]
+}
+
+/** `GET /v1/nodes/NODE/timeline`: the latest lives under a name, each with its events. */
+export interface TimelineReport {
+  readonly node: string
+  readonly lives: readonly { readonly id: string; readonly events: readonly StoredEvent[] }[]
+}
+
+/** `GET /v1/jobs/JOB/why`. */
+export interface JobReport {
+  readonly job: string
+  /** What the last round says of it (of its elements, for an array). */
+  readonly now: readonly JobReason[]
+  readonly jobs: readonly JobRecord[]
+  /** What happened to nodes made for it, and hooks that named it. */
+  readonly history: readonly StoredEvent[]
+}

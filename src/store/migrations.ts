@@ -1,0 +1,63 @@
+import type { Kysely } from 'kysely'
+import type { Migration, MigrationProvider } from 'kysely/migration'
+
+const first: Migration = {
+  async up(db: Kysely<unknown>) {
+    await db.schema
+      .createTable('nodes')
+      .addColumn('id', 'text', (c) => c.primaryKey())
+      .addColumn('name', 'text', (c) => c.notNull())
+      .addColumn('site', 'text', (c) => c.notNull())
+      .addColumn('began_at', 'bigint', (c) => c.notNull())
+      .addColumn('phase', 'text', (c) => c.notNull())
+      .addColumn('phase_since', 'bigint', (c) => c.notNull())
+      .addColumn('unreachable_since', 'bigint')
+      .addColumn('idle_since', 'bigint')
+      .addColumn('failure_code', 'text')
+      .addColumn('failure_text', 'text')
+      .addColumn('failed_at', 'bigint')
+      .addColumn('attempts', 'integer', (c) => c.notNull())
+      .addColumn('next_attempt_at', 'bigint', (c) => c.notNull())
+      .addColumn('jobs', 'text', (c) => c.notNull())
+      .addColumn('token_hash', 'text')
+      .execute()
+    await db.schema.createIndex('nodes_name').on('nodes').column('name').execute()
+    await db.schema
+      .createTable('events')
+      .addColumn('seq', 'integer', (c) => c.primaryKey().autoIncrement())
+      .addColumn('at', 'bigint', (c) => c.notNull())
+      .addColumn('kind', 'text', (c) => c.notNull())
+      .addColumn('site', 'text')
+      .addColumn('node_id', 'text')
+      .addColumn('node_name', 'text')
+      .addColumn('code', 'text', (c) => c.notNull())
+      .addColumn('text', 'text', (c) => c.notNull())
+      .addColumn('facts', 'text', (c) => c.notNull())
+      .addColumn('jobs', 'text', (c) => c.notNull())
+      .execute()
+    await db.schema.createIndex('events_node').on('events').column('node_id').execute()
+    await db.schema
+      .createTable('jobs')
+      .addColumn('id', 'text', (c) => c.primaryKey())
+      .addColumn('name', 'text', (c) => c.notNull())
+      .addColumn('user', 'text', (c) => c.notNull())
+      .addColumn('state', 'text', (c) => c.notNull())
+      .addColumn('submitted_at', 'bigint', (c) => c.notNull())
+      .addColumn('started_at', 'bigint')
+      .addColumn('ended_at', 'bigint')
+      .addColumn('nodes', 'text', (c) => c.notNull())
+      .addColumn('seen_at', 'bigint', (c) => c.notNull())
+      .execute()
+    await db.schema
+      .createTable('breakers')
+      .addColumn('site', 'text', (c) => c.primaryKey())
+      .addColumn('failures', 'integer', (c) => c.notNull())
+      .addColumn('closed_until', 'bigint')
+      .execute()
+  },
+}
+
+/** The steps from an empty database to the current schema, in order of their names. */
+export const migrations: MigrationProvider = {
+  getMigrations: async () => ({ '001-first': first }),
+}

@@ -1,0 +1,241 @@
+import type { Kysely } from 'kysely'
+import type { ErrorCode, Facts } from '../base/errors.ts'
+import { appendEvent, type NewEvent } from './event-store.ts'
+import type { BreakerRecord, Failure, NodeRecord, Phase } from './node-record.ts'
+import type { Db } from './open.ts'
+import type { NodesTable, Schema } from './schema.ts'
+
+/** Why something is recorded: a stable code and a sentence. */
+export interface Cause {
+  readonly code: string
+  readonly text: string
+  readonly facts?: Facts
+}
+
+/**
+ * The lives of nodes. Every change of a phase and its event are one transaction, and changes name the phases they start
+ * from: of two that race, the second finds the phase changed and does nothing.
+ */
+export class NodeStore {
+  readonly #db: Db
+
+  constructor(db: Db) {
+    this.#db = db
+  }
+
+  /** All lives that are not gone. */
+  async live(): Promise<NodeRecord[]> {
+    const rows = await this.#db.selectFrom('nodes').selectAll().where('phase', '!=', 'gone').execute()
+    return rows.map(toRecord)
+  }
+
+  /** All lives, past ones too, in the order in which they began. */
+  async all(): Promise<NodeRecord[]> {
+    const rows = await this.#db.selectFrom('nodes').selectAll().orderBy('began_at').orderBy('name').execute()
+    return rows.map(toRecord)
+  }
+
+  /** One life by its id, also a past one. */
+  async get(id: string): Promise<NodeRecord | undefined> {
+    const row = await this.#db.selectFrom('nodes').selectAll().where('id', '=', id).executeTakeFirst()
+    return row && toRecord(row)
+  }
+
+  /** Writes a new life: the intent that comes before any act. `phase` is `planned`, or `booting` for an adopted machine. */
+  async begin(
+    node: { id: string; name: string; site: string; jobs: readonly string[]; phase: 'planned' | 'booting' },
+    cause: Cause,
+    atMs: number,
+  ): Promise<void> {
+    await this.#db.transaction().execute(async (tx) => {
+      const row: NodesTable = {
+        id: node.id,
+        name: node.name,
+        site: node.site,
+        phase: node.phase,
+        began_at: atMs,
+        phase_since: atMs,
+        unreachable_since: null,
+        idle_since: null,
+        failure_code: null,
+        failure_text: null,
+        failed_at: null,
+        attempts: 0,
+        next_attempt_at: 0,
+        jobs: JSON.stringify(node.jobs),
+        token_hash: null,
+      }
+      await tx.insertInto('nodes').values(row).execute()
+      await appendEvent(tx, phaseEvent(toRecord(row), node.phase, cause, atMs))
+    })
+  }
+
+  /**
+   * Moves a node to another phase if it is in one of `from` now.
+   * @returns whether it was moved
+   */
+  async move(id: string, from: readonly Phase[], to: Phase, cause: Cause, atMs: number): Promise<boolean> {
+    return this.#db.transaction().execute(async (tx) => {
+      const node = await change(tx, id, from, {
+        phase: to,
+        phase_since: atMs,
+        idle_since: null,
+        attempts: 0,
+        next_attempt_at: 0,
+        ...(to === 'ready' || to === 'gone' ? { token_hash: null } : {}),
+      })
+      if (node) await appendEvent(tx, phaseEvent(node, to, cause, atMs))
+      return node !== undefined
+    })
+  }
+
+  /**
+   * Records that a node failed, and the breaker of its site that follows from it.
+   * @returns whether it was recorded: false when the node is past failing (deleting, gone) or has failed already
+   */
+  async fail(id: string, failure: Failure, breaker: BreakerRecord, atMs: number): Promise<boolean> {
+    return this.#db.transaction().execute(async (tx) => {
+      const from: Phase[] = ['planned', 'creating', 'booting', 'installing', 'enrolling', 'ready', 'draining']
+      const node = await change(tx, id, from, {
+        phase: 'failed',
+        phase_since: atMs,
+        idle_since: null,
+        attempts: 0,
+        next_attempt_at: 0,
+        failure_code: failure.code,
+        failure_text: failure.text,
+        failed_at: atMs,
+        token_hash: null,
+      })
+      if (!node) return false
+      await appendEvent(tx, phaseEvent(node, 'failed', failure, atMs))
+      await writeBreaker(tx, breaker)
+      if (breaker.closedUntilMs !== null) {
+        const text = `${breaker.site} is closed until ${new Date(breaker.closedUntilMs).toISOString()} after failures in a row`
+        await appendEvent(tx, {
+          ...phaseEvent(node, 'failed', failure, atMs),
+          kind: 'breaker',
+          code: 'SiteClosed',
+          text,
+        })
+      }
+      return true
+    })
+  }
+
+  /** Records that an act on the node did not succeed and when it may be tried again. */
+  async attemptFailed(node: NodeRecord, cause: Cause, nextAttemptAtMs: number, atMs: number): Promise<void> {
+    await this.#db.transaction().execute(async (tx) => {
+      await tx
+        .updateTable('nodes')
+        .set((eb) => ({ attempts: eb('attempts', '+', 1), next_attempt_at: nextAttemptAtMs }))
+        .where('id', '=', node.id)
+        .execute()
+      await appendEvent(tx, {
+        ...phaseEvent(node, node.phase, cause, atMs),
+        kind: 'attempt',
+        code: cause.code,
+        text: cause.text,
+      })
+    })
+  }
+
+  /** Writes facts that change no phase. */
+  async note(id: string, facts: { idleSinceMs?: number | null; unreachableSinceMs?: number | null }): Promise<void> {
+    const set = {
+      ...(facts.idleSinceMs === undefined ? {} : { idle_since: facts.idleSinceMs }),
+      ...(facts.unreachableSinceMs === undefined ? {} : { unreachable_since: facts.unreachableSinceMs }),
+    }
+    if (Object.keys(set).length > 0) await this.#db.updateTable('nodes').set(set).where('id', '=', id).execute()
+  }
+
+  /** Sets the hash of the token that this life's reports must carry (SHA-256, hex). */
+  async setTokenHash(id: string, hash: string): Promise<void> {
+    await this.#db.updateTable('nodes').set({ token_hash: hash }).where('id', '=', id).execute()
+  }
+
+  /** The hash to compare a report's token with; null when no report is awaited from this id. */
+  async tokenHash(id: string): Promise<string | null> {
+    const row = await this.#db.selectFrom('nodes').select('token_hash').where('id', '=', id).executeTakeFirst()
+    return row?.token_hash ?? null
+  }
+
+  /** When each name last failed, for failures after `sinceMs`. */
+  async lastFailures(sinceMs: number): Promise<Map<string, number>> {
+    const rows = await this.#db
+      .selectFrom('nodes')
+      .select((eb) => ['name', eb.fn.max('failed_at').as('at')])
+      .where('failed_at', '>', sinceMs)
+      .groupBy('name')
+      .execute()
+    return new Map(rows.map((row) => [row.name, Number(row.at)]))
+  }
+
+  /** All breakers that are not at rest, by site. */
+  async breakers(): Promise<Map<string, BreakerRecord>> {
+    const rows = await this.#db.selectFrom('breakers').selectAll().execute()
+    return new Map(rows.map((r) => [r.site, { site: r.site, failures: r.failures, closedUntilMs: r.closed_until }]))
+  }
+
+  /** Replaces a site's breaker. */
+  async setBreaker(breaker: BreakerRecord): Promise<void> {
+    await writeBreaker(this.#db, breaker)
+  }
+}
+
+/** Updates a node that is in one of `from`; returns it as it was in all but the phase's facts, undefined if it is not. */
+async function change(
+  tx: Kysely<Schema>,
+  id: string,
+  from: readonly Phase[],
+  set: Partial<NodesTable>,
+): Promise<NodeRecord | undefined> {
+  const row = await tx
+    .updateTable('nodes')
+    .set(set)
+    .where('id', '=', id)
+    .where('phase', 'in', from)
+    .returningAll()
+    .executeTakeFirst()
+  return row && toRecord(row)
+}
+
+async function writeBreaker(db: Kysely<Schema>, breaker: BreakerRecord): Promise<void> {
+  const values = { failures: breaker.failures, closed_until: breaker.closedUntilMs }
+  await db
+    .insertInto('breakers')
+    .values({ site: breaker.site, ...values })
+    .onConflict((conflict) => conflict.column('site').doUpdateSet(values))
+    .execute()
+}
+
+function phaseEvent(node: NodeRecord, phase: Phase, cause: Cause, atMs: number): NewEvent {
+  const facts = { ...cause.facts, phase }
+  return {
+    atMs,
+    kind: 'phase',
+    site: node.site,
+    nodeId: node.id,
+    nodeName: node.name,
+    code: cause.code,
+    text: cause.text,
+    facts,
+    jobs: node.jobs,
+  }
+}
+
+function toRecord(row: NodesTable): NodeRecord {
+  return {
+    id: row.id,
+    name: row.name,
+    site: row.site,
+    phase: row.phase as Phase,
+    phaseSinceMs: row.phase_since,
+    unreachableSinceMs: row.unreachable_since,
+    idleSinceMs: row.idle_since,
+    failure: row.failure_code === null ? null : { code: row.failure_code as ErrorCode, text: row.failure_text ?? '' },
+    attempts: row.attempts,
+    nextAttemptAtMs: row.next_attempt_at,
+    jobs: JSON.parse(row.jobs) as string[],
+  }
+}

@@ -1,0 +1,68 @@
+import type { Generated } from 'kysely'
+
+/** The tables, one type for every database. Times are ms since the epoch; JSON is text. */
+export interface Schema {
+  readonly nodes: NodesTable
+  readonly events: EventsTable
+  readonly jobs: JobsTable
+  readonly breakers: BreakersTable
+}
+
+/** One row per life of a node, written before its machine is made and kept after it is gone. */
+export interface NodesTable {
+  id: string
+  name: string
+  site: string
+  began_at: number
+  phase: string
+  phase_since: number
+  unreachable_since: number | null
+  idle_since: number | null
+  failure_code: string | null
+  failure_text: string | null
+  failed_at: number | null
+  attempts: number
+  next_attempt_at: number
+  /** JSON array of job ids. */
+  jobs: string
+  /** SHA-256 in hex of the token that its reports must carry; null when none is valid. */
+  token_hash: string | null
+}
+
+/** What happened, in order. */
+export interface EventsTable {
+  seq: Generated<number>
+  at: number
+  /** `phase`, `attempt`, `breaker`, `hook`, `queue`, `network`. */
+  kind: string
+  site: string | null
+  node_id: string | null
+  node_name: string | null
+  code: string
+  text: string
+  /** JSON object. */
+  facts: string
+  /** JSON array of the ids of jobs it matters to. */
+  jobs: string
+}
+
+/** Jobs as they were last seen in the queue. */
+export interface JobsTable {
+  id: string
+  name: string
+  user: string
+  state: string
+  submitted_at: number
+  started_at: number | null
+  ended_at: number | null
+  /** JSON array of node names. */
+  nodes: string
+  seen_at: number
+}
+
+/** One row per site whose breaker is not at rest. */
+export interface BreakersTable {
+  site: string
+  failures: number
+  closed_until: number | null
+}
