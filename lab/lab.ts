@@ -31,6 +31,8 @@ export interface LabOptions {
   readonly nodes?: Readonly<Record<SiteName, number>>
   /** Whether the package caches run. Default true. */
   readonly caches?: boolean
+  /** Whether munge and slurmctld run on the head. Default true. */
+  readonly slurm?: boolean
 }
 
 /**
