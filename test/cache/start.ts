@@ -1,0 +1,53 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import type { RequestListener } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import { systemClock } from '../../src/base/clock.ts'
+import { silentLog } from '../../src/base/log.ts'
+import { type RunningCache, startCache } from '../../src/cache/server.ts'
+import type { CacheSettings } from '../../src/cache/settings.ts'
+import { startOrigin, type TestOrigin } from './origin.ts'
+
+export interface Setup {
+  readonly origin: TestOrigin
+  readonly cache: RunningCache
+  readonly folder: string
+  readonly settings: CacheSettings
+}
+
+/** A folder that goes when the test ends. */
+export async function scratchFolder(t: TestContext): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'causeway-cache-'))
+  t.after(() => rm(folder, { recursive: true, force: true }))
+  return folder
+}
+
+/** An origin `mirror.lab` that answers as said, and a cache before it; both are gone when the test ends. */
+export async function setUp(
+  t: TestContext,
+  answer: RequestListener,
+  options: { settings?: Partial<CacheSettings>; now?: () => number } = {},
+): Promise<Setup> {
+  const folder = await scratchFolder(t)
+  const origin = await startOrigin(answer)
+  t.after(() => origin.close())
+  const settings: CacheSettings = {
+    listen: '127.0.0.1:0',
+    store: join(folder, 'store'),
+    origins: { 'mirror.lab': { address: '127.0.0.1', port: origin.port } },
+    ...options.settings,
+  }
+  const clock = options.now ? { ...systemClock, now: options.now } : systemClock
+  const cache = await startCache(settings, { log: silentLog, clock })
+  t.after(() => cache.stop(0))
+  return { origin, cache, folder, settings }
+}
+
+/** Waits until `check` holds; says what was waited for when it doesn't for 10 seconds. */
+export async function until(what: string, check: () => boolean | Promise<boolean>): Promise<void> {
+  for (const deadline = Date.now() + 10_000; !(await check()); ) {
+    if (Date.now() > deadline) throw new Error(`waited in vain for: ${what}`)
+    await systemClock.sleep(5)
+  }
+}
