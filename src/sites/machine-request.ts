@@ -1,0 +1,78 @@
+import { CausewayError } from '../base/errors.ts'
+import type { Machine, MachineSpec } from './driver.ts'
+
+const nameForm = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/
+const pathForm = /^\/[A-Za-z0-9._/@+-]*$/
+const seedPathForm = /^(?!.*(^|\/)\.\.?(\/|$))[A-Za-z0-9._@+-]+(\/[A-Za-z0-9._@+-]+)*$/
+
+/** What a site adds to each machine's spec. */
+export interface MachineSurroundings {
+  /** Folders of the site host that every machine finds at the same path, readable and writable. */
+  readonly shared: readonly string[]
+  /** Free space, MiB, below which no machine is made. */
+  readonly reserveMiB: number
+}
+
+/**
+ * The request that `scripts/site/causeway-machine create` reads on stdin (its form is described there).
+ * @throws CausewayError `InvalidRequest` naming the field that the script could not take.
+ */
+export function renderMachineRequest(spec: MachineSpec, surroundings: MachineSurroundings): string {
+  checkId(spec.id)
+  const lines = [
+    ['name', check('name', spec.name, nameForm)],
+    ['cluster', check('cluster', spec.cluster, nameForm)],
+    ['image', check('image', spec.image, pathForm)],
+    ['mac', check('nic.mac', spec.nic.mac, /^([0-9a-f]{2}:){5}[0-9a-f]{2}$/)],
+    ['port', check('nic.port', spec.nic.port, /^[A-Za-z0-9][A-Za-z0-9._-]{0,14}$/)],
+    ['bridge', check('nic.bridge', spec.nic.bridge, /^[A-Za-z0-9][A-Za-z0-9._-]{0,14}$/)],
+    ['mtu', check('nic.mtu', String(spec.nic.mtu), /^[0-9]{2,5}$/)],
+    ['reserve', check('reserveMiB', String(surroundings.reserveMiB), /^[0-9]{1,8}$/)],
+    ...surroundings.shared.map((folder) => ['shared', check('shared', folder, pathForm)]),
+    ...spec.seed.map((file) => [
+      'seed',
+      check('seed mode', (file.mode & 0o777).toString(8).padStart(3, '0'), /^[0-7]{3}$/),
+      check('seed path', file.path, seedPathForm),
+      Buffer.from(file.content).toString('base64'),
+    ]),
+    ['end'],
+  ]
+  return lines.map((line) => `${line.join(' ')}\n`).join('')
+}
+
+/** Refuses ids that could not be a folder's name. @throws CausewayError `InvalidRequest` */
+export function checkId(id: string): string {
+  return check('id', id, nameForm)
+}
+
+function check(field: string, value: string, form: RegExp): string {
+  if (form.test(value)) return value
+  throw new CausewayError('InvalidRequest', `${field} of a machine is not acceptable: ${JSON.stringify(value)}`)
+}
+
+/**
+ * Reads the machines that the script printed, one JSON object a line.
+ * @throws CausewayError `MalformedOutput`
+ */
+export function parseMachines(text: string): Machine[] {
+  return text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map(parseMachine)
+}
+
+function parseMachine(line: string): Machine {
+  const fail = (cause?: unknown) =>
+    new CausewayError('MalformedOutput', `not a machine: ${JSON.stringify(line.slice(0, 200))}`, { cause })
+  let value: Partial<Record<keyof Machine, unknown>> | null
+  try {
+    value = JSON.parse(line) as typeof value
+  } catch (cause) {
+    throw fail(cause)
+  }
+  if (value === null || typeof value !== 'object') throw fail()
+  const { id, name, cluster, state, createdAtMs } = value
+  if (typeof id !== 'string' || typeof name !== 'string' || typeof cluster !== 'string') throw fail()
+  if ((state !== 'running' && state !== 'stopped') || !Number.isSafeInteger(createdAtMs)) throw fail()
+  return { id, name, cluster, state, createdAtMs: createdAtMs as number }
+}

@@ -1,0 +1,56 @@
+import { CausewayError } from '../base/errors.ts'
+import type { Host } from '../base/host.ts'
+import type { Driver, Machine, MachineSpec } from './driver.ts'
+import { MachineHelper } from './machine-helper.ts'
+import { checkId, type MachineSurroundings, parseMachines, renderMachineRequest } from './machine-request.ts'
+
+/** How a `NamespaceDriver` makes its machines. */
+export interface NamespaceDriverOptions extends Partial<MachineSurroundings> {
+  readonly site: string
+  /** `list` shows the machines of this cluster. */
+  readonly cluster: string
+  /** Folder on the site host that holds the machines. Its file system must be able to carry overlayfs layers. */
+  readonly root?: string
+  /** Folder on the site host for the script that does the work there. */
+  readonly bin?: string
+}
+
+/**
+ * Light machines at a site host: Linux namespaces, an overlayfs root over an image folder, one veth to the bridge. They
+ * start in tens of milliseconds, share the host's kernel, and are no security boundary against root inside; `cpus` and
+ * `memoryMiB` are not enforced. The image needs bash, coreutils, mount and whatever the seed's `boot` calls.
+ */
+export class NamespaceDriver implements Driver {
+  readonly site: string
+  readonly #cluster: string
+  readonly #root: string
+  readonly #surroundings: MachineSurroundings
+  readonly #helper: MachineHelper
+
+  constructor(host: Host, options: NamespaceDriverOptions) {
+    this.site = options.site
+    this.#cluster = options.cluster
+    this.#root = options.root ?? '/var/lib/causeway/machines'
+    this.#surroundings = { shared: options.shared ?? [], reserveMiB: options.reserveMiB ?? 256 }
+    this.#helper = new MachineHelper(host, options.bin ?? '/var/lib/causeway/bin')
+  }
+
+  async list(): Promise<readonly Machine[]> {
+    return parseMachines(await this.#helper.call([this.#root, 'list', this.#cluster]))
+  }
+
+  async create(spec: MachineSpec): Promise<Machine> {
+    const request = renderMachineRequest(spec, this.#surroundings)
+    const [machine] = parseMachines(await this.#helper.call([this.#root, 'create', spec.id], request))
+    if (machine?.id === spec.id) return machine
+    throw new CausewayError('MalformedOutput', `${this.site}: no word of the new machine ${spec.id}`)
+  }
+
+  async delete(id: string): Promise<void> {
+    await this.#helper.call([this.#root, 'delete', checkId(id)])
+  }
+
+  async console(id: string): Promise<string> {
+    return await this.#helper.call([this.#root, 'console', checkId(id)])
+  }
+}
