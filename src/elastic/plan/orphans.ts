@@ -29,6 +29,7 @@ export function orphanSteps(ctx: Context): { steps: Step[]; againAtMs: number | 
         })
         continue
       }
+      if (mayWork(machine, names, ctx)) continue
       const dueMs = (ctx.obs.orphansSinceMs.get(machine.id) ?? ctx.now) + ctx.policy.grace.orphanMs
       if (ctx.now < dueMs) {
         againAtMs = Math.min(againAtMs ?? dueMs, dueMs)
@@ -44,6 +45,13 @@ export function orphanSteps(ctx: Context): { steps: Step[]; againAtMs: number | 
 /** Only a machine that the queue shows as present under its name may be working for somebody. */
 function isAdoptable(machine: SiteMachine, site: string, taken: ReadonlySet<string>, ctx: Context): boolean {
   if (machine.state !== 'running' || taken.has(machine.name)) return false
-  if (parseNodeName(machine.name, ctx.policy)?.site.name !== site) return false
+  const place = parseNodeName(machine.name, ctx.policy)
+  if (place?.site.name !== site || place.k > place.site.maximum) return false
   return ctx.queueNodes.get(machine.name)?.power === 'present'
+}
+
+/** Whether a job may run on the machine, as far as this round can tell: then it is not deleted, whoever it belongs to. */
+function mayWork(machine: SiteMachine, taken: ReadonlySet<string>, ctx: Context): boolean {
+  if (!ctx.obs.queue.ok) return true
+  return !taken.has(machine.name) && ctx.queueNodes.get(machine.name)?.busy === true
 }

@@ -1,0 +1,24 @@
+import { Agent, request } from 'undici'
+import { CausewayError } from '../base/errors.ts'
+
+/**
+ * Asks the controller on this machine, over its unix socket.
+ * @param path such as `/v1/status`
+ * @throws CausewayError with the code that the controller answered, or `HostUnreachable` when nobody answers
+ */
+export async function askController<T>(socket: string, path: string): Promise<T> {
+  const dispatcher = new Agent({ connect: { socketPath: socket } })
+  try {
+    const response = await request(`http://controller${path}`, { dispatcher, headersTimeout: 30_000 })
+    const body = (await response.body.json()) as { error?: { code: CausewayError['code']; message: string } }
+    if (body.error) throw new CausewayError(body.error.code, body.error.message)
+    return body as T
+  } catch (thrown) {
+    if (thrown instanceof CausewayError) throw thrown
+    const why = (thrown as Error).message
+    const text = `no controller answers at ${socket} (${why}): is "causeway controller" running, and may you use its socket?`
+    throw new CausewayError('HostUnreachable', text, { cause: thrown })
+  } finally {
+    await dispatcher.close()
+  }
+}

@@ -1,0 +1,169 @@
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Command } from 'commander'
+import { systemClock } from '../base/clock.ts'
+import { CausewayError } from '../base/errors.ts'
+import type { Host } from '../base/host.ts'
+import { createLogger, type Logger } from '../base/log.ts'
+import { type ControllerConfig, loadControllerConfig } from '../config/controller-config.ts'
+import { Acts } from '../elastic/acts.ts'
+import { Loop } from '../elastic/loop.ts'
+import { machineSpec } from '../elastic/machine-spec.ts'
+import { NetworkKeeper } from '../elastic/network-keeper.ts'
+import { Observer } from '../elastic/observe.ts'
+import { headGateway, overlayFromNodes } from '../elastic/overlay-from-nodes.ts'
+import { policyFromConfig } from '../elastic/policy-from-config.ts'
+import { Reports } from '../elastic/reports.ts'
+import { hashToken, tokenFor } from '../elastic/tokens.ts'
+import { buildApp } from '../hooks/app.ts'
+import { listenOnSocket, listenOnTcp } from '../hooks/listen.ts'
+import { ReadModel } from '../hooks/read-model.ts'
+import { SlurmScheduler } from '../hooks/schedulers/slurm.ts'
+import { applyGateway } from '../network/apply.ts'
+import { desiredState } from '../network/desired-state.ts'
+import { LocalHost } from '../sites/local-host.ts'
+import { NamespaceDriver } from '../sites/namespace-driver.ts'
+import { loadRoleScripts } from '../sites/seed.ts'
+import { SshHost } from '../sites/ssh-host.ts'
+import { EventStore } from '../store/event-store.ts'
+import { JobStore } from '../store/job-store.ts'
+import { NodeStore } from '../store/node-store.ts'
+import { openStore } from '../store/open.ts'
+import { defaultConfigFile } from './config-file.ts'
+import { secretFile } from './secret-file.ts'
+
+/** Wake-ups within this time make one round, ms. */
+const batchMs = 20
+
+/** How often to look while nodes come or go, ms. */
+const busyPollMs = 500
+
+/** `causeway controller`: watches the queue and grows and shrinks the cluster until SIGTERM or SIGINT. */
+export function controllerCommand(): Command {
+  return new Command('controller')
+    .description('watch the queue, grow and shrink the cluster; runs in the foreground until SIGTERM')
+    .option('--config <file>', 'the configuration file', defaultConfigFile())
+    .option('--check', 'check the configuration and exit')
+    .action(async (options: { config: string; check?: boolean }) => {
+      const config = await loadControllerConfig(options.config)
+      if (options.check) {
+        process.stdout.write(`${options.config}: ok\n`)
+        return
+      }
+      const log = createLogger('controller', config.controller.logLevel)
+      const controller = await startController(config, log)
+      log.info({ cluster: config.cluster.name, sites: Object.keys(config.sites) }, 'controller runs')
+      const [signal] = await Promise.race([
+        once(process, 'SIGTERM').then(() => ['SIGTERM']),
+        once(process, 'SIGINT').then(() => ['SIGINT']),
+      ])
+      log.info({ signal }, 'controller stops')
+      await controller.stop()
+    })
+}
+
+/** The composition root: chooses the adapters, joins the parts, opens the doors. */
+async function startController(config: ControllerConfig, log: Logger): Promise<{ stop(): Promise<void> }> {
+  const clock = systemClock
+  const { stateDir, socket, socketGroup, listen, tokenFile, poll } = config.controller
+  const head = new LocalHost(config.head.name)
+  const hosts = new Map<string, Host>([[headGateway, head]])
+  const drivers = new Map<string, NamespaceDriver>()
+  for (const [name, site] of Object.entries(config.sites)) {
+    const host = new SshHost({ name, ...site.gateway.ssh })
+    hosts.set(name, host)
+    drivers.set(
+      name,
+      new NamespaceDriver({ site: name, cluster: config.cluster.name, host, shared: site.driver.shared }),
+    )
+  }
+  const secret = await secretFile(join(stateDir, 'secret'))
+  const apiToken = (await secretFile(tokenFile)).toString('utf8').trim()
+  const mungeKey = await readMungeKey(config.scheduler.mungeKeyFile)
+  const scripts = await loadRoleScripts()
+
+  const db = await openStore(join(stateDir, 'causeway.db'))
+  const nodes = new NodeStore(db)
+  const events = new EventStore(db)
+  const jobs = new JobStore(db)
+  const policy = policyFromConfig(config)
+  const scheduler = new SlurmScheduler({ host: head, conf: config.scheduler.conf, clock })
+  const network = new NetworkKeeper(async (overlay, gateway) => {
+    const host = hosts.get(gateway)
+    if (!host) throw new CausewayError('NotFound', `there is no host for gateway ${gateway}`)
+    const report = await applyGateway(host, desiredState(overlay, gateway))
+    if (report.missing.length > 0) {
+      const refused = report.failures.map((failure) => failure.reason).join('; ')
+      throw new CausewayError('CommandFailed', `gateway ${gateway} is not as wanted: ${refused}`, {
+        facts: { missing: report.missing },
+      })
+    }
+    return report
+  }, clock)
+
+  const acts = new Acts(clock, log, () => loop.wake())
+  const loop = new Loop(
+    new Observer(clock, scheduler, drivers, nodes),
+    {
+      clock,
+      log,
+      nodes,
+      events,
+      scheduler,
+      drivers,
+      acts,
+      policy,
+      network,
+      newId: randomUUID,
+      tokenFor: (id) => tokenFor(secret, id),
+      wantOverlay: async () => network.want(overlayFromNodes(config, await nodes.live())),
+      machineSpec: (node, token) => machineSpec(config, node, { token, mungeKey, scripts }),
+    },
+    jobs,
+    { batchMs, pollMs: poll, busyPollMs },
+  )
+  const services = {
+    clock,
+    events,
+    reports: new Reports(nodes, clock, policy, () => loop.wake()),
+    readModel: new ReadModel({
+      clock,
+      config,
+      nodes,
+      events,
+      jobs,
+      view: () => loop.view,
+      brokenGateways: () => network.broken(),
+    }),
+    wake: () => loop.wake(),
+  }
+  const local = buildApp(services, null)
+  const remote = buildApp(services, hashToken(apiToken))
+  await listenOnSocket(local, socket, socketGroup)
+  loop.start()
+  // The address may belong to the overlay's bridge, which the first round brings about.
+  const stopListening = listenOnTcp(remote, listen, clock, log)
+  return {
+    async stop() {
+      stopListening()
+      await Promise.all([local.close(), remote.close()])
+      await loop.stop()
+      await Promise.all([...hosts.values()].map((host) => host.close()))
+      await db.destroy()
+    },
+  }
+}
+
+async function readMungeKey(file: string): Promise<Buffer> {
+  try {
+    return await readFile(file)
+  } catch (cause) {
+    throw new CausewayError(
+      'InvalidConfig',
+      `scheduler.mungeKeyFile: ${file} can't be read: ${(cause as Error).message}`,
+      { cause },
+    )
+  }
+}
