@@ -7,6 +7,8 @@ import { checkId, type MachineSurroundings, parseMachines, renderMachineRequest 
 /** How a `NamespaceDriver` makes its machines. */
 export interface NamespaceDriverOptions extends Partial<MachineSurroundings> {
   readonly site: string
+  /** The site host. */
+  readonly host: Host
   /** `list` shows the machines of this cluster. */
   readonly cluster: string
   /** Folder on the site host that holds the machines. Its file system must be able to carry overlayfs layers. */
@@ -27,12 +29,12 @@ export class NamespaceDriver implements Driver {
   readonly #surroundings: MachineSurroundings
   readonly #helper: MachineHelper
 
-  constructor(host: Host, options: NamespaceDriverOptions) {
+  constructor(options: NamespaceDriverOptions) {
     this.site = options.site
     this.#cluster = options.cluster
     this.#root = options.root ?? '/var/lib/causeway/machines'
     this.#surroundings = { shared: options.shared ?? [], reserveMiB: options.reserveMiB ?? 256 }
-    this.#helper = new MachineHelper(host, options.bin ?? '/var/lib/causeway/bin')
+    this.#helper = new MachineHelper(options.host, options.bin ?? '/var/lib/causeway/bin')
   }
 
   async list(): Promise<readonly Machine[]> {
