@@ -1,0 +1,48 @@
+import { CausewayError } from '../../base/errors.ts'
+
+/** What Slurm has to know of a site's nodes. */
+export interface SlurmSite {
+  /** The site's name; its nodes are `NAME-1` to `NAME-MAXIMUM` and carry the feature `site-NAME`. */
+  readonly name: string
+  /** Lower is preferred. */
+  readonly order: number
+  /** Most nodes; a site with 0 has no line. */
+  readonly maximum: number
+  readonly cpus: number
+  /** The RealMemory of a node; a machine that turns out to have a little less is taken too (`config_overrides`). */
+  readonly memoryMiB: number
+}
+
+/**
+ * The file that slurm.conf includes: one line of cloud nodes for each site, preferred sites first. Slurm fills the node
+ * with the lowest weight first, so the order of the sites becomes the weight; the factor leaves room between them.
+ * @throws CausewayError `InvalidConfig` for a name that slurm.conf can't hold or a number that makes no sense.
+ */
+export function renderSlurmNodes(sites: readonly SlurmSite[]): string {
+  const lines = [...sites]
+    .sort((a, b) => a.order - b.order || (a.name < b.name ? -1 : 1))
+    .filter((site) => site.maximum !== 0)
+    .map(renderSite)
+  return ['# Written by `causeway slurm-nodes`; changes are lost. Include it from slurm.conf.', ...lines, ''].join('\n')
+}
+
+function renderSite(site: SlurmSite): string {
+  if (!/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/i.test(site.name)) {
+    throw new CausewayError(
+      'InvalidConfig',
+      `site name "${site.name}": slurm.conf takes letters, digits and inner hyphens`,
+    )
+  }
+  requireWhole(site, 'order', 0)
+  for (const key of ['maximum', 'cpus', 'memoryMiB'] as const) requireWhole(site, key, 1)
+  const nodes = site.maximum === 1 ? `${site.name}-1` : `${site.name}-[1-${site.maximum}]`
+  return `NodeName=${nodes} CPUs=${site.cpus} RealMemory=${site.memoryMiB} Feature=site-${site.name} Weight=${site.order * 10 || 1} State=CLOUD`
+}
+
+function requireWhole(site: SlurmSite, key: 'order' | 'maximum' | 'cpus' | 'memoryMiB', least: number): void {
+  if (Number.isSafeInteger(site[key]) && site[key] >= least) return
+  throw new CausewayError(
+    'InvalidConfig',
+    `site ${site.name}: ${key} must be a whole number of at least ${least}, not ${site[key]}`,
+  )
+}

@@ -1,0 +1,147 @@
+import type { Job } from '../../elastic/plan/demand.ts'
+import { expandHostlist } from '../hostlist.ts'
+import {
+  type Fields,
+  malformed,
+  numberOf,
+  readList,
+  requiredNumberOf,
+  requiredTextOf,
+  textOf,
+  wordsOf,
+} from './slurm-json.ts'
+
+/** A job, and under which number Slurm's commands know it: for an element of an array that is not `id`. */
+export interface SlurmJob extends Job {
+  readonly jobNumber: number
+}
+
+/**
+ * The jobs in what `squeue --json` printed, ended ones that Slurm still remembers (MinJobAge) included.
+ * @param nowMs for telling a begin time that is yet to come
+ * @throws CausewayError `MalformedOutput`, `SchedulerUnreachable`
+ */
+export function parseSqueue(text: string, nowMs: number): SlurmJob[] {
+  return readList(text, 'jobs').map((fields) => parseJob(fields, nowMs))
+}
+
+/** Reasons of a pending job for which nothing but nodes is missing. Every other is a hold, a dependency or a limit. */
+const reasonsForNodes: ReadonlySet<string> = new Set([
+  '',
+  'None',
+  'Priority',
+  'Resources',
+  'ReqNodeNotAvail',
+  'NodeDown',
+  'Cleaning',
+])
+
+/** What each of Slurm's job states is to us; flags that say nothing about nodes are left out. */
+const states: Readonly<Record<string, Job['state']>> = {
+  PENDING: 'pending',
+  REQUEUED: 'pending',
+  REQUEUE_HOLD: 'pending',
+  REQUEUE_FED: 'pending',
+  RESV_DEL_HOLD: 'pending',
+  SPECIAL_EXIT: 'pending',
+  CONFIGURING: 'starting',
+  POWER_UP_NODE: 'starting',
+  RUNNING: 'running',
+  COMPLETING: 'completing',
+  SUSPENDED: 'other',
+  STOPPED: 'other',
+  SIGNALING: 'other',
+  RESIZING: 'other',
+  STAGE_OUT: 'other',
+  BOOT_FAIL: 'ended',
+  CANCELLED: 'ended',
+  COMPLETED: 'ended',
+  DEADLINE: 'ended',
+  FAILED: 'ended',
+  LAUNCH_FAILED: 'ended',
+  NODE_FAIL: 'ended',
+  OUT_OF_MEMORY: 'ended',
+  PREEMPTED: 'ended',
+  REVOKED: 'ended',
+  TIMEOUT: 'ended',
+}
+
+/** Where several words come together (`RUNNING`, `CONFIGURING`), the first of these that is among them counts. */
+const precedence: readonly Job['state'][] = ['completing', 'starting', 'other', 'pending', 'running', 'ended']
+
+function parseJob(fields: Fields, nowMs: number): SlurmJob {
+  const state = stateOf(fields)
+  const nodes = state === 'pending' ? [] : nodesOf(fields)
+  const startedAtMs = timeOf(fields, 'start_time')
+  const reason = textOf(fields, 'state_reason')
+  return {
+    ...identityOf(fields),
+    name: textOf(fields, 'name'),
+    user: textOf(fields, 'user_name'),
+    partition: textOf(fields, 'partition'),
+    state,
+    reason: reason === 'None' ? '' : reason,
+    eligible: state === 'pending' && reasonsForNodes.has(reason) && (timeOf(fields, 'eligible_time') ?? 0) <= nowMs,
+    nodeCount: Math.max(1, numberOf(fields, 'node_count') ?? 1),
+    features: textOf(fields, 'features'),
+    nodes,
+    submittedAtMs: requiredNumberOf(fields, 'submit_time') * 1000,
+    // A pending or starting job has an estimate here, a job cancelled before its start the time of that.
+    startedAtMs: state === 'pending' || state === 'starting' || nodes.length === 0 ? null : startedAtMs,
+    endedAtMs: state === 'ended' ? timeOf(fields, 'end_time') : null,
+  }
+}
+
+function stateOf(fields: Fields): Job['state'] {
+  const words = wordsOf(fields, 'job_state')
+  const found = new Set(words.flatMap((word) => states[word] ?? []))
+  const state = precedence.find((candidate) => found.has(candidate))
+  if (state === undefined) throw malformed('job_state', `is unknown: "${words.join(',')}"`)
+  return state
+}
+
+function nodesOf(fields: Fields): string[] {
+  const text = textOf(fields, 'nodes')
+  try {
+    return expandHostlist(text)
+  } catch (cause) {
+    throw malformed('nodes', `is "${text.slice(0, 80)}"`, cause)
+  }
+}
+
+/** Users see `12`, `12_3`, `12_[3-9]` or, for a part of a heterogeneous job, `12+1`. */
+function identityOf(fields: Fields): { id: string; jobNumber: number; count: number } {
+  const jobNumber = requiredNumberOf(fields, 'job_id')
+  const array = numberOf(fields, 'array_job_id') ?? 0
+  const task = numberOf(fields, 'array_task_id')
+  const heterogeneous = numberOf(fields, 'het_job_id') ?? 0
+  if (array > 0 && task !== null) return { id: `${array}_${task}`, jobNumber, count: 1 }
+  if (array > 0) {
+    const tasks = requiredTextOf(fields, 'array_task_string').replace(/%\d+$/, '')
+    return { id: `${array}_[${tasks}]`, jobNumber, count: countTasks(tasks) }
+  }
+  if (heterogeneous > 0)
+    return { id: `${heterogeneous}+${numberOf(fields, 'het_job_offset') ?? 0}`, jobNumber, count: 1 }
+  return { id: String(jobNumber), jobNumber, count: 1 }
+}
+
+/** How many elements `1-3,7,10-20:5` has; for a list that Slurm has cut short with `...`, those that it shows. */
+function countTasks(tasks: string): number {
+  let count = 0
+  for (const item of tasks.split(',')) {
+    if (item === '...') continue
+    const match = /^(\d+)(?:-(\d+)(?::(\d+))?)?$/.exec(item)
+    const first = Number(match?.[1])
+    const last = Number(match?.[2] ?? first)
+    const step = Number(match?.[3] ?? 1)
+    if (!match || last < first || step < 1) throw malformed('array_task_string', `is "${tasks.slice(0, 80)}"`)
+    count += Math.floor((last - first) / step) + 1
+  }
+  return Math.max(1, count)
+}
+
+/** Slurm counts in seconds and writes 0 for never. */
+function timeOf(fields: Fields, name: string): number | null {
+  const seconds = numberOf(fields, name)
+  return seconds === null || seconds === 0 ? null : seconds * 1000
+}
