@@ -1,0 +1,164 @@
+import { randomBytes } from 'node:crypto'
+import { chmodSync, chownSync, mkdirSync } from 'node:fs'
+import { renderSlurmNodes, type SlurmSite } from '../src/hooks/schedulers/slurm-conf.ts'
+import type { LabHost, LabProcess } from './host.ts'
+import { until } from './until.ts'
+
+/** What the scheduler on a head is to be like. */
+export interface SlurmOptions {
+  readonly cluster: string
+  readonly sites: readonly SlurmSite[]
+  /** The folder on the head with the programs that slurmctld calls. Default /opt/causeway/scripts/slurm. */
+  readonly scripts?: string
+  /** Seconds until Slurm itself gives a node up; longer than Causeway's own deadlines together, so that those count. Default 600. */
+  readonly resumeTimeout?: number
+  /** Seconds after SuspendProgram until a node may be asked for again. Default 2. */
+  readonly suspendTimeout?: number
+  /** Seconds until a node that does not answer is down. Default 60. */
+  readonly slurmdTimeout?: number
+}
+
+/** The scheduler on a head. */
+export interface LabSlurm {
+  readonly mungeKey: Uint8Array
+  /** Of the last start. */
+  readonly slurmctld: LabProcess
+  /** Starts slurmctld again, after it was killed; its state is kept. */
+  restart(): Promise<void>
+  /** What slurmctld has logged. */
+  log(): string
+}
+
+/** Where slurm.conf is on the head. */
+export const slurmConfPath = '/etc/slurm/slurm.conf'
+
+interface Owner {
+  readonly uid: number
+  readonly gid: number
+}
+
+const logPath = '/var/log/slurm/slurmctld.log'
+
+/**
+ * Sets up and starts munged and slurmctld on a head and resolves when slurmctld answers. The head must know its own name;
+ * slurmctld listens on all its addresses, those that come later too. slurmctld runs as its own user, as in production.
+ */
+export async function startSlurm(head: LabHost, options: SlurmOptions): Promise<LabSlurm> {
+  const mungeKey = randomBytes(128)
+  const slurm = ownerOf(head, 'slurm')
+  head.write(slurmConfPath, { content: renderSlurmConf(head.name, options) })
+  head.write('/etc/slurm/causeway-nodes.conf', { content: renderSlurmNodes(options.sites) })
+  head.write('/etc/slurm/cgroup.conf', { content: 'CgroupPlugin=cgroup/v1\n' })
+  for (const folder of ['/var/lib/slurm/slurmctld', '/var/log/slurm', '/run/slurmctld']) {
+    makeFolder(head, folder, slurm, 0o755)
+  }
+  await startMunged(head, mungeKey)
+  const start = async (): Promise<LabProcess> => {
+    const daemon = await head.start(['slurmctld', '-D', '-i', '-f', slurmConfPath], {
+      log: '/var/log/slurm/slurmctld.out',
+    })
+    let ended: number | undefined
+    void daemon.exited.then((status) => {
+      ended = status
+    })
+    await until('slurmctld answers', 30_000, async () => {
+      if (ended !== undefined) throw new Error(`slurmctld ended with ${ended}: ${head.read(logPath).slice(-2000)}`)
+      return (await head.exec(['scontrol', 'ping'])).stdout.includes('is UP')
+    })
+    return daemon
+  }
+  let slurmctld = await start()
+  return {
+    mungeKey,
+    get slurmctld() {
+      return slurmctld
+    },
+    async restart() {
+      slurmctld = await start()
+    },
+    log: () => head.read(logPath),
+  }
+}
+
+/** Starts munged with a cluster's key, as its own user. */
+export async function startMunged(host: LabHost, key: Uint8Array): Promise<LabProcess> {
+  const munge = ownerOf(host, 'munge')
+  host.write('/etc/munge/munge.key', { content: key, mode: 0o600, ...munge })
+  chownSync(host.path('/etc/munge'), munge.uid, munge.gid)
+  for (const folder of ['/run/munge', '/var/lib/munge', '/var/log/munge']) makeFolder(host, folder, munge, 0o755)
+  const daemon = await host.start(['munged', '--foreground'], { user: 'munge', log: '/var/log/munge/munged.out' })
+  await until('munged answers', 10_000, async () => (await host.exec(['munge', '--no-input'])).code === 0)
+  return daemon
+}
+
+/** slurm.conf of a head without systemd and cgroups, tuned so that a job starts as soon as it can. */
+export function renderSlurmConf(head: string, options: SlurmOptions): string {
+  const { cluster, scripts = '/opt/causeway/scripts/slurm' } = options
+  const parameters = {
+    ClusterName: cluster,
+    SlurmctldHost: head,
+    SlurmUser: 'slurm',
+    AuthType: 'auth/munge',
+    CredType: 'cred/munge',
+    MpiDefault: 'none',
+    SwitchType: 'switch/none',
+    ProctrackType: 'proctrack/linuxproc',
+    TaskPlugin: 'task/none',
+    JobAcctGatherType: 'jobacct_gather/none',
+    AccountingStorageType: 'accounting_storage/none',
+    StateSaveLocation: '/var/lib/slurm/slurmctld',
+    SlurmctldPidFile: '/run/slurmctld/slurmctld.pid',
+    SlurmctldLogFile: logPath,
+    SlurmctldDebug: 'verbose',
+    DebugFlags: 'Power',
+    SlurmdPidFile: '/run/slurmd.pid',
+    SlurmdSpoolDir: '/var/spool/slurmd',
+    SlurmdTimeout: options.slurmdTimeout ?? 60,
+    MessageTimeout: 10,
+    TreeWidth: 65533,
+    ReturnToService: 2,
+    PrivateData: 'cloud',
+    SchedulerType: 'sched/backfill',
+    SelectType: 'select/cons_tres',
+    SelectTypeParameters: 'CR_Core',
+    SchedulerParameters: 'sched_interval=1,bf_interval=1,batch_sched_delay=0',
+    // config_overrides: a node with a little less memory than promised is taken all the same.
+    SlurmdParameters: 'config_overrides',
+    SlurmctldParameters:
+      'enable_configless,cloud_reg_addrs,idle_on_node_suspend,power_save_interval=1,power_save_min_interval=0',
+    ResumeProgram: `${scripts}/resume`,
+    SuspendProgram: `${scripts}/suspend`,
+    ResumeFailProgram: `${scripts}/resume-fail`,
+    PrologSlurmctld: `${scripts}/prolog-slurmctld`,
+    EpilogSlurmctld: `${scripts}/epilog-slurmctld`,
+    ResumeTimeout: options.resumeTimeout ?? 600,
+    SuspendTimeout: options.suspendTimeout ?? 2,
+    // A backstop only: Causeway decides when a node goes. INFINITE would switch power saving off altogether.
+    SuspendTime: 86400,
+    ResumeRate: 0,
+    SuspendRate: 0,
+    Include: 'causeway-nodes.conf',
+    PartitionName: 'batch Nodes=ALL Default=YES MaxTime=INFINITE State=UP',
+  }
+  const lines = Object.entries(parameters).map(([name, value]) =>
+    name === 'Include' ? `Include ${value}` : `${name}=${value}`,
+  )
+  return `${lines.join('\n')}\n`
+}
+
+/** A user of the host's passwd file. */
+function ownerOf(host: LabHost, user: string): Owner {
+  const line = host
+    .read('/etc/passwd')
+    .split('\n')
+    .find((entry) => entry.startsWith(`${user}:`))
+  const fields = line?.split(':')
+  if (!fields) throw new Error(`${host.name} has no user ${user}: is its Debian package installed?`)
+  return { uid: Number(fields[2]), gid: Number(fields[3]) }
+}
+
+function makeFolder(host: LabHost, path: string, owner: Owner, mode: number): void {
+  mkdirSync(host.path(path), { recursive: true })
+  chownSync(host.path(path), owner.uid, owner.gid)
+  chmodSync(host.path(path), mode)
+}
