@@ -1,0 +1,63 @@
+import { CausewayError } from '../base/errors.ts'
+import type { ControllerConfig } from '../config/controller-config.ts'
+import { bridgeName, innerMtu, memberMac, portName } from '../network/addressing.ts'
+import type { MachineSpec } from '../sites/driver.ts'
+import { type RoleScripts, renderSeed } from '../sites/seed.ts'
+import type { NodeRecord } from '../store/node-record.ts'
+import { nodeAddress } from './overlay-from-nodes.ts'
+import { nodeName } from './plan/policy.ts'
+
+/** What a machine is to know beside the configuration. */
+export interface SpecSecrets {
+  /** The token of this life's reports. */
+  readonly token: string
+  readonly mungeKey: Uint8Array
+  readonly scripts: RoleScripts
+}
+
+/**
+ * The machine for a node: where it plugs in, and a seed with all that it must know.
+ * @throws CausewayError `NotFound` when the configuration has no place for the node
+ */
+export function machineSpec(config: ControllerConfig, node: NodeRecord, secrets: SpecSecrets): MachineSpec {
+  const site = config.sites[node.site]
+  const address = nodeAddress(config, node)
+  if (!site || address === null) {
+    throw new CausewayError('NotFound', `the configuration has no place for ${node.name} at site ${node.site}`)
+  }
+  const { cluster, head, controller, scheduler } = config
+  const mtu = innerMtu(cluster.underlayMtu)
+  return {
+    id: node.id,
+    name: node.name,
+    cluster: cluster.name,
+    image: site.driver.image,
+    cpus: site.nodes.cpus,
+    memoryMiB: Math.floor(site.nodes.memory / 2 ** 20),
+    nic: { mac: memberMac(address), port: portName(node.id), bridge: bridgeName(cluster.vni), mtu },
+    seed: renderSeed({
+      node: { id: node.id, name: node.name, address },
+      cluster: cluster.name,
+      prefixLength: Number(cluster.subnet.split('/')[1]),
+      router: site.gateway.address,
+      mtu,
+      head: { name: head.name, address: head.address },
+      schedulerPort: scheduler.port,
+      controllerUrl: `http://${controller.listen}`,
+      hosts: [...knownNames(config)],
+      ...secrets,
+    }),
+  }
+}
+
+/** The names that every node must know: what the configuration adds, and all nodes that there may ever be. */
+function* knownNames(config: ControllerConfig): Generator<{ name: string; address: string }> {
+  for (const [name, address] of Object.entries(config.cluster.hosts)) yield { name, address }
+  for (const [site, { nodes }] of Object.entries(config.sites)) {
+    for (let k = 1; k <= nodes.maximum; k++) {
+      const name = nodeName(site, k)
+      const address = nodeAddress(config, { name, site })
+      if (address !== null) yield { name, address }
+    }
+  }
+}
