@@ -18,10 +18,19 @@ export const places = {
   image: '/var/lib/causeway/images/base',
 } as const
 
+/** Every node of the lab is this large. */
+export const nodeSize = { cpus: 2, memoryMiB: 1500 } as const
+
+/** The lower, the more preferred; also the third number of a site's addresses. */
+export const siteOrder: Readonly<Record<SiteName, number>> = { east: 1, west: 2 }
+
 /** The head's address in the cluster's segment. */
 export const headAddress = '10.77.0.1'
 
 const vni = 77
+
+/** Where the caches listen. */
+export const cachePort = 3128
 
 /** The controller's configuration in the lab, to be changed before it is written. */
 export type LabConfig = ReturnType<typeof labConfig>
@@ -31,13 +40,13 @@ export type LabConfig = ReturnType<typeof labConfig>
  * @param maximum most nodes at each site
  */
 export function labConfig(hostKeys: Readonly<Record<SiteName, string>>, maximum: Readonly<Record<SiteName, number>>) {
-  const site = (name: SiteName, number: number) => ({
-    order: number,
-    nodes: { minimum: 0, maximum: maximum[name], idle: '20s', cpus: 2, memory: '1500MiB' },
-    pool: `10.77.${number}.0/24`,
+  const site = (name: SiteName) => ({
+    order: siteOrder[name],
+    nodes: { minimum: 0, maximum: maximum[name], idle: '20s', cpus: nodeSize.cpus, memory: `${nodeSize.memoryMiB}MiB` },
+    pool: `10.77.${siteOrder[name]}.0/24`,
     gateway: {
       underlay: underlayAddress(name),
-      address: `10.77.${number}.254`,
+      address: `10.77.${siteOrder[name]}.254`,
       ssh: {
         address: underlayAddress(name),
         port: 22,
@@ -46,7 +55,7 @@ export function labConfig(hostKeys: Readonly<Record<SiteName, string>>, maximum:
         hostKey: hostKeys[name],
       },
     },
-    cache: { port: 3128, origins: [underlayAddress('mirror')] },
+    cache: { port: cachePort, origins: [underlayAddress('mirror')] },
     driver: { kind: 'namespace', image: places.image as string, shared: ['/home'] },
   })
   return {
@@ -68,7 +77,7 @@ export function labConfig(hostKeys: Readonly<Record<SiteName, string>>, maximum:
       poll: '15s',
       logLevel: 'info',
     },
-    sites: { east: site('east', 1), west: site('west', 2) },
+    sites: { east: site('east'), west: site('west') },
     policy: {
       deadlines: { create: '30s', boot: '60s', install: '3m', enrol: '1m' },
       grace: { unreachable: '10m', orphan: '10m' },
@@ -80,7 +89,7 @@ export function labConfig(hostKeys: Readonly<Record<SiteName, string>>, maximum:
 /** The configuration of the package cache on every gateway. */
 export function cacheConfig() {
   return {
-    listen: '0.0.0.0:3128',
+    listen: `0.0.0.0:${cachePort}`,
     store: '/var/lib/causeway/cache',
     accessLog: places.cacheLog as string,
     origins: { 'mirror.lab': { address: underlayAddress('mirror') } },
@@ -90,5 +99,5 @@ export function cacheConfig() {
 
 /** As the text of a configuration file. */
 export function yaml(config: object): string {
-  return stringify(config)
+  return stringify(config, { lineWidth: 0 })
 }

@@ -3,18 +3,31 @@ import { chownSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from '
 import { connect as connectSocket } from 'node:net'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { CausewayError } from '../src/base/errors.ts'
 import type { ExecResult } from '../src/base/host.ts'
 import { alice, nameServiceFiles } from './accounts.ts'
 import { type Assets, assets } from './assets.ts'
 import type { Cable } from './cable.ts'
 import { cleanUp, diskName, labFolder, leftovers } from './clean-up.ts'
-import { cacheConfig, type LabConfig, labConfig, places, type SiteName, siteNames, yaml } from './config.ts'
+import {
+  cacheConfig,
+  cachePort,
+  type LabConfig,
+  labConfig,
+  nodeSize,
+  places,
+  type SiteName,
+  siteNames,
+  siteOrder,
+  yaml,
+} from './config.ts'
 import { type Bind, type LabExecOptions, LabHost, type LabProcess } from './host.ts'
 import { Mirror, mirrorFolder } from './mirror.ts'
 import { addRouter, connect, disconnect, type HostName, hostNames, netnsOf } from './network.ts'
 import { disown, own, refuseIfOwned } from './owner.ts'
 import { must } from './process.ts'
-import { makeSshKey, type SshKey, startSshd } from './ssh.ts'
+import { type LabSlurm, startSlurm } from './slurm.ts'
+import { listens, makeSshKey, type SshKey, startSshd } from './ssh.ts'
 import { until } from './until.ts'
 
 const repository = fileURLToPath(new URL('..', import.meta.url))
@@ -49,6 +62,8 @@ export class Lab {
   readonly caches: Partial<Record<SiteName, LabProcess>> = {}
   /** The controller that was started last. */
   controller: LabProcess | undefined
+  /** The scheduler on the head. */
+  slurm: LabSlurm | undefined
   readonly #cables = new Map<HostName, Cable>()
   readonly #keys = new Map<string, SshKey>()
   readonly #assets: Assets
@@ -128,17 +143,15 @@ export class Lab {
       env: causewayEnv,
     })
     this.controller = daemon
-    if (options.wait ?? true) {
-      await until('the controller answers', 30_000, () => {
-        if (daemon.status !== undefined)
-          throw new Error(`the controller ended: ${this.head.read('/var/log/causeway/controller.log').slice(-2000)}`)
-        return answers(this.head.path(places.socket))
-      })
-    }
+    if (options.wait ?? true)
+      await serving(daemon, this.head, 'controller', () => answers(this.head.path(places.socket)))
     return daemon
   }
 
-  /** Starts the package cache on a site's gateway. */
+  /**
+   * Starts the package cache on a site's gateway and resolves when it serves.
+   * @throws CausewayError as `startController`.
+   */
   async startCache(site: SiteName): Promise<LabProcess> {
     const host = this.hosts[site]
     host.write(places.cacheConfig, { content: yaml(cacheConfig()) })
@@ -147,6 +160,7 @@ export class Lab {
       env: causewayEnv,
     })
     this.caches[site] = daemon
+    await serving(daemon, host, 'cache', () => listens(host, cachePort))
     return daemon
   }
 
@@ -184,7 +198,8 @@ export class Lab {
     return siteNames.flatMap((site) => {
       const folder = this.hosts[site].path('/var/lib/causeway/machines')
       try {
-        return readdirSync(folder).map((id) => `${site}/${id}`)
+        const ids = readdirSync(folder).filter((entry) => !entry.startsWith('.'))
+        return ids.map((id) => `${site}/${id}`)
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
         throw error
@@ -206,7 +221,11 @@ export class Lab {
     this.head.write(places.sshKey, { content: this.#keys.get('controller')?.privateKey ?? '', mode: 0o600 })
     this.head.write(places.token, { content: `${randomBytes(24).toString('hex')}\n`, mode: 0o600 })
     this.configure()
-    await Promise.all([this.mirror.start(), ...siteNames.map((site) => this.#startSite(site, options.caches ?? true))])
+    await Promise.all([
+      this.mirror.start(),
+      ...siteNames.map((site) => this.#startSite(site, options.caches ?? true)),
+      (options.slurm ?? true) && this.#startScheduler(),
+    ])
   }
 
   async #switchOn(name: HostName): Promise<void> {
@@ -224,6 +243,11 @@ export class Lab {
       startSshd(this.hosts[site], hostKey, [controllerKey.publicKey]),
       cache ? this.startCache(site) : undefined,
     ])
+  }
+
+  async #startScheduler(): Promise<void> {
+    const sites = siteNames.map((name) => ({ name, maximum: this.nodes[name], ...nodeSize, order: siteOrder[name] }))
+    this.slurm = await startSlurm(this.head, { cluster: 'lab', sites })
   }
 
   #host(name: HostName): LabHost {
@@ -249,6 +273,15 @@ export class Lab {
   #file(path: string): string {
     return join(labFolder(this.name), path)
   }
+}
+
+/** Waits until a daemon of ours serves; its log tells why when it ends instead. */
+async function serving(daemon: LabProcess, host: LabHost, what: string, probe: () => Promise<boolean>): Promise<void> {
+  await until(`${host.name}: the ${what} serves`, 30_000, () => {
+    if (daemon.status === undefined) return probe()
+    const said = host.read(`/var/log/causeway/${what}.log`).trim().slice(-2000)
+    throw new CausewayError('CommandFailed', `${host.name}: the ${what} ended with status ${daemon.status}: ${said}`)
+  })
 }
 
 /** Whether something accepts connections on a unix socket. */

@@ -42,10 +42,12 @@ export async function startSshd(host: LabHost, hostKey: SshKey, authorized: read
   return sshd
 }
 
+/** Whether something on the host listens on a TCP port. */
+export async function listens(host: LabHost, port: number): Promise<boolean> {
+  return (await host.exec(['ss', '-Hltn', `sport = :${port}`])).stdout.trim() !== ''
+}
+
 /** Resolves when something on the host listens on a TCP port. */
 export async function listening(host: LabHost, port: number): Promise<void> {
-  await until(`${host.name} listens on port ${port}`, 10_000, async () => {
-    const { stdout } = await host.exec(['ss', '-Hltn', `sport = :${port}`])
-    return stdout.trim() !== ''
-  })
+  await until(`${host.name} listens on port ${port}`, 10_000, () => listens(host, port))
 }
