@@ -130,14 +130,17 @@ function raise(link: Link | null, name: string): readonly string[] {
   return link?.up === true ? [] : [`link set dev ${name} up`]
 }
 
-/** Deletes first, for once: an address added beside an old one of the same subnet goes away together with it. */
+/**
+ * Deletes first, for once: an address added beside an old one of the same subnet goes away together with it. The later
+ * ones first, for the same reason.
+ */
 function diffAddresses(bridge: Link | null, { subnet, bridge: { name, address } }: GatewayState): readonly string[] {
   const present = bridge?.addresses ?? []
   const stale = present.filter((one) => one !== address && addressInSubnet(one.split('/')[0] ?? '', subnet))
   // With an old one gone, the kernel may have taken ours along: put it back (`replace` bears that it is still there).
   const lost = stale.length > 0 || !present.includes(address)
   return [
-    ...stale.map((one) => `address del ${one} dev ${name}`),
+    ...stale.toReversed().map((one) => `address del ${one} dev ${name}`),
     ...(lost ? [`address replace ${address} broadcast + dev ${name}`] : []),
   ]
 }

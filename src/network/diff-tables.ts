@@ -27,15 +27,16 @@ function write(present: ActualTable | undefined, table: Table): readonly string[
   if (present !== undefined && isSame(present, table)) return []
   const id = `${table.family} ${table.name}`
   const anew = present !== undefined && !isCompatible(present, table)
-  const surplus = anew
-    ? []
-    : (present?.chains ?? []).filter((one) => !table.chains.some(({ name }) => name === one.name))
+  const left = anew ? undefined : present
+  const chains = left?.chains.filter((one) => !table.chains.some(({ name }) => name === one.name)) ?? []
+  const sets = left?.sets.filter((one) => !table.sets.some(({ name }) => name === one.name)) ?? []
   return [
     `add table ${id}`,
     ...(anew ? [`delete table ${id}`, `add table ${id}`] : []),
     ...table.sets.map((set) => `add set ${id} ${set.name} { type ${set.type}; flags ${set.flags.join(', ')}; }`),
     ...table.chains.flatMap((chain) => writeChain(id, chain)),
-    ...surplus.flatMap(({ name }) => [`flush chain ${id} ${name}`, `delete chain ${id} ${name}`]),
+    ...chains.flatMap(({ name }) => [`flush chain ${id} ${name}`, `delete chain ${id} ${name}`]),
+    ...sets.map(({ name }) => `delete set ${id} ${name}`),
   ]
 }
 
@@ -51,6 +52,7 @@ function writeChain(id: string, chain: Chain): readonly string[] {
 function isSame(present: ActualTable, table: Table): boolean {
   return (
     isCompatible(present, table) &&
+    present.sets.length === table.sets.length &&
     table.sets.every((set) => present.sets.some((one) => one.name === set.name)) &&
     present.chains.length === table.chains.length &&
     table.chains.every((chain) => {

@@ -109,14 +109,15 @@ export class FakeDevices {
     const same = (one: Entry) =>
       one.mac === entry.mac &&
       (entry.master === null ? one.master === null && one.device === entry.device : one.master === entry.master)
-    if (!append) this.entries = this.entries.filter((one) => !same(one))
+    this.entries = this.entries.filter((one) => !same(one) || (append && one.dst !== entry.dst))
     this.entries.push(entry)
   }
 
-  dropEntry(mac: string, device: string, master: string | null): void {
-    const kept = this.entries.filter((one) => !(one.mac === mac && one.device === device && one.master === master))
-    if (kept.length === this.entries.length) throw new Refusal('RTNETLINK answers: No such file or directory')
-    this.entries = kept
+  /** With a `dst` that the entry does not have, nothing happens and nothing is refused: so does the kernel. */
+  dropEntry(mac: string, device: string, master: string | null, dst: string | null): void {
+    const same = (one: Entry) => one.mac === mac && one.device === device && one.master === master
+    if (!this.entries.some(same)) throw new Refusal('RTNETLINK answers: No such file or directory')
+    this.entries = this.entries.filter((one) => !same(one) || (dst !== null && one.dst !== dst))
   }
 
   /** `bridge fdb flush dev NAME`: of a bridge everything, even its own MAC; of a VXLAN device its own entries. */

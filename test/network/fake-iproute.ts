@@ -138,7 +138,7 @@ export function runBridge(kernel: FakeDevices, line: string): string {
       return ''
     }
     case 'del':
-      kernel.dropEntry(mac, device.name, master)
+      kernel.dropEntry(mac, device.name, master, after('dst'))
       return ''
     case 'flush':
       kernel.flush(device.name)

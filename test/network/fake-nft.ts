@@ -49,6 +49,12 @@ export class FakeNft {
         if (present === undefined) table.sets.set(name, { type, flags: flags.split(', '), elements: [] })
         return
       }
+      case 'delete set':
+        if ([...table.chains.values()].some((one) => one.rules.some(({ text }) => text.includes(`@${name}`)))) {
+          throw new Refusal('Error: Device or resource busy')
+        }
+        table.sets.delete(name)
+        return
       case 'add element':
         table.sets.get(name)?.elements.push(rest)
         return

@@ -54,7 +54,7 @@ export class Transcript {
 
   /** The play so far and the state that it led to. */
   async finish(): Promise<string> {
-    return `${this.#text}\n${describe(await readGateway(this.host))}`
+    return `${this.#text}\n${describeState(await readGateway(this.host))}`
   }
 
   #report(report: ApplyReport): ApplyReport {
@@ -73,7 +73,7 @@ export class Transcript {
 }
 
 /** The state as text, without what the kernel adds of its own accord (random MACs, multicast groups, loopback). */
-function describe(state: ActualState): string {
+export function describeState(state: ActualState): string {
   const bridges = new Map(state.links.filter((link) => link.kind === 'bridge').map((link) => [link.name, link.mac]))
   const entries = state.forwarding
     .filter((one) =>
@@ -90,11 +90,13 @@ function describe(state: ActualState): string {
       .sort(),
     ...entries.sort(),
     ...state.neighbours.map((one) => `neighbour ${one.address} ${one.mac} ${one.device}`).sort(),
-    ...state.tables.flatMap((table) => [
-      `table ${table.family} ${table.name}`,
-      ...table.sets.map((set) => `  set ${set.name} ${set.type} ${set.flags.join(' ')}`),
-      ...table.chains.map((chain) => `  chain ${chain.name} ${chain.hook ?? '-'} ${chain.rules.join('; ')}`),
-    ]),
+    ...state.tables
+      .toSorted((a, b) => (a.family < b.family ? -1 : 1))
+      .flatMap((table) => [
+        `table ${table.family} ${table.name}`,
+        ...table.sets.map((set) => `  set ${set.name} ${set.type} ${set.flags.join(' ')}`),
+        ...table.chains.map((chain) => `  chain ${chain.name} ${chain.hook ?? '-'} ${chain.rules.join('; ')}`).sort(),
+      ]),
     ...Object.entries(state.sysctls).map(([key, value]) => `${key} = ${value}`),
     '',
   ].join('\n')

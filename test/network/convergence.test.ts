@@ -1,0 +1,175 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import * as fc from 'fast-check'
+import { formatAddress } from '../../src/network/addressing.ts'
+import { applyGateway } from '../../src/network/apply.ts'
+import { desiredState } from '../../src/network/desired-state.ts'
+import { diff } from '../../src/network/diff.ts'
+import type { Overlay } from '../../src/network/overlay.ts'
+import { readGateway } from '../../src/network/read.ts'
+import { FakeKernel } from './fake-kernel.ts'
+import { gateway, member, sample } from './sample.ts'
+import { describeState } from './transcript.ts'
+
+const ports = ['cwp00000001', 'cwp00000002', 'cwp00000003']
+
+/** Overlays of three gateways that differ in all that can change: members, their places, rules, addresses, sizes. */
+const overlays: fc.Arbitrary<Overlay> = fc
+  .record({
+    nodes: fc.uniqueArray(fc.integer({ min: 1, max: 40 }), { maxLength: 8 }),
+    places: fc.array(fc.constantFrom('east', 'west', 'head'), { minLength: 8, maxLength: 8 }),
+    origins: fc.subarray(['10.250.9.2', '10.250.9.3', '10.77.0.200']),
+    port: fc.constantFrom(3128, 3129),
+    cache: fc.boolean(),
+    routes: fc.boolean(),
+    underlay: fc.constantFrom('10.250.1.2', '10.250.1.3'),
+    last: fc.constantFrom(254, 253),
+    underlayMtu: fc.constantFrom(1500, 1420, 9000),
+  })
+  .map(({ nodes, places, origins, port, cache, routes, underlay, last, underlayMtu }) => ({
+    vni: 77,
+    subnet: '10.77.0.0/16',
+    underlayMtu,
+    gateways: [
+      gateway('head', '10.250.0.2', '10.77.0.1'),
+      gateway('east', underlay, `10.77.1.${last}`, { interception: cache ? { port, origins } : null, routes }),
+      gateway('west', '10.250.2.2', '10.77.2.254'),
+    ],
+    members: nodes.map((k, i) => {
+      const place = places[i] ?? 'east'
+      // Some local members have a port that is there, others wait for theirs.
+      return member(`n${k}`, formatAddress(0x0a4d0900 + k), place, i < ports.length ? (ports[i] ?? null) : `late${i}`)
+    }),
+  }))
+
+/** What people and accidents do to a gateway; some of it is refused, which is fine. */
+const damage = fc.constantFrom(
+  'ip link del dev cw77',
+  'ip link del dev cwx77',
+  'ip link set dev cwx77 nomaster',
+  'ip link set dev cwx77 down',
+  'ip link set dev cw77 down',
+  'ip link set dev cw77 mtu 1300',
+  'ip link set dev cwx77 mtu 1300',
+  'ip link set dev cw77 address 02:43:0a:4d:01:77',
+  'ip link set dev cw77 type bridge mcast_snooping 1',
+  'ip link set dev cwx77 type bridge_slave neigh_suppress off',
+  'ip address add 10.77.3.3/16 dev cw77',
+  'ip address del 10.77.1.254/16 dev cw77',
+  'ip neigh flush dev cw77',
+  'ip neigh replace 10.77.9.7 lladdr 02:43:0a:4d:09:77 dev cw77 nud permanent',
+  'bridge fdb flush dev cw77',
+  'bridge fdb flush dev cwx77',
+  'bridge fdb replace 02:43:0a:4d:09:07 dev cwx77 dst 10.250.9.9 self static',
+  'bridge fdb replace 02:43:0a:4d:09:07 dev cwp00000001 master static',
+  'bridge fdb append 00:00:00:00:00:00 dev cwx77 dst 10.250.2.2 self',
+  'nft flush ruleset',
+  'nft flush chain ip causeway_77 intercept',
+  'nft delete table ip causeway_77',
+  'nft add table bridge causeway_77',
+  'sysctl -w net.ipv4.ip_forward=0',
+  'sysctl -w net.bridge.bridge-nf-call-iptables=1',
+)
+
+/** A host with the nodes' ports, which are plugged in once there is a bridge. */
+async function machine(): Promise<FakeKernel> {
+  const kernel = new FakeKernel('east')
+  for (const port of ports)
+    await kernel.exec(['ip', 'link', 'add', 'name', port, 'type', 'veth', 'peer', 'name', `x${port}`])
+  return kernel
+}
+
+async function plug(kernel: FakeKernel): Promise<void> {
+  for (const port of ports) await kernel.exec(['ip', 'link', 'set', 'dev', port, 'master', 'cw77'])
+}
+
+describe('applying', () => {
+  it('leads from any state to the same one, in one step, and then has nothing to do', async () => {
+    await fc.assert(
+      fc.asyncProperty(overlays, fc.array(damage, { maxLength: 6 }), overlays, async (first, accidents, second) => {
+        const state = desiredState(second, 'east')
+        const kernel = await machine()
+        await applyGateway(kernel, desiredState(first, 'east'))
+        await plug(kernel)
+        await applyGateway(kernel, desiredState(first, 'east'))
+        for (const accident of accidents) await kernel.exec(accident.split(' '))
+        const report = await applyGateway(kernel, state)
+        assert.deepEqual(report.failures, [], 'nothing is refused')
+        await plug(kernel)
+        await applyGateway(kernel, state)
+        assert.deepEqual((await applyGateway(kernel, state)).commands, [])
+
+        const fresh = await machine()
+        await applyGateway(fresh, state)
+        await plug(fresh)
+        await applyGateway(fresh, state)
+        if (state.sysctls['net.ipv4.ip_forward'] === undefined)
+          fresh.sysctls.set('net.ipv4.ip_forward', forwardOf(kernel))
+        assert.equal(describeState(await readGateway(kernel)), describeState(await readGateway(fresh)))
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  it('adds before it deletes', async () => {
+    await fc.assert(
+      fc.asyncProperty(overlays, overlays, async (first, second) => {
+        const kernel = await machine()
+        await applyGateway(kernel, desiredState(first, 'east'))
+        const { ip, bridge } = diff(await readGateway(kernel), desiredState(second, 'east'))
+        for (const lines of [ip.filter((line) => line.startsWith('neigh')), bridge]) {
+          const deletes = lines.map((line) => line.includes(' del '))
+          assert.deepEqual(
+            deletes,
+            deletes.toSorted((a, b) => Number(a) - Number(b)),
+          )
+        }
+      }),
+      { numRuns: 100 },
+    )
+  })
+})
+
+describe('exchanges with the host', () => {
+  it('are four reads and no write when nothing differs', async () => {
+    const kernel = await machine()
+    await applyGateway(kernel, desiredState(sample, 'east'))
+    kernel.calls.length = 0
+    await applyGateway(kernel, desiredState(sample, 'east'))
+    assert.deepEqual(
+      kernel.calls.map((argv) => argv[0]),
+      ['ip', 'bridge', 'nft', 'sysctl'],
+    )
+    assert.deepEqual(kernel.writes, [])
+  })
+
+  it('are one write to each program that has something to change', async () => {
+    const kernel = await machine()
+    await applyGateway(kernel, desiredState(sample, 'east'))
+    assert.deepEqual([...kernel.writes].sort(), ['bridge', 'ip', 'nft', 'sysctl'])
+    kernel.calls.length = 0
+    await kernel.exec(['bridge', 'fdb', 'flush', 'dev', 'cwx77'])
+    await applyGateway(kernel, desiredState(sample, 'east'))
+    assert.deepEqual(kernel.writes, ['bridge'])
+  })
+
+  it('write nothing when reading fails', async () => {
+    const kernel = await machine()
+    const written: string[] = []
+    const broken = {
+      name: 'east',
+      exec: async (argv: readonly string[], options = {}) => {
+        if (argv.includes('-force') || argv.includes('-w')) written.push(argv.join(' '))
+        const result = await kernel.exec(argv, options)
+        return argv[0] === 'bridge' ? { ...result, stdout: '[{"mac":' } : result
+      },
+      close: () => kernel.close(),
+    }
+    await assert.rejects(applyGateway(broken, desiredState(sample, 'east')), { code: 'MalformedOutput' })
+    assert.deepEqual(written, [])
+  })
+})
+
+function forwardOf(kernel: FakeKernel): string {
+  return kernel.sysctls.get('net.ipv4.ip_forward') ?? ''
+}
