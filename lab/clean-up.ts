@@ -3,6 +3,9 @@ import { CausewayError } from '../src/base/errors.ts'
 import { must, run } from './process.ts'
 import { until } from './until.ts'
 
+/** Holds a folder for each lab. */
+export const labsFolder = '/run/causeway-lab'
+
 /**
  * The folder that holds everything of a lab but its namespaces and processes; `disk` below it is a tmpfs.
  * @throws CausewayError `InvalidRequest` for a name that can't be a part of namespaces' names.
@@ -11,7 +14,7 @@ export function labFolder(lab: string): string {
   if (!/^[a-z][a-z0-9]{0,11}$/.test(lab)) {
     throw new CausewayError('InvalidRequest', `lab name "${lab}": up to 12 lower-case letters and digits, please`)
   }
-  return `/run/causeway-lab/${lab}`
+  return `${labsFolder}/${lab}`
 }
 
 /** The device name of the tmpfs that a lab's hosts have their files on, by which their mounts are known. */

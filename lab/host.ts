@@ -4,7 +4,9 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { CausewayError } from '../src/base/errors.ts'
 import type { ExecOptions, ExecResult, Host } from '../src/base/host.ts'
-import { type Daemon, run, startDaemon } from './process.ts'
+import { checkArgv } from '../src/sites/argv.ts'
+import { LocalHost } from '../src/sites/local-host.ts'
+import { type Daemon, startDaemon } from './process.ts'
 import { until } from './until.ts'
 
 const initScript = fileURLToPath(new URL('host-init.sh', import.meta.url))
@@ -68,12 +70,14 @@ export class LabHost implements Host {
   readonly name: string
   readonly netns: string
   readonly #spec: HostSpec
+  readonly #local: LocalHost
   #pid = 0
 
   constructor(spec: HostSpec) {
     this.name = spec.name
     this.netns = spec.netns
     this.#spec = spec
+    this.#local = new LocalHost(spec.name)
   }
 
   /** The PID of the host's PID 1 as this machine sees it; 0 while it is off. */
@@ -135,11 +139,16 @@ export class LabHost implements Host {
   }
 
   async exec(argv: readonly string[], options: LabExecOptions = {}): Promise<ExecResult> {
-    return run(
-      this.#enter(argv, options.user),
-      { ...options, env: environment(options.user, options.env) },
-      `${this.name}: ${argv[0] ?? ''}`,
-    )
+    const [program] = checkArgv(argv)
+    const env = Object.entries(environment(options.user, options.env)).map(([name, value]) => `${name}=${value}`)
+    try {
+      return await this.#local.exec(this.#enter(['env', '-i', ...env, ...argv], options.user), options)
+    } catch (error) {
+      if (!(error instanceof CausewayError) || error.code !== 'CommandTimeout') throw error
+      const words = argv.join(' ').slice(0, 200)
+      const facts = { host: this.name, program }
+      throw new CausewayError(error.code, `${this.name}: "${words}" did not end in time`, { cause: error, facts })
+    }
   }
 
   /**
@@ -180,8 +189,10 @@ export class LabHost implements Host {
     return readFileSync(this.path(inner), 'utf8')
   }
 
-  /** As `Host.close`; there is nothing kept open. The host stays on. */
-  async close(): Promise<void> {}
+  /** As `Host.close`: ends what `exec` has under way and lets it do no more. The host and its daemons stay on. */
+  async close(): Promise<void> {
+    await this.#local.close()
+  }
 
   #enter(argv: readonly string[], user?: string): string[] {
     if (this.#pid === 0) throw new CausewayError('HostUnreachable', `${this.name} is switched off`)

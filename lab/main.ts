@@ -4,7 +4,7 @@ import { alice } from './accounts.ts'
 import { cleanUp, leftovers } from './clean-up.ts'
 import { Lab } from './lab.ts'
 import { type HostName, hostNames } from './network.ts'
-import { refuseIfOwned } from './owner.ts'
+import { crashedLabs, refuseIfOwned } from './owner.ts'
 
 const program = new Command('lab').description('the multi-site test bed on this machine').enablePositionalOptions()
 const named = (command: Command) => command.option('--name <NAME>', 'the lab', 'demo')
@@ -20,10 +20,14 @@ named(program.command('up').description('bring a lab up and leave it'))
     console.log(`The lab "${name}" is up. Look around: node lab/main.ts shell head --name ${name}`)
   })
 
-named(program.command('down').description('remove whatever there is of a lab')).action(async ({ name }: Named) => {
-  refuseIfOwned(name)
-  await cleanUp(name)
-})
+named(program.command('down').description('remove whatever there is of a lab'))
+  .option('--crashed', 'instead: of every lab whose process has ended without taking it down')
+  .action(async ({ name, crashed }: Named & { crashed?: true }) => {
+    for (const lab of crashed ? crashedLabs() : [name]) {
+      refuseIfOwned(lab)
+      await cleanUp(lab)
+    }
+  })
 
 named(program.command('status').description('list what there is of a lab; status 1 when there is nothing')).action(
   async ({ name }: Named) => {

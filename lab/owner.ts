@@ -1,6 +1,6 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { CausewayError } from '../src/base/errors.ts'
-import { labFolder } from './clean-up.ts'
+import { labFolder, labsFolder } from './clean-up.ts'
 
 /**
  * Refuses when a lab of this name is in use by another process that is alive. One whose owner has ended (it crashed, or
@@ -22,6 +22,15 @@ export function own(lab: string): void {
 /** Keeps the lab from being tied to this process, which is about to leave it to others. */
 export function disown(lab: string): void {
   writeFileSync(`${labFolder(lab)}/owner`, '')
+}
+
+/** Labs whose owner has ended without taking them down or leaving them to others. */
+export function crashedLabs(): string[] {
+  const labs = existsSync(labsFolder) ? readdirSync(labsFolder) : []
+  return labs.filter((lab) => {
+    const [pid, startTime] = readOwner(lab)
+    return pid !== undefined && startTimeOf(pid) !== startTime
+  })
 }
 
 function readOwner(lab: string): [number?, string?] {

@@ -1,12 +1,10 @@
 import { spawn } from 'node:child_process'
 import { closeSync, openSync, readFileSync } from 'node:fs'
-import { constants } from 'node:os'
 import { CausewayError } from '../src/base/errors.ts'
+import { execChecked } from '../src/base/exec.ts'
 import type { ExecOptions, ExecResult } from '../src/base/host.ts'
+import { exitStatusOf, LocalHost } from '../src/sites/local-host.ts'
 import { until } from './until.ts'
-
-/** Most output that a command may print, bytes. */
-const outputLimit = 64 * 1024 * 1024
 
 /** A program that keeps running. */
 export interface Daemon {
@@ -20,55 +18,11 @@ export interface Daemon {
   kill(signal?: NodeJS.Signals): Promise<number>
 }
 
-/**
- * Runs a command to its end on this machine, in a process group of its own that dies with the time limit.
- * @param label how messages call it; its program if absent.
- * @throws CausewayError `CommandTimeout`, `MalformedOutput` (too much output).
- */
-export function run(
-  argv: readonly string[],
-  options: ExecOptions & { readonly env?: Readonly<Record<string, string>> } = {},
-  label = argv[0] ?? '',
-): Promise<ExecResult> {
-  const { promise, resolve, reject } = Promise.withResolvers<ExecResult>()
-  const [program = '', ...rest] = argv
-  const child = spawn(program, rest, { detached: true, cwd: '/', env: options.env ?? { ...process.env, LC_ALL: 'C' } })
-  const out: Buffer[] = []
-  const err: Buffer[] = []
-  let size = 0
-  let failure: CausewayError | undefined
-  const giveUp = (error: CausewayError) => {
-    failure ??= error
-    if (child.pid !== undefined) killGroup(child.pid)
-  }
-  const timeoutMs = options.timeoutMs ?? 30_000
-  const timer = setTimeout(
-    () => giveUp(new CausewayError('CommandTimeout', `${label} did not end within ${timeoutMs} ms`)),
-    timeoutMs,
-  )
-  const collect = (into: Buffer[]) => (bytes: Buffer) => {
-    into.push(bytes)
-    size += bytes.length
-    if (size > outputLimit) giveUp(new CausewayError('MalformedOutput', `${label} prints without end`))
-  }
-  child.stdout.on('data', collect(out))
-  child.stderr.on('data', collect(err))
-  child.stdin.on('error', () => undefined) // it ended without reading its input: its status tells
-  child.stdin.end(options.stdin ?? '')
-  child.once('error', (cause) => {
-    clearTimeout(timer)
-    reject(new CausewayError('CommandFailed', `${label}: ${cause.message}`, { cause }))
-  })
-  child.once('close', (code, signal) => {
-    clearTimeout(timer)
-    if (failure) return reject(failure)
-    resolve({
-      code: status(code, signal),
-      stdout: Buffer.concat(out).toString(),
-      stderr: Buffer.concat(err).toString(),
-    })
-  })
-  return promise
+const machine = new LocalHost('this machine')
+
+/** Runs a command to its end on this machine; as `Host.exec`. */
+export async function run(argv: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
+  return machine.exec(argv, options)
 }
 
 /**
@@ -76,10 +30,7 @@ export function run(
  * @throws CausewayError `CommandFailed` with what it said.
  */
 export async function must(argv: readonly string[], options: ExecOptions = {}): Promise<string> {
-  const result = await run(argv, options)
-  if (result.code === 0) return result.stdout
-  const said = (result.stderr.trim() || result.stdout.trim()).slice(-2000)
-  throw new CausewayError('CommandFailed', `${argv.slice(0, 6).join(' ')} ended with status ${result.code}: ${said}`)
+  return execChecked(machine, argv, options)
 }
 
 /** How `startDaemon` starts a program. */
@@ -109,7 +60,7 @@ export async function startDaemon(argv: readonly string[], options: DaemonOption
   let ended: number | undefined
   const exited = new Promise<number>((resolve, reject) => {
     child.once('exit', (code, signal) => {
-      ended = status(code, signal)
+      ended = code ?? exitStatusOf(signal)
       resolve(ended)
     })
     child.once('error', reject)
@@ -145,17 +96,5 @@ function onlyChild(pid: number): number | undefined {
     return first ? Number(first) : undefined
   } catch {
     return undefined // it has just ended: its exit event is on the way
-  }
-}
-
-function status(code: number | null, signal: NodeJS.Signals | null): number {
-  return signal === null ? (code ?? 1) : 128 + constants.signals[signal]
-}
-
-function killGroup(pid: number): void {
-  try {
-    process.kill(-pid, 'SIGKILL')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
   }
 }

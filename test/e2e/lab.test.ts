@@ -8,6 +8,7 @@ import { assets } from '../../lab/assets.ts'
 import { cleanUp, leftovers } from '../../lab/clean-up.ts'
 import type { LabHost } from '../../lab/host.ts'
 import { Lab } from '../../lab/lab.ts'
+import { crashedLabs } from '../../lab/owner.ts'
 import { must, run } from '../../lab/process.ts'
 import { execChecked } from '../../src/base/exec.ts'
 
@@ -67,8 +68,10 @@ test('a lab whose owner was killed is replaced; one whose owner is alive is not'
     await once(owner, 'exit')
   }
   assert.match((await leftovers(name)).join('\n'), /sleep infinity/)
+  assert.ok(crashedLabs().includes(name))
   const lab = await Lab.up(bare)
   await execChecked(lab.head, ['true'])
+  assert.ok(!crashedLabs().includes(name))
   await lab.down()
   assert.deepEqual(await traces(name), [])
 })
