@@ -18,6 +18,8 @@ export interface Counters {
   servedBytes: number
   /** Requests being answered now. */
   inFlight: number
+  /** Files being asked for or received from origins now. */
+  fetching: number
 }
 
 export function newCounters(): Counters {
@@ -34,6 +36,7 @@ export function newCounters(): Counters {
     upstreamBytes: 0,
     servedBytes: 0,
     inFlight: 0,
+    fetching: 0,
   }
 }
 

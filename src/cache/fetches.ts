@@ -45,6 +45,7 @@ export class Fetches {
     if (running) return { answer: running, joined: true }
     const answer = this.#ask(request)
     this.#running.set(request.url, answer)
+    this.#deps.counters.fetching += 1
     void this.#forgetAfter(request.url, answer)
     return { answer, joined: false }
   }
@@ -52,11 +53,12 @@ export class Fetches {
   async #forgetAfter(url: string, answer: Promise<Answer>): Promise<void> {
     try {
       const given = await answer
-      if (given.kind === 'arriving') await given.fill.finished
+      if (given.kind === 'arriving') await given.fill.over
     } catch {
       // Told to whoever asked.
     } finally {
       this.#running.delete(url)
+      this.#deps.counters.fetching -= 1
     }
   }
 
@@ -114,7 +116,7 @@ export class Fetches {
       if (status === 304 || status === 206) throw new Error(`the origin answered ${status}, which was not asked for`)
       const incoming = await store.begin(request.url, status, headers)
       const keepable = shared && response.framed && mayKeep(status, headers)
-      const keep = (bytes: number) => (keepable ? incoming.commit(bytes, clock.now()) : incoming.discard())
+      const keep = keepable ? (bytes: number) => incoming.commit(bytes, clock.now()) : null
       const fill = new Fill({ status, headers, length }, incoming, counted(body, counters), keep, (error) =>
         log.warn({ url: request.url, err: error }, 'fetch broke; nothing is kept'),
       )

@@ -22,7 +22,9 @@ export class BrokenFill extends Error {
  */
 export class Fill {
   readonly head: ArrivingHead
-  /** Resolves when the body has come and is kept, or is not going to be; it never rejects. */
+  /** Resolves when there is no sense in joining any more: it broke, it is not to be kept, or the store has it. */
+  readonly over: Promise<void>
+  /** Resolves when the disk is done with it. Neither promise rejects. */
   readonly finished: Promise<void>
   readonly #incoming: Incoming
   #written = 0
@@ -32,27 +34,43 @@ export class Fill {
   #waiting: (() => void)[] = []
 
   /**
-   * @param keep Called once with the number of bytes when the body is complete; decides about keeping it.
-   * @param onBroken Told once when it isn't going to be.
+   * @param keep Keeps the complete body, told its bytes; null when it is for its readers only.
+   * @param onBroken Told when something went wrong.
    */
   constructor(
     head: ArrivingHead,
     incoming: Incoming,
     body: AsyncIterable<Buffer>,
-    keep: (length: number) => Promise<void>,
+    keep: ((length: number) => Promise<void>) | null,
     onBroken: (error: unknown) => void,
   ) {
     this.head = head
     this.#incoming = incoming
-    this.finished = this.#run(body, keep, onBroken)
+    const over = Promise.withResolvers<void>()
+    this.over = over.promise
+    this.finished = this.#run(body, keep, over.resolve, onBroken)
   }
 
-  /** Bytes that can be read now. */
-  get written(): number {
-    return this.#written
+  async #run(
+    body: AsyncIterable<Buffer>,
+    keep: ((length: number) => Promise<void>) | null,
+    over: () => void,
+    onBroken: (error: unknown) => void,
+  ): Promise<void> {
+    try {
+      await this.#receive(body)
+      if (keep) await keep(this.#written)
+    } catch (error) {
+      keep = null
+      onBroken(error)
+    }
+    over()
+    if (!keep) await this.#incoming.discard().catch(onBroken)
+    // Those who were promised this fill a moment ago have not begun to read yet: let them in before the file is closed.
+    setImmediate(() => this.#leave())
   }
 
-  async #run(body: AsyncIterable<Buffer>, keep: (length: number) => Promise<void>, onBroken: (error: unknown) => void) {
+  async #receive(body: AsyncIterable<Buffer>): Promise<void> {
     try {
       for await (const chunk of body) {
         await this.#incoming.write(chunk, this.#written)
@@ -64,17 +82,13 @@ export class Fill {
         throw new BrokenFill(`the origin sent ${this.#written} of ${length} bytes`)
       }
       this.#state = 'complete'
-      this.#wake()
-      await keep(this.#written)
     } catch (error) {
-      if (this.#state === 'arriving') this.#state = 'broken'
+      this.#state = 'broken'
       this.#failure = error
-      onBroken(error)
+      throw error
+    } finally {
       this.#wake()
-      await this.#incoming.discard().catch(onBroken)
     }
-    // Those who were promised this fill a moment ago have not begun to read yet: let them in before the file is closed.
-    setImmediate(() => this.#leave())
   }
 
   /** Begins to read. The answer must be closed. */

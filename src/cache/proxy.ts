@@ -149,12 +149,14 @@ export class Proxy {
     this.#deps.counters.servedBytes += bytes
   }
 
-  /** Ends an answer that went wrong: an error page if nothing was sent, else a reset that no client takes for the end. */
+  /** Ends an answer that went wrong: an error page if nothing was sent, else so that no client takes it for complete. */
   #giveUp(url: string, res: ServerResponse, error: unknown, telling: Telling): void {
     if (error instanceof ClientLeft) return
     telling.outcome = 'failed'
     this.#deps.log.warn({ url, err: error }, 'request failed')
-    if (res.headersSent) res.socket?.resetAndDestroy()
+    // HTTP/1.0 has no chunks: without a length the end of the connection is the end of the body, so it takes a reset.
+    if (res.headersSent && res.req.httpVersionMinor === 0) res.socket?.resetAndDestroy()
+    else if (res.headersSent) res.destroy()
     else sayNo(res, 502, `the origin can not be read: ${error instanceof Error ? error.message : String(error)}`)
   }
 }

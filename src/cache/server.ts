@@ -22,7 +22,7 @@ export interface RunningCache {
   /** The port that it listens on (of use when the settings said 0). */
   readonly port: number
   readonly counters: Readonly<Counters>
-  /** Takes the redirection away, lets transfers end for at most `graceMs`, then closes everything. */
+  /** Takes the redirection away, lets transfers end for at most `graceMs`, then closes everything. Once is enough. */
   stop(graceMs?: number): Promise<void>
 }
 
@@ -35,13 +35,15 @@ export async function startCache(
   { log, clock = systemClock }: { log: Logger; clock?: Clock },
 ): Promise<RunningCache> {
   const store = await usable(`store ${settings.store}`, Store.open(settings.store, clock))
-  const accessLog = settings.accessLog && (await usable(`access log`, AccessLog.open(settings.accessLog, log)))
+  const logFile = settings.accessLog
+  const accessLog =
+    logFile === undefined ? undefined : await usable(`access log ${logFile}`, AccessLog.open(logFile, log))
   const via = `causeway-${randomBytes(6).toString('hex')}`
   const upstream = new Upstream(via)
   const counters = newCounters()
   const fetches = new Fetches({ store, upstream, counters, clock, log })
   const origins = originsOf(settings)
-  const proxy = new Proxy({ origins, via, store, fetches, counters, accessLog: accessLog || undefined, clock, log })
+  const proxy = new Proxy({ origins, via, store, fetches, counters, accessLog, clock, log })
 
   const server = createServer({ keepAliveTimeout: 15_000 }, (req, res) => {
     if (req.url === statsPath) return sayCounters(req, res, counters)
@@ -68,17 +70,15 @@ export async function startCache(
       log,
     })
 
-  return {
-    port: address.port,
-    counters,
-    stop: async (graceMs = 10_000) => {
-      await heartbeat?.stop()
-      await closeServer(server, fetches, graceMs, clock)
-      await upstream.close()
-      await fetches.idle()
-      if (accessLog) await accessLog.close()
-    },
+  const stop = async (graceMs: number) => {
+    await heartbeat?.stop()
+    await closeServer(server, fetches, graceMs, clock)
+    await upstream.close()
+    await fetches.idle()
+    if (accessLog) await accessLog.close()
   }
+  let stopped: Promise<void> | undefined
+  return { port: address.port, counters, stop: (graceMs = 10_000) => (stopped ??= stop(graceMs)) }
 }
 
 /** Waits for something that only what the admin wrote can make fail. */

@@ -7,6 +7,8 @@ import { systemClock } from '../../src/base/clock.ts'
 import { silentLog } from '../../src/base/log.ts'
 import { type RunningCache, startCache } from '../../src/cache/server.ts'
 import type { CacheSettings } from '../../src/cache/settings.ts'
+import { atEnd } from './cleanup.ts'
+import { type Answer, type Ask, ask } from './client.ts'
 import { startOrigin, type TestOrigin } from './origin.ts'
 
 export interface Setup {
@@ -19,7 +21,7 @@ export interface Setup {
 /** A folder that goes when the test ends. */
 export async function scratchFolder(t: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'causeway-cache-'))
-  t.after(() => rm(folder, { recursive: true, force: true }))
+  atEnd(t, () => rm(folder, { recursive: true, force: true }))
   return folder
 }
 
@@ -31,7 +33,7 @@ export async function setUp(
 ): Promise<Setup> {
   const folder = await scratchFolder(t)
   const origin = await startOrigin(answer)
-  t.after(() => origin.close())
+  atEnd(t, () => origin.close())
   const settings: CacheSettings = {
     listen: '127.0.0.1:0',
     store: join(folder, 'store'),
@@ -40,7 +42,7 @@ export async function setUp(
   }
   const clock = options.now ? { ...systemClock, now: options.now } : systemClock
   const cache = await startCache(settings, { log: silentLog, clock })
-  t.after(() => cache.stop(0))
+  atEnd(t, () => cache.stop(0))
   return { origin, cache, folder, settings }
 }
 
@@ -50,4 +52,11 @@ export async function until(what: string, check: () => boolean | Promise<boolean
     if (Date.now() > deadline) throw new Error(`waited in vain for: ${what}`)
     await systemClock.sleep(5)
   }
+}
+
+/** Asks, and waits until the cache has put away what it fetched for it: what comes next finds it or doesn't. */
+export async function askAndRest(cache: RunningCache, path: string, options?: Ask): Promise<Answer> {
+  const answer = await ask(cache.port, path, options)
+  await until('nothing is being fetched', () => cache.counters.fetching === 0)
+  return answer
 }

@@ -1,0 +1,176 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { promisify } from 'node:util'
+import type { Clock } from '../../src/base/clock.ts'
+import { silentLog } from '../../src/base/log.ts'
+import { Heartbeat, refreshScript, runNft, withdrawScript } from '../../src/cache/heartbeat.ts'
+import { startChild } from './child.ts'
+import { atEnd } from './cleanup.ts'
+import { scratchFolder, until } from './start.ts'
+
+const run = promisify(execFile)
+const pulse = { table: 'causeway_77', set: 'cache_alive', port: 80, hold: 2000 }
+
+test('a beat is one transaction that is right whether the element is there or not', () => {
+  const add = 'add element ip causeway_77 cache_alive { 80 timeout 2000ms }\n'
+  const remove = 'delete element ip causeway_77 cache_alive { 80 }\n'
+  assert.equal(refreshScript(pulse), `${add}${remove}${add}`)
+  assert.equal(withdrawScript(pulse), `${add}${remove}`)
+})
+
+/** A clock that moves when the test says so. */
+function handClock(): Clock & { waits: number[]; tick(): void } {
+  let tick = () => {}
+  const waits: number[] = []
+  return {
+    waits,
+    now: () => 0,
+    sleep: (ms, signal) =>
+      new Promise((resolve) => {
+        waits.push(ms)
+        tick = resolve
+        signal?.addEventListener('abort', () => resolve(), { once: true })
+      }),
+    tick: () => tick(),
+  }
+}
+
+test('it beats every quarter of the hold while the cache serves, bears failures, and ends with a withdrawal', async () => {
+  const clock = handClock()
+  const scripts: string[] = []
+  let serves = true
+  let nftWorks = true
+  const heartbeat = new Heartbeat(pulse, {
+    serves: () => Promise.resolve(serves),
+    nft: (script) => {
+      scripts.push(script)
+      return nftWorks ? Promise.resolve() : Promise.reject(new Error('no such table'))
+    },
+    clock,
+    log: silentLog,
+  })
+  const beats = async (count: number) => {
+    await until(`beat ${count}`, () => clock.waits.length === count)
+    clock.tick()
+  }
+  await beats(1)
+  assert.equal(scripts.length, 1)
+  serves = false
+  await beats(2)
+  await until('beat 3', () => clock.waits.length === 3)
+  assert.ok(scripts.length <= 2, 'no beat while it does not serve')
+  const before = scripts.length
+  serves = true
+  nftWorks = false
+  clock.tick()
+  await beats(4)
+  nftWorks = true
+  await until('beat 5', () => clock.waits.length === 5)
+  assert.equal(scripts.length, before + 2)
+  await heartbeat.stop()
+  assert.equal(scripts.at(-1), withdrawScript(pulse))
+  assert.ok(clock.waits.every((ms) => ms === 500))
+})
+
+test('what nft says is in the error', async () => {
+  await assert.rejects(runNft('add element ip causeway_none x { 1 }\n', 5000), {
+    code: 'CommandFailed',
+    message: /No such file or directory/,
+  })
+})
+
+/** A network namespace with a gateway's table, gone when the test ends. */
+async function gatewayNamespace(t: TestContext): Promise<string> {
+  const name = `cwa-beat-${process.pid}-${randomBytes(2).toString('hex')}`
+  await run('ip', ['netns', 'add', name])
+  atEnd(t, () => run('ip', ['netns', 'del', name]))
+  await run('ip', ['-n', name, 'link', 'set', 'lo', 'up'])
+  await run('ip', ['netns', 'exec', name, 'nft', 'add table ip causeway_77'])
+  await addSet(name)
+  return name
+}
+
+async function addSet(name: string): Promise<void> {
+  const set = 'add set ip causeway_77 cache_alive { type inet_service; flags timeout; }'
+  await run('ip', ['netns', 'exec', name, 'nft', set])
+}
+
+/** The milliseconds that element 80 still has; undefined when it isn't there. */
+async function elementMs(name: string): Promise<number | undefined> {
+  const argv = ['netns', 'exec', name, 'nft', '-j', 'list', 'set', 'ip', 'causeway_77', 'cache_alive']
+  const { stdout } = await run('ip', argv)
+  return /"expires": \d+/.test(stdout) ? Number(/"expires": (\d+)/.exec(stdout)?.[1]) : undefined
+}
+
+async function there(name: string): Promise<boolean> {
+  return (await elementMs(name)) !== undefined
+}
+
+function configText(folder: string, hold: string): string {
+  return `listen: 0.0.0.0:3128
+store: ${folder}/store
+origins: { mirror.lab: { address: 127.0.0.1, port: 8999 } }
+heartbeat: { table: causeway_77, set: cache_alive, port: 80, hold: ${hold} }
+`
+}
+
+test('the kernel takes the element out when the cache is dead or stuck, and the cache puts it back', async (t) => {
+  const folder = await scratchFolder(t)
+  const config = join(folder, 'cache.yaml')
+  await writeFile(config, configText(folder, '1s'))
+  const name = await gatewayNamespace(t)
+  const inside = ['ip', 'netns', 'exec', name]
+
+  const child = await startChild(t, config, inside)
+  await until('the element is there', () => there(name))
+  child.send('SIGSTOP')
+  await until('the element is gone while the cache is stuck', async () => !(await there(name)))
+  child.send('SIGCONT')
+  await until('the element is back', () => there(name))
+
+  await run('ip', ['netns', 'exec', name, 'nft', 'delete set ip causeway_77 cache_alive'])
+  await addSet(name)
+  await until('the element is back in a set made anew', () => there(name))
+
+  await child.end('SIGKILL')
+  await until('the element is gone after the death', async () => !(await there(name)))
+})
+
+test('a cache that stops takes the element out itself', async (t) => {
+  const folder = await scratchFolder(t)
+  const config = join(folder, 'cache.yaml')
+  await writeFile(config, configText(folder, '1h'))
+  const name = await gatewayNamespace(t)
+  const child = await startChild(t, config, ['ip', 'netns', 'exec', name])
+  await until('the element is there', () => there(name))
+  assert.equal(await child.end('SIGTERM'), 0)
+  assert.equal(await there(name), false)
+})
+
+/** An origin with 5 MB and a client of the cache, in one process; it fails when the client got all of them. */
+const askForTooMuch = `
+  const { createServer, get } = require('node:http')
+  createServer((_, res) => res.end(Buffer.alloc(5e6))).listen(8999, '127.0.0.1', () => {
+    get('http://127.0.0.1:3128/pool/x_1_all.deb', { headers: { host: 'mirror.lab' } }, (res) => {
+      res.resume().on('error', () => {}).on('close', () => process.exit(res.complete ? 1 : 0))
+    })
+  })`
+
+test('a cache whose disk is full has its nodes sent past it', async (t) => {
+  const folder = await scratchFolder(t)
+  await mkdir(join(folder, 'store'))
+  await run('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', join(folder, 'store')])
+  atEnd(t, () => run('umount', ['-l', join(folder, 'store')]))
+  const config = join(folder, 'cache.yaml')
+  await writeFile(config, configText(folder, '1s'))
+  const name = await gatewayNamespace(t)
+  const inside = ['ip', 'netns', 'exec', name]
+  await startChild(t, config, inside)
+  await until('the element is there', () => there(name))
+  await run('ip', ['netns', 'exec', name, process.execPath, '-e', askForTooMuch])
+  await until('the element is gone', async () => !(await there(name)))
+})

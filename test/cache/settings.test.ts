@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { cacheSchema, originsOf, splitListen } from '../../src/cache/settings.ts'
+import { parseYaml } from '../../src/config/yaml.ts'
+
+const text = `listen: 0.0.0.0:3128
+store: /var/cache/causeway-cache
+accessLog: /var/log/causeway/cache.log
+origins:
+  mirror.lab: { address: 10.250.9.2, port: 8080 }
+  deb.debian.org: {}
+heartbeat: { table: causeway_77, set: cache_alive, port: 80 }
+`
+
+test('a full configuration, with what it leaves out filled in', () => {
+  const settings = parseYaml(text, 'cache.yaml', cacheSchema)
+  assert.deepEqual(settings.heartbeat, { table: 'causeway_77', set: 'cache_alive', port: 80, hold: 2000 })
+  assert.deepEqual(
+    [...originsOf(settings).values()],
+    [
+      { host: 'mirror.lab', address: '10.250.9.2', port: 8080 },
+      { host: 'deb.debian.org', address: 'deb.debian.org', port: 80 },
+    ],
+  )
+  assert.deepEqual(splitListen(settings.listen), { host: '0.0.0.0', port: 3128 })
+  assert.deepEqual(splitListen('[::1]:80'), { host: '::1', port: 80 })
+})
+
+test('what is wrong is named with its line', () => {
+  const wrong: [RegExp | string, string, RegExp][] = [
+    ['0.0.0.0:3128', '3128', /^c:1:9: listen: expected address:port, such as 0\.0\.0\.0:3128, got 3128$/],
+    ['/var/cache', 'var/cache', /^c:2:8: store: expected the absolute path of a folder, got "var/],
+    ['8080', '70000', /^c:5:44: origins\.mirror\.lab\.port: expected a port, 1 to 65535, got 70000$/],
+    [
+      'mirror.lab',
+      'Mirror.lab',
+      /^c:5:3: origins\.Mirror\.lab: this key is not allowed here; expected host names in lower/,
+    ],
+    ['causeway_77', '"x; flush ruleset"', /^c:7:21: heartbeat\.table: expected a name of letters, digits and _, got/],
+    ['port: 80 }', 'port: 80, hold: 2 }', /^c:7:68: heartbeat\.hold: expected a duration such as "20s".*, got 2$/],
+    [/origins:[^]*(?=heartbeat)/, 'origins: {}\n', /^c:4:10: origins: expected at least 1 entries$/],
+  ]
+  for (const [from, to, message] of wrong) {
+    assert.throws(() => parseYaml(text.replace(from, to), 'c', cacheSchema), { code: 'InvalidConfig', message })
+  }
+})
