@@ -54,7 +54,7 @@ export interface Table {
   readonly chains: readonly Chain[]
 }
 
-export interface TableSet {
+interface TableSet {
   readonly name: string
   readonly type: string
   readonly flags: readonly string[]
@@ -69,7 +69,7 @@ export interface Chain {
   readonly rules: readonly Rule[]
 }
 
-export interface Rule {
+interface Rule {
   /** In nft's language, without the comment. */
   readonly text: string
   /** Says which rule this is and, by a digest, what it says: a rule in the kernel with this comment is this rule. */
