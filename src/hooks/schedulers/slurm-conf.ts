@@ -14,19 +14,22 @@ export interface SlurmSite {
 }
 
 /**
- * The file that slurm.conf includes: one line of cloud nodes for each site, preferred sites first. Slurm fills the node
- * with the lowest weight first, so the order of the sites becomes the weight; the factor leaves room between them.
+ * The file that slurm.conf includes: a line for each cloud node, those of preferred sites first.
+ *
+ * One line a node, not one a site: Slurm 22.05 fills nodes by weight, but gives nodes without a machine the same, highest
+ * weight and then goes by their lines; of a line whose nodes are partly up it puts the rest behind all others, and the next
+ * job would go to a less preferred site. See docs/design/003-slurm-states.md.
  * @throws CausewayError `InvalidConfig` for a name that slurm.conf can't hold or a number that makes no sense.
  */
 export function renderSlurmNodes(sites: readonly SlurmSite[]): string {
   const lines = [...sites]
     .sort((a, b) => a.order - b.order || (a.name < b.name ? -1 : 1))
     .filter((site) => site.maximum !== 0)
-    .map(renderSite)
+    .flatMap(renderSite)
   return ['# Written by `causeway slurm-nodes`; changes are lost. Include it from slurm.conf.', ...lines, ''].join('\n')
 }
 
-function renderSite(site: SlurmSite): string {
+function renderSite(site: SlurmSite): string[] {
   if (!/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/i.test(site.name)) {
     throw new CausewayError(
       'InvalidConfig',
@@ -35,8 +38,8 @@ function renderSite(site: SlurmSite): string {
   }
   requireWhole(site, 'order', 0)
   for (const key of ['maximum', 'cpus', 'memoryMiB'] as const) requireWhole(site, key, 1)
-  const nodes = site.maximum === 1 ? `${site.name}-1` : `${site.name}-[1-${site.maximum}]`
-  return `NodeName=${nodes} CPUs=${site.cpus} RealMemory=${site.memoryMiB} Feature=site-${site.name} Weight=${site.order * 10 || 1} State=CLOUD`
+  const rest = `CPUs=${site.cpus} RealMemory=${site.memoryMiB} Feature=site-${site.name} Weight=${site.order * 10 || 1} State=CLOUD`
+  return Array.from({ length: site.maximum }, (_, index) => `NodeName=${site.name}-${index + 1} ${rest}`)
 }
 
 function requireWhole(site: SlurmSite, key: 'order' | 'maximum' | 'cpus' | 'memoryMiB', least: number): void {

@@ -51,8 +51,8 @@ function parseNode(fields: Fields): SlurmNode {
 
 function powerOf(flags: ReadonlySet<string>, allocated: boolean): QueueNode['power'] {
   if (flags.has('POWER_DOWN') || flags.has('POWERING_DOWN')) return 'leaving'
-  if (flags.has('POWERING_UP') || flags.has('POWER_UP')) return 'wanted'
-  // Chosen for a job less than a power save interval ago: ResumeProgram is about to be called.
-  if (flags.has('POWERED_DOWN')) return allocated ? 'wanted' : 'absent'
+  if (flags.has('POWERING_UP')) return 'wanted'
+  // Chosen for a job, or asked for, less than a power save interval ago: ResumeProgram is about to be called.
+  if (flags.has('POWERED_DOWN')) return allocated || flags.has('POWER_UP') ? 'wanted' : 'absent'
   return 'present'
 }
