@@ -63,7 +63,7 @@ export function schedulerContract(kind: string, open: () => Promise<SchedulerRig
     /** Brings a node up without a job. */
     const bringUp = async (name: string) => {
       await scheduler.powerUp([name])
-      await untilPower(name, 'wanted')
+      await rig.until(`the hook asks for ${name}`, () => rig.resumed().includes(name))
       await rig.machineUp(name)
       await rig.until(`${name} is idle`, (q) => node(q, name).power === 'present' && node(q, name).responding)
     }
@@ -118,7 +118,7 @@ export function schedulerContract(kind: string, open: () => Promise<SchedulerRig
       await rig.adminDrain('east-2', 'broken disk')
       await scheduler.powerUp(['east-1', 'east-2'])
       await scheduler.powerUp(['east-1'])
-      await untilPower('east-1', 'wanted')
+      await rig.until('the hook asks for it', () => rig.resumed().includes('east-1'))
       await rig.machineUp('east-1')
       const queue = await rig.until('it is there', (q) => node(q, 'east-1').responding)
       assert.deepEqual(facts(queue, 'east-1'), idle)
@@ -201,7 +201,7 @@ export function schedulerContract(kind: string, open: () => Promise<SchedulerRig
         assert.deepEqual(facts(await untilPower('east-1', 'absent'), 'east-1'), absent)
         await scheduler.powerDown(['east-1'])
         const id = await rig.submit({ runMs: 300, features: 'site-east' })
-        await untilPower('east-1', 'wanted')
+        await rig.until('the hook asks again', () => rig.resumed().length === 2)
         await rig.machineUp('east-1')
         await untilJob(id, 'ended')
       })

@@ -1,0 +1,229 @@
+import { chmodSync, mkdirSync } from 'node:fs'
+import { createServer, type Server } from 'node:http'
+import { fileURLToPath } from 'node:url'
+import { nameServiceFiles } from '../../lab/accounts.ts'
+import { cleanUp, diskName, labFolder } from '../../lab/clean-up.ts'
+import { type Bind, LabHost, type LabProcess } from '../../lab/host.ts'
+import { must } from '../../lab/process.ts'
+import { type LabSlurm, slurmConfPath, startMunged, startSlurm } from '../../lab/slurm.ts'
+import { until } from '../../lab/until.ts'
+import { systemClock } from '../../src/base/clock.ts'
+import { execChecked } from '../../src/base/exec.ts'
+import type { QueueSnapshot } from '../../src/elastic/plan/demand.ts'
+import { expandHostlist } from '../../src/hooks/hostlist.ts'
+import { SlurmScheduler } from '../../src/hooks/schedulers/slurm.ts'
+import type { SchedulerRig } from './scheduler-contract.ts'
+
+const repository = fileURLToPath(new URL('../..', import.meta.url))
+
+const addresses: Readonly<Record<string, string>> = {
+  head: '10.231.6.1',
+  'east-1': '10.231.6.11',
+  'east-2': '10.231.6.12',
+  'west-1': '10.231.6.21',
+}
+const nodeNames = ['east-1', 'east-2', 'west-1']
+
+/** A request of one of slurmctld's programs. */
+interface Hook {
+  readonly event: string
+  readonly names: readonly string[]
+  readonly body: {
+    readonly nodes?: string
+    readonly job?: string
+    readonly resume?: { readonly jobs: readonly object[] }
+  }
+}
+
+/**
+ * A real slurmctld on a lab host, real slurmds on light hosts beside it, the project's own hook scripts, and in the
+ * controller's place a server that only notes what they say. What a crashed run has left is removed first.
+ */
+export class SlurmRig implements SchedulerRig {
+  readonly scheduler: SlurmScheduler
+  readonly hooks: Hook[] = []
+  readonly head: LabHost
+  readonly #lab: string
+  readonly #nodes: ReadonlyMap<string, LabHost>
+  #slurm: LabSlurm | undefined
+  #server: Server | undefined
+
+  /** @param name of the lab whose namespaces and files it has; runs with different names can go on side by side */
+  static async open(name: string): Promise<SlurmRig> {
+    await cleanUp(name)
+    const rig = new SlurmRig(name)
+    try {
+      await rig.#build()
+    } catch (error) {
+      await rig.close()
+      throw error
+    }
+    return rig
+  }
+
+  private constructor(lab: string) {
+    this.#lab = lab
+    const folder = labFolder(lab)
+    const home: Bind = { source: `${folder}/disk/home`, target: '/home', writable: true }
+    const ours: Bind = { source: repository, target: '/opt/causeway', writable: false }
+    const hosts = Object.fromEntries(Object.entries(addresses).map(([host, address]) => [address, host]))
+    const make = (host: string) =>
+      new LabHost({
+        name: host,
+        netns: `cw-${lab}-${host}`,
+        folder: `${folder}/disk/${host}`,
+        binds: [home, ours],
+        files: nameServiceFiles(hosts),
+      })
+    this.head = make('head')
+    this.#nodes = new Map(nodeNames.map((host) => [host, make(host)]))
+    this.scheduler = new SlurmScheduler({ host: this.head, conf: slurmConfPath, clock: systemClock })
+  }
+
+  get slurm(): LabSlurm {
+    if (!this.#slurm) throw new Error('slurmctld was not started')
+    return this.#slurm
+  }
+
+  async #build(): Promise<void> {
+    const folder = labFolder(this.#lab)
+    mkdirSync(`${folder}/disk`, { recursive: true })
+    await must(['mount', '-t', 'tmpfs', '-o', 'mode=0755', diskName(this.#lab), `${folder}/disk`])
+    mkdirSync(`${folder}/disk/home`, { mode: 0o1777 })
+    chmodSync(`${folder}/disk/home`, 0o1777)
+    await this.#wire()
+    await this.head.powerOn()
+    await this.#listen()
+    const site = { cpus: 2, memoryMiB: 500 }
+    this.#slurm = await startSlurm(this.head, {
+      cluster: 'rig',
+      sites: [
+        { name: 'east', order: 1, maximum: 2, ...site },
+        { name: 'west', order: 2, maximum: 1, ...site },
+      ],
+      suspendTimeout: 1,
+    })
+  }
+
+  /** One switch, a line from it to every host. */
+  async #wire(): Promise<void> {
+    const netns = (host: string) => `cw-${this.#lab}-${host}`
+    for (const host of ['switch', ...Object.keys(addresses)]) {
+      await must(['ip', 'netns', 'add', netns(host)])
+      await must(['ip', '-n', netns(host), 'link', 'set', 'lo', 'up'])
+    }
+    const onSwitch = ['link add br0 type bridge forward_delay 0 stp_state 0', 'link set br0 up']
+    for (const host of Object.keys(addresses)) {
+      onSwitch.push(`link add ${host} type veth peer name eth0 netns ${netns(host)}`, `link set ${host} master br0 up`)
+    }
+    await must(['ip', '-n', netns('switch'), '-batch', '-'], { stdin: `${onSwitch.join('\n')}\n` })
+    for (const [host, address] of Object.entries(addresses)) {
+      const lines = `addr add ${address}/24 dev eth0\nlink set eth0 up\n`
+      await must(['ip', '-n', netns(host), '-batch', '-'], { stdin: lines })
+    }
+  }
+
+  async #listen(): Promise<void> {
+    const server = createServer((request, response) => {
+      const parts: Buffer[] = []
+      request.on('data', (part: Buffer) => parts.push(part))
+      request.on('end', () => {
+        const body = JSON.parse(Buffer.concat(parts).toString()) as Hook['body']
+        this.hooks.push({ event: request.url?.split('/').at(-1) ?? '', names: expandHostlist(body.nodes ?? ''), body })
+        response.writeHead(202).end()
+      })
+    })
+    const folder = this.head.path('/run/causeway')
+    mkdirSync(folder)
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject)
+      server.listen(`${folder}/causeway.sock`, resolve)
+    })
+    chmodSync(`${folder}/causeway.sock`, 0o666)
+    this.#server = server
+  }
+
+  async submit(spec: { nodes?: number; runMs?: number; features?: string }): Promise<string> {
+    const { nodes = 1, runMs = 1000, features = '' } = spec
+    const constraint = features === '' ? [] : [`--constraint=${features}`]
+    const batch = ['--parsable', '--exclusive', `--nodes=${nodes}`, '--output=/dev/null', '--chdir=/tmp', ...constraint]
+    const { stdout, stderr, code } = await this.head.exec(['sbatch', ...batch, `--wrap=sleep ${runMs / 1000}`], {
+      user: 'alice',
+    })
+    if (code !== 0) throw new Error(`sbatch: ${stderr}`)
+    return stdout.trim()
+  }
+
+  async machineUp(name: string): Promise<void> {
+    const host = this.#host(name)
+    await host.powerOn()
+    await startMunged(host, this.slurm.mungeKey)
+    await this.startSlurmd(name)
+  }
+
+  /** Starts the node's daemon on its machine. */
+  async startSlurmd(name: string): Promise<LabProcess> {
+    return this.#host(name).start(['slurmd', '-D', '-b', '-N', name, '--conf-server', `${addresses['head']}:6817`])
+  }
+
+  async machineLost(name: string): Promise<void> {
+    await this.#host(name).powerOff()
+  }
+
+  async adminDrain(name: string, reason: string): Promise<void> {
+    await this.#scontrol('update', `nodename=${name}`, 'state=drain', `reason=${reason}`)
+  }
+
+  resumed(): readonly string[] {
+    return this.hooks.filter((hook) => hook.event === 'resume').flatMap((hook) => hook.names)
+  }
+
+  async until(what: string, holds: (queue: QueueSnapshot) => boolean): Promise<QueueSnapshot> {
+    let last: QueueSnapshot | undefined
+    try {
+      return await until(what, 20_000, async () => {
+        last = await this.scheduler.snapshot()
+        return holds(last) && last
+      })
+    } catch (cause) {
+      throw new Error(`${what}: not so; the queue is ${JSON.stringify(last, null, 1)}`, { cause })
+    }
+  }
+
+  async whileAway(during: () => Promise<void>): Promise<void> {
+    await this.slurm.slurmctld.kill('SIGKILL')
+    try {
+      await during()
+    } finally {
+      await this.slurm.restart()
+    }
+  }
+
+  async reset(): Promise<void> {
+    await this.head.exec(['scancel', '--user=alice'])
+    await Promise.all([...this.#nodes.values()].map((host) => host.powerOff()))
+    await this.#scontrol('update', `nodename=${nodeNames.join(',')}`, 'state=down', 'reason=reset')
+    await this.#scontrol('update', `nodename=${nodeNames.join(',')}`, 'state=power_down_force')
+    await this.until('the rig is as new', ({ jobs, nodes }) => {
+      const resting = nodes.every((node) => node.power === 'absent' && !node.drained && !node.down && !node.busy)
+      return resting && jobs.every((job) => job.state === 'ended')
+    })
+    this.hooks.length = 0
+  }
+
+  async close(): Promise<void> {
+    this.#server?.closeAllConnections()
+    this.#server?.close()
+    await cleanUp(this.#lab)
+  }
+
+  async #scontrol(...argv: string[]): Promise<void> {
+    await execChecked(this.head, ['scontrol', ...argv])
+  }
+
+  #host(name: string): LabHost {
+    const host = this.#nodes.get(name)
+    if (!host) throw new Error(`the rig has no node ${name}`)
+    return host
+  }
+}
