@@ -1,17 +1,18 @@
 import type { ControllerConfig } from '../config/controller-config.ts'
 import type { Policy } from './plan/policy.ts'
 
-/** The planner's policy out of the configuration file. */
+/** The planner's policy out of the configuration file; sites come in the order of preference. */
 export function policyFromConfig(config: ControllerConfig): Policy {
   const { deadlines, grace, breaker } = config.policy
   return {
-    sites: Object.entries(config.sites).map(([name, site]) => ({
-      name,
-      order: site.order,
-      minimum: site.nodes.minimum,
-      maximum: site.nodes.maximum,
-      idleMs: site.nodes.idle,
-    })),
+    sites: Object.entries(config.sites)
+      .toSorted(([a, one], [b, other]) => one.order - other.order || a.localeCompare(b))
+      .map(([name, site]) => ({
+        name,
+        minimum: site.nodes.minimum,
+        maximum: site.nodes.maximum,
+        idleMs: site.nodes.idle,
+      })),
     deadlines: {
       createMs: deadlines.create,
       bootMs: deadlines.boot,

@@ -1,50 +1,29 @@
 import { CausewayError } from '../base/errors.ts'
-
-/** An IPv4 network: its first address and the one after its last, as unsigned 32-bit numbers, and its prefix length. */
-export interface Network {
-  readonly first: number
-  readonly end: number
-  readonly prefix: number
-}
+import { contains, formatIpv4, parseIpv4, parseSubnet, type Subnet } from '../base/ipv4.ts'
 
 /**
  * An IPv4 address in dotted form as an unsigned 32-bit number.
  * @throws CausewayError `InvalidRequest` when it is not one.
  */
 export function parseAddress(address: string): number {
-  const value = address.split('.').reduce((sum, part) => sum * 256 + Number(part), 0)
-  // Leading zeros mean octal to some programs, so only the plain form will do.
-  if (!/^[\d.]{7,15}$/.test(address) || formatAddress(value) !== address)
-    throw invalid(`not an IPv4 address: '${address}'`)
+  const value = parseIpv4(address)
+  if (value === null) throw invalid(`not an IPv4 address: '${address}'`)
   return value
-}
-
-/** The dotted form of an unsigned 32-bit number. */
-export function formatAddress(value: number): string {
-  return [24, 16, 8, 0].map((shift) => (value >>> shift) & 255).join('.')
 }
 
 /**
  * A network in CIDR form, for example `10.77.0.0/16`; the address must be the network's first.
  * @throws CausewayError `InvalidRequest` when it is not one.
  */
-export function parseNetwork(cidr: string): Network {
-  const [address = '', length = '', ...rest] = cidr.split('/')
-  const prefix = /^\d{1,2}$/.test(length) ? Number(length) : 33
-  if (rest.length > 0 || prefix > 32) throw invalid(`not an IPv4 network: '${cidr}'`)
-  const first = parseAddress(address)
-  const size = 2 ** (32 - prefix)
-  if (first % size !== 0) {
-    throw invalid(`'${cidr}' has host bits set; the network is ${formatAddress(first - (first % size))}/${prefix}`)
-  }
-  return { first, end: first + size, prefix }
+export function parseNetwork(cidr: string): Subnet {
+  const subnet = parseSubnet(cidr)
+  if (subnet === null) throw invalid(`not an IPv4 network, or one with host bits set: '${cidr}'`)
+  return subnet
 }
 
 /** Whether an IPv4 address lies in a network in CIDR form. @throws CausewayError `InvalidRequest` if either is none. */
 export function addressInSubnet(address: string, subnet: string): boolean {
-  const value = parseAddress(address)
-  const network = parseNetwork(subnet)
-  return value >= network.first && value < network.end
+  return contains(parseNetwork(subnet), parseAddress(address))
 }
 
 /**
@@ -54,11 +33,11 @@ export function addressInSubnet(address: string, subnet: string): boolean {
  */
 export function poolAddress(pool: string, k: number): string {
   const network = parseNetwork(pool)
-  const last = network.end - network.first - 2
+  const last = 2 ** (32 - network.prefix) - 2
   if (!Number.isInteger(k) || k < 1 || k > last) {
     throw invalid(`the pool ${pool} has no address number ${k}; it has 1 to ${Math.max(0, last)}`)
   }
-  return formatAddress(network.first + k)
+  return formatIpv4(network.base + k)
 }
 
 /** The MAC of whoever has this address in the segment: `02:43:` (locally administered) and the address's four bytes. */

@@ -8,8 +8,8 @@ export const now = 1_000_000
 
 export const policy: Policy = {
   sites: [
-    { name: 'east', order: 1, minimum: 0, maximum: 2, idleMs: 20_000 },
-    { name: 'west', order: 2, minimum: 0, maximum: 4, idleMs: 20_000 },
+    { name: 'east', minimum: 0, maximum: 2, idleMs: 20_000 },
+    { name: 'west', minimum: 0, maximum: 4, idleMs: 20_000 },
   ],
   deadlines: { createMs: 10_000, bootMs: 20_000, installMs: 30_000, enrolMs: 15_000 },
   grace: { unreachableMs: 60_000, orphanMs: 60_000 },

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import * as fc from 'fast-check'
+import { formatIpv4 } from '../../src/base/ipv4.ts'
 import {
   addressInSubnet,
   bridgeName,
-  formatAddress,
   innerMtu,
   memberMac,
   parseAddress,
@@ -16,11 +16,11 @@ import {
 } from '../../src/network/addressing.ts'
 
 const invalid = { code: 'InvalidRequest' }
-const address = fc.integer({ min: 0, max: 0xffffffff }).map(formatAddress)
+const address = fc.integer({ min: 0, max: 0xffffffff }).map(formatIpv4)
 
 describe('addresses', () => {
   it('are numbers and back', () => {
-    fc.assert(fc.property(fc.integer({ min: 0, max: 0xffffffff }), (n) => parseAddress(formatAddress(n)) === n))
+    fc.assert(fc.property(fc.integer({ min: 0, max: 0xffffffff }), (n) => parseAddress(formatIpv4(n)) === n))
     assert.equal(parseAddress('10.77.1.254'), 0x0a4d01fe)
   })
 
@@ -43,8 +43,8 @@ describe('addresses', () => {
 
 describe('networks', () => {
   it('know their addresses', () => {
-    assert.deepEqual(parseNetwork('10.77.0.0/16'), { first: 0x0a4d0000, end: 0x0a4e0000, prefix: 16 })
-    assert.deepEqual(parseNetwork('0.0.0.0/0'), { first: 0, end: 2 ** 32, prefix: 0 })
+    assert.deepEqual(parseNetwork('10.77.0.0/16'), { base: 0x0a4d0000, prefix: 16 })
+    assert.deepEqual(parseNetwork('0.0.0.0/0'), { base: 0, prefix: 0 })
     assert.equal(addressInSubnet('10.77.255.255', '10.77.0.0/16'), true)
     assert.equal(addressInSubnet('10.78.0.0', '10.77.0.0/16'), false)
     assert.equal(addressInSubnet('255.255.255.255', '255.255.255.255/32'), true)
@@ -54,7 +54,6 @@ describe('networks', () => {
     for (const bad of ['10.77.0.1/16', '10.77.0.0', '10.77.0.0/33', '10.77.0.0/', '10.77.0.0/1 6', '10.77.0.0/16/16']) {
       assert.throws(() => parseNetwork(bad), invalid, bad)
     }
-    assert.throws(() => parseNetwork('10.77.3.1/16'), /the network is 10\.77\.0\.0\/16/)
   })
 })
 

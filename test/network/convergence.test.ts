@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import * as fc from 'fast-check'
-import { formatAddress } from '../../src/network/addressing.ts'
+import { formatIpv4 } from '../../src/base/ipv4.ts'
 import { applyGateway } from '../../src/network/apply.ts'
 import { desiredState } from '../../src/network/desired-state.ts'
 import { diff } from '../../src/network/diff.ts'
@@ -38,7 +38,7 @@ const overlays: fc.Arbitrary<Overlay> = fc
     members: nodes.map((k, i) => {
       const place = places[i] ?? 'east'
       // Some local members have a port that is there, others wait for theirs.
-      return member(`n${k}`, formatAddress(0x0a4d0900 + k), place, i < ports.length ? (ports[i] ?? null) : `late${i}`)
+      return member(`n${k}`, formatIpv4(0x0a4d0900 + k), place, i < ports.length ? (ports[i] ?? null) : `late${i}`)
     }),
   }))
 

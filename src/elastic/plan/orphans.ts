@@ -10,6 +10,12 @@ import type { Step } from './steps.ts'
 export function orphanSteps(ctx: Context): { steps: Step[]; againAtMs: number | null } {
   const ids = new Set(ctx.obs.nodes.map((node) => node.id))
   const names = new Set(ctx.obs.nodes.map((node) => node.name))
+  const adopted = new Set<string>()
+  const claims = new Map<string, number>()
+  for (const machines of ctx.obs.sites.values()) {
+    for (const { id, name } of machines.ok ? machines.value : [])
+      if (!ids.has(id)) claims.set(name, (claims.get(name) ?? 0) + 1)
+  }
   const steps: Step[] = []
   let againAtMs: number | null = null
   for (const [site, machines] of ctx.obs.sites) {
@@ -17,8 +23,11 @@ export function orphanSteps(ctx: Context): { steps: Step[]; againAtMs: number | 
     for (const machine of machines.value) {
       if (ids.has(machine.id) || ctx.obs.inFlight.has(machine.id)) continue
       if (machines.startedAtMs <= (ctx.obs.settledAtMs.get(machine.id) ?? 0)) continue
-      if (isAdoptable(machine, site, names, ctx)) {
-        names.add(machine.name)
+      // Of two that claim one name, either may be the one that works: while it does, both are left alone.
+      const working = mayWork(machine, names, ctx)
+      const only = claims.get(machine.name) === 1 || !working
+      if (only && !adopted.has(machine.name) && isAdoptable(machine, site, names, ctx)) {
+        adopted.add(machine.name)
         const text = `${site} runs machine ${machine.id} as ${machine.name}, which the store does not know`
         steps.push({
           kind: 'adopt',
@@ -29,7 +38,7 @@ export function orphanSteps(ctx: Context): { steps: Step[]; againAtMs: number | 
         })
         continue
       }
-      if (mayWork(machine, names, ctx)) continue
+      if (working) continue
       const dueMs = (ctx.obs.orphansSinceMs.get(machine.id) ?? ctx.now) + ctx.policy.grace.orphanMs
       if (ctx.now < dueMs) {
         againAtMs = Math.min(againAtMs ?? dueMs, dueMs)

@@ -1,8 +1,6 @@
 /** The admin's rules for one site. */
 export interface SitePolicy {
   readonly name: string
-  /** Preference among sites; lower comes first. Ties are broken by name. */
-  readonly order: number
   /** Nodes kept even when nobody needs them. */
   readonly minimum: number
   /** Nodes at most. `0 <= minimum <= maximum`. */
@@ -13,6 +11,7 @@ export interface SitePolicy {
 
 /** The admin's rules for the cluster. All times in ms. */
 export interface Policy {
+  /** Preferred sites first. */
   readonly sites: readonly SitePolicy[]
   /** How long a node may stay in a phase before it counts as failed. */
   readonly deadlines: {
