@@ -17,6 +17,10 @@ debian_packages=(
   curl jq iputils-ping iputils-arping tcpdump ca-certificates
 )
 
+# Without a network npm is to say so soon, not after minutes of trying again.
+npm_options=(--no-audit --no-fund --no-update-notifier --prefer-offline
+  --fetch-retries=2 --fetch-retry-mintimeout=1000 --fetch-retry-maxtimeout=5000)
+
 say() { echo "$*" >&2; }
 
 fail() {
@@ -108,7 +112,7 @@ bring_node() {
 END
       rm -rf "$own/node_modules" "$own/package-lock.json"
       step "npm could not bring Node $node_wanted: the npm registry must be reachable for the first run." \
-        npm install --prefix "$own" --no-audit --no-fund --no-update-notifier
+        npm install --prefix "$own" "${npm_options[@]}"
     fi
     PATH=$own/node_modules/node/bin:$PATH
     export PATH
@@ -121,7 +125,7 @@ bring_node_modules() {
   [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ] || return 0
   say "Installing npm modules"
   step "npm ci failed: the npm registry must be reachable when package-lock.json has changed." \
-    npm ci --prefix "$repository" --no-audit --no-fund --no-update-notifier
+    npm ci --prefix "$repository" "${npm_options[@]}"
   echo "$wanted" >"$stamp"
 }
 
