@@ -1,0 +1,170 @@
+import assert from 'node:assert/strict'
+import { afterEach, beforeEach, describe, test } from 'node:test'
+import type { FastifyInstance } from 'fastify'
+import type { ControllerConfig } from '../../src/config/controller-config.ts'
+import { Reports } from '../../src/elastic/reports.ts'
+import { hashToken } from '../../src/elastic/tokens.ts'
+import { buildApp } from '../../src/hooks/app.ts'
+import { ReadModel } from '../../src/hooks/read-model.ts'
+import { EventStore } from '../../src/store/event-store.ts'
+import { JobStore } from '../../src/store/job-store.ts'
+import { NodeStore } from '../../src/store/node-store.ts'
+import { type Db, openStore } from '../../src/store/open.ts'
+import { policy } from '../elastic/world.ts'
+
+const cause = { code: 'Test', text: 'because' }
+const clock = { now: () => 5000, sleep: async () => undefined }
+const config = {
+  cluster: { name: 'lab' },
+  sites: { east: { order: 1, nodes: { minimum: 0, maximum: 2 }, pool: '10.77.1.0/24' } },
+} as unknown as ControllerConfig
+
+describe('the HTTP application', () => {
+  let db: Db
+  let nodes: NodeStore
+  let events: EventStore
+  let wakes: number
+  let app: FastifyInstance
+  let remote: FastifyInstance
+
+  beforeEach(async () => {
+    db = await openStore(':memory:')
+    nodes = new NodeStore(db)
+    events = new EventStore(db)
+    wakes = 0
+    const wake = () => {
+      wakes += 1
+    }
+    const readModel = new ReadModel({
+      clock,
+      config,
+      nodes,
+      events,
+      jobs: new JobStore(db),
+      view: () => null,
+      brokenGateways: () => new Map(),
+    })
+    const services = { clock, events, reports: new Reports(nodes, clock, policy, wake), readModel, wake }
+    app = buildApp(services, null)
+    remote = buildApp(services, hashToken('api-token'))
+    await nodes.begin({ id: 'id-1', name: 'east-1', site: 'east', jobs: ['7'], phase: 'planned' }, cause, 1000)
+    await nodes.move('id-1', ['planned'], 'booting', cause, 2000)
+    await nodes.setTokenHash('id-1', hashToken('node-token'))
+  })
+  afterEach(async () => {
+    await app.close()
+    await remote.close()
+    await db.destroy()
+  })
+
+  const report = (token: string, body: object, id = 'id-1') =>
+    remote.inject({
+      method: 'POST',
+      url: `/v1/nodes/${id}/phase`,
+      headers: { authorization: `Bearer ${token}` },
+      payload: body,
+    })
+  const phase = async () => (await nodes.get('id-1'))?.phase
+
+  test('a hook is recorded with its names and jobs, wakes the loop, and changes no node', async () => {
+    const payload = {
+      nodes: 'east-[1-2]',
+      resume: { jobs: [{ job_id: 12, nodes: 'east-[1-2]' }], all_nodes: 'east-[1-2]' },
+    }
+    const answer = await app.inject({ method: 'POST', url: '/v1/hooks/slurm/resume', payload })
+    assert.equal(answer.statusCode, 202)
+    assert.equal(wakes, 1)
+    const [event] = await events.ofJob('12')
+    assert.deepEqual([event?.kind, event?.code, event?.facts.names], ['hook', 'resume', ['east-1', 'east-2']])
+    assert.equal((await nodes.all()).length, 1)
+  })
+
+  test('a hook that is not what it should be is refused with the reason', async () => {
+    for (const [event, payload, says] of [
+      ['resume', {}, /needs "nodes"/],
+      ['resume', { nodes: 'east-[1-' }, /east-\[1-/],
+      ['resume', { nodes: 'east-[1-99999999]' }, /./],
+      ['resume', { nodes: 'east-1', colour: 'red' }, /additional/],
+      ['resume', { nodes: 'east-1', resume: { jobs: [{ job_id: 'x' }] } }, /job_id/],
+      ['epilog', { job: '1; rm' }, /job/],
+      ['explode', { nodes: 'east-1' }, /event/],
+    ] as const) {
+      const answer = await app.inject({ method: 'POST', url: `/v1/hooks/slurm/${event}`, payload })
+      assert.equal(answer.statusCode, 400, answer.body)
+      assert.equal(answer.json().error.code, 'InvalidRequest')
+      assert.match(answer.json().error.message, says)
+    }
+    assert.equal(wakes, 0)
+  })
+
+  test("a node's report moves it forward and never back", async () => {
+    assert.equal((await report('node-token', { phase: 'enrolling' })).statusCode, 202)
+    assert.equal(await phase(), 'enrolling')
+    assert.equal((await report('node-token', { phase: 'installing' })).statusCode, 202)
+    assert.equal(await phase(), 'enrolling')
+    assert.equal(wakes, 2)
+  })
+
+  test('a report of failure fails the node and counts for the breaker', async () => {
+    await report('node-token', { phase: 'failed', detail: 'apt-get: no such package' })
+    assert.deepEqual((await nodes.get('id-1'))?.failure, {
+      code: 'NodeReportedFailure',
+      text: 'east-1 reports: apt-get: no such package',
+    })
+    assert.equal((await nodes.breakers()).get('east')?.failures, 1)
+  })
+
+  test('a report needs the token of its own life, and the token ends with the enrolment', async () => {
+    await nodes.begin({ id: 'id-2', name: 'east-2', site: 'east', jobs: [], phase: 'planned' }, cause, 1000)
+    await nodes.setTokenHash('id-2', hashToken('other'))
+    for (const [token, id] of [
+      ['wrong', 'id-1'],
+      ['node-token', 'id-2'],
+      ['node-token', 'nobody'],
+      ['api-token', 'id-1'],
+    ] as const) {
+      assert.equal((await report(token, { phase: 'installing' }, id)).statusCode, 401)
+    }
+    assert.equal(
+      (await remote.inject({ method: 'POST', url: '/v1/nodes/id-1/phase', payload: { phase: 'installing' } }))
+        .statusCode,
+      401,
+    )
+    assert.equal(await phase(), 'booting')
+    await nodes.move('id-1', ['booting'], 'ready', cause, 3000)
+    assert.equal((await report('node-token', { phase: 'failed' })).statusCode, 401)
+    assert.equal(await phase(), 'ready')
+  })
+
+  test('over TCP all but reports and health need the API token; over the socket nothing does', async () => {
+    for (const url of ['/v1/status', '/v1/nodes', '/v1/nodes/east-1/timeline', '/v1/jobs/7/why']) {
+      assert.equal((await remote.inject(url)).statusCode, 401, url)
+      const headers = { authorization: 'Bearer api-token' }
+      assert.equal((await remote.inject({ url, headers })).statusCode, 200, url)
+      assert.equal((await app.inject(url)).statusCode, 200, url)
+    }
+    const hook = { method: 'POST', url: '/v1/hooks/slurm/epilog', payload: { job: '7' } } as const
+    assert.equal((await remote.inject(hook)).statusCode, 401)
+    assert.equal((await remote.inject('/v1/healthz')).statusCode, 200)
+  })
+
+  test('nodes, timeline and why tell what happened', async () => {
+    const [node] = (await app.inject('/v1/nodes')).json()
+    assert.deepEqual(
+      [node.name, node.phase, node.address, node.phasesMs],
+      ['east-1', 'booting', '10.77.1.1', { planned: 1000, booting: 3000 }],
+    )
+    const timeline = (await app.inject('/v1/nodes/east-1/timeline')).json()
+    assert.deepEqual(
+      timeline.lives[0].events.map((e: { facts: { phase: string } }) => e.facts.phase),
+      ['planned', 'booting'],
+    )
+    const why = (await app.inject('/v1/jobs/7/why')).json()
+    assert.equal(why.history.length, 2)
+    for (const url of ['/v1/nodes/nobody/timeline', '/v1/jobs/99/why', '/v1/nowhere']) {
+      const answer = await app.inject(url)
+      assert.equal(answer.statusCode, 404)
+      assert.equal(answer.json().error.code, 'NotFound')
+    }
+  })
+})

@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, test } from 'node:test'
+import { EventStore } from '../../src/store/event-store.ts'
+import { JobStore } from '../../src/store/job-store.ts'
+import { NodeStore } from '../../src/store/node-store.ts'
+import { type Db, openStore } from '../../src/store/open.ts'
+
+const cause = { code: 'Test', text: 'because' }
+
+describe('the store', () => {
+  let folder: string
+  let db: Db
+  let nodes: NodeStore
+  let events: EventStore
+  beforeEach(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'causeway-store-'))
+    db = await openStore(join(folder, 'state', 'causeway.db'))
+    nodes = new NodeStore(db)
+    events = new EventStore(db)
+    await nodes.begin({ id: 'a', name: 'east-1', site: 'east', jobs: ['7_1'], phase: 'planned' }, cause, 1000)
+  })
+  afterEach(async () => {
+    await db.destroy()
+    rmSync(folder, { recursive: true })
+  })
+
+  test('a life is there after the database was opened anew', async () => {
+    await db.destroy()
+    db = await openStore(join(folder, 'state', 'causeway.db'))
+    const [life] = await new NodeStore(db).live()
+    assert.deepEqual(life, {
+      id: 'a',
+      name: 'east-1',
+      site: 'east',
+      phase: 'planned',
+      phaseSinceMs: 1000,
+      unreachableSinceMs: null,
+      idleSinceMs: null,
+      failure: null,
+      attempts: 0,
+      nextAttemptAtMs: 0,
+      jobs: ['7_1'],
+    })
+  })
+
+  test('a move counts only from the phases that it names, and leaves an event each time it counts', async () => {
+    assert.equal(await nodes.move('a', ['booting'], 'ready', cause, 2000), false)
+    assert.equal(await nodes.move('a', ['planned', 'creating'], 'booting', cause, 2000), true)
+    assert.equal(await nodes.move('a', ['planned'], 'creating', cause, 3000), false)
+    assert.equal((await nodes.get('a'))?.phase, 'booting')
+    assert.deepEqual(
+      (await events.ofNode('a')).map((e) => [e.atMs, e.facts.phase]),
+      [
+        [1000, 'planned'],
+        [2000, 'booting'],
+      ],
+    )
+  })
+
+  test('two lives can not have one id', async () => {
+    await assert.rejects(nodes.begin({ id: 'a', name: 'x-1', site: 'x', jobs: [], phase: 'planned' }, cause, 1))
+    assert.equal((await events.ofNode('a')).length, 1)
+  })
+
+  test('a failure is recorded once, with the breaker that follows, and not for what is past failing', async () => {
+    const breaker = { site: 'east', failures: 2, closedUntilMs: 9000 }
+    assert.equal(await nodes.fail('a', { code: 'BootTimeout', text: 'late' }, breaker, 4000), true)
+    assert.equal(await nodes.fail('a', { code: 'MachineLost', text: 'gone' }, { ...breaker, failures: 3 }, 5000), false)
+    assert.deepEqual((await nodes.breakers()).get('east'), breaker)
+    assert.deepEqual((await nodes.get('a'))?.failure, { code: 'BootTimeout', text: 'late' })
+    assert.deepEqual([...(await nodes.lastFailures(3999))], [['east-1', 4000]])
+    assert.deepEqual([...(await nodes.lastFailures(4000))], [])
+  })
+
+  test('the token is good until the node is ready, has failed or is gone', async () => {
+    for (const end of ['ready', 'gone'] as const) {
+      await nodes.setTokenHash('a', 'hash')
+      assert.equal(await nodes.tokenHash('a'), 'hash')
+      await nodes.move('a', ['planned', 'ready'], end, cause, 2000)
+      assert.equal(await nodes.tokenHash('a'), null)
+    }
+    assert.equal(await nodes.tokenHash('nobody'), null)
+  })
+
+  test('attempts count up and are forgotten in the next phase', async () => {
+    const node = await nodes.get('a')
+    assert.ok(node)
+    await nodes.attemptFailed(node, cause, 5000, 3000)
+    await nodes.attemptFailed(node, cause, 6000, 4000)
+    assert.deepEqual([(await nodes.get('a'))?.attempts, (await nodes.get('a'))?.nextAttemptAtMs], [2, 6000])
+    await nodes.move('a', ['planned'], 'creating', cause, 7000)
+    assert.deepEqual([(await nodes.get('a'))?.attempts, (await nodes.get('a'))?.nextAttemptAtMs], [0, 0])
+  })
+
+  test('notes change facts, not phases', async () => {
+    await nodes.note('a', { idleSinceMs: 5 })
+    await nodes.note('a', { unreachableSinceMs: 6 })
+    const node = await nodes.get('a')
+    assert.deepEqual([node?.idleSinceMs, node?.unreachableSinceMs, node?.phase], [5, 6, 'planned'])
+  })
+
+  test('events are found by an element of an array, by the array, and by no prefix of a number', async () => {
+    assert.equal((await events.ofJob('7_1')).length, 1)
+    assert.equal((await events.ofJob('7')).length, 1)
+    for (const other of ['7_', '7_11', '1', '_1', '%']) assert.equal((await events.ofJob(other)).length, 0, other)
+  })
+
+  test('jobs are remembered as last seen', async () => {
+    const jobs = new JobStore(db)
+    const job = {
+      id: '7_1',
+      name: 'j',
+      user: 'alice',
+      state: 'running',
+      submittedAtMs: 1,
+      startedAtMs: 2,
+      endedAtMs: null,
+      nodes: ['east-1'],
+    }
+    await jobs.save([job], 10)
+    await jobs.save(
+      [
+        { ...job, state: 'ended', endedAtMs: 3 },
+        { ...job, id: '71' },
+      ],
+      20,
+    )
+    assert.deepEqual(
+      (await jobs.find('7')).map((j) => [j.id, j.state, j.endedAtMs]),
+      [['7_1', 'ended', 3]],
+    )
+    assert.deepEqual((await jobs.find('71')).length, 1)
+  })
+})
