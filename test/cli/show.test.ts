@@ -1,0 +1,139 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { showStatus } from '../../src/cli/status.ts'
+import { ago, table } from '../../src/cli/table.ts'
+import { showWhy } from '../../src/cli/why.ts'
+import type { NodeReport, StatusReport } from '../../src/hooks/reports.ts'
+
+const node: NodeReport = {
+  name: 'east-1',
+  id: 'id',
+  site: 'east',
+  phase: 'installing',
+  sinceMs: 0,
+  ageMs: 3100,
+  address: '10.77.1.1',
+  reason: 'installing, within its deadline',
+  failure: null,
+  jobs: ['7'],
+  phasesMs: {},
+}
+
+const status: StatusReport = {
+  cluster: 'lab',
+  atMs: 10_000,
+  observedAtMs: 9500,
+  queue: { reachable: true, text: '', jobs: { pending: 2, running: 1, ended: 9 } },
+  sites: [
+    {
+      name: 'east',
+      order: 1,
+      minimum: 0,
+      maximum: 2,
+      reachable: true,
+      closedUntilMs: null,
+      trouble: '',
+      phases: { ready: 1 },
+    },
+    { name: 'west', order: 2, minimum: 0, maximum: 4, reachable: true, closedUntilMs: 70_000, trouble: '', phases: {} },
+    {
+      name: 'south',
+      order: 3,
+      minimum: 0,
+      maximum: 4,
+      reachable: false,
+      closedUntilMs: null,
+      trouble: 'no route',
+      phases: {},
+    },
+  ],
+  nodes: [node],
+}
+
+describe('what the command line prints', () => {
+  test('the status: the queue without ended jobs, each site with its state, the nodes', () => {
+    assert.equal(
+      showStatus(status),
+      [
+        'cluster lab: looked 0.5s ago',
+        'queue: 2 pending, 1 running',
+        '',
+        'SITE   ORDER  STATE                  LIMITS  NODES',
+        'east   1      open                   0..2    1 ready',
+        'west   2      closed for 1m00s       0..4    -',
+        'south  3      unreachable: no route  0..4    -',
+        '',
+        'NODE    SITE  PHASE       AGE   ADDRESS    MADE FOR  REASON',
+        'east-1  east  installing  3.1s  10.77.1.1  7         installing, within its deadline',
+      ].join('\n'),
+    )
+    const dark = { ...status, observedAtMs: null, queue: { reachable: false, text: '', jobs: {} }, nodes: [] }
+    assert.match(showStatus(dark), /not looked yet\nqueue: can't be read: not looked at yet[\s\S]*no nodes$/)
+  })
+
+  test('why: what holds now, what is remembered, what happened', () => {
+    const event = {
+      seq: 1,
+      atMs: 0,
+      kind: 'phase' as const,
+      site: 'east',
+      nodeId: 'id',
+      nodeName: 'east-1',
+      code: 'BootTimeout',
+      text: 'east-1 did not report',
+      facts: { phase: 'failed' },
+      jobs: ['7'],
+    }
+    const job = {
+      id: '8',
+      name: 'j',
+      user: 'a',
+      state: 'ended',
+      submittedAtMs: 0,
+      startedAtMs: 4000,
+      endedAtMs: 5000,
+      nodes: ['west-1'],
+    }
+    const text = showWhy({
+      job: '7',
+      now: [{ job: '7', code: 'NodesComing', text: 'its nodes are being made' }],
+      jobs: [{ ...job, id: '7' }, job],
+      history: [event],
+    })
+    assert.deepEqual(text.split('\n').slice(0, 3), [
+      'job 7: its nodes are being made (NodesComing)',
+      'job 8: last seen ended on west-1, waited 4.0s',
+      '',
+    ])
+    assert.match(
+      text,
+      /1970-01-01T00:00:00\.000Z {2}\+0\.0s {2}failed {2}east-1 {2}BootTimeout {2}east-1 did not report$/,
+    )
+  })
+
+  test('durations', () => {
+    for (const [ms, text] of [
+      [-5, '0.0s'],
+      [9940, '9.9s'],
+      [59_400, '59s'],
+      [61_000, '1m01s'],
+      [3_725_000, '1h02m'],
+      [90_000_000, '1d1h'],
+    ] as const) {
+      assert.equal(ago(ms), text)
+    }
+  })
+
+  test('a table has no trailing blanks', () => {
+    assert.equal(
+      table(
+        ['A', 'B'],
+        [
+          ['long', ''],
+          ['x', 'y'],
+        ],
+      ),
+      'A     B\nlong\nx     y',
+    )
+  })
+})
