@@ -20,13 +20,18 @@ export interface AccessRecord {
   readonly ms: number
 }
 
-/** Characters that may wait for a slow disk; what comes on top is lost rather than held in memory. */
+/** Milliseconds that lines are gathered, to be written in one go. */
+const gatherMs = 100
+
+/** Bytes that may wait for a slow disk; what comes on top is lost rather than held in memory. */
 const mayWait = 4 * 1024 * 1024
 
 /** A file of JSON lines, one per request. A log that can't be written never stops the cache. */
 export class AccessLog {
   readonly #stream: WriteStream
   #broken = false
+  #gathered = ''
+  #timer: NodeJS.Timeout | undefined
 
   private constructor(stream: WriteStream, log: Logger) {
     this.#stream = stream
@@ -42,11 +47,19 @@ export class AccessLog {
   }
 
   write(record: AccessRecord): void {
-    if (this.#broken || this.#stream.writableLength > mayWait) return
-    this.#stream.write(`${JSON.stringify(record)}\n`)
+    this.#gathered += `${JSON.stringify(record)}\n`
+    this.#timer ??= setTimeout(() => this.#pass(), gatherMs)
+  }
+
+  #pass(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    if (!this.#broken && this.#stream.writableLength <= mayWait) this.#stream.write(this.#gathered)
+    this.#gathered = ''
   }
 
   close(): Promise<void> {
+    this.#pass()
     if (this.#broken) return Promise.resolve()
     return new Promise((resolve) => this.#stream.end(() => resolve()))
   }

@@ -93,6 +93,7 @@ function readAuthority(text: string): { host: string; port: number } | undefined
 function trickIn(path: string): string | undefined {
   if (path.length > 4096) return 'the path is longer than 4096 characters'
   if (!/^[!$-~]*$/.test(path) || /[\\<>^`{|}]/.test(path)) return 'the path has characters that no URL may have'
+  if (!path.includes('%') && !path.includes('..')) return undefined
   const [file = ''] = path.split('?', 1)
   let decoded: string
   try {

@@ -1,0 +1,34 @@
+/** One measured case, ours beside a peer's in the same run. */
+export interface BenchRow {
+  readonly case: string
+  readonly unit: string
+  readonly ours: number
+  /** The peer's name; null when there is none. */
+  readonly peer: string | null
+  readonly theirs: number | null
+  /** Ours to theirs, so that above 1 is better for us (inverted for units where less is better); null without a peer. */
+  readonly ratio: number | null
+  /** The ratio to reach, or what `ours` must reach where there is no peer; null when it is only watched. */
+  readonly goal: number | null
+}
+
+/** What a benchmark's `run` gives back. */
+export interface BenchReport {
+  readonly name: string
+  readonly rows: readonly BenchRow[]
+}
+
+/** A row with a peer; `better` says which direction of the unit is good. */
+export function against(
+  peer: string,
+  row: { case: string; unit: string; better: 'more' | 'less'; ours: number; theirs: number; goal: number | null },
+): BenchRow {
+  const { better, ours, theirs, ...rest } = row
+  const ratio = better === 'more' ? ours / theirs : theirs / ours
+  return { ...rest, ours: round(ours), peer, theirs: round(theirs), ratio: round(ratio) }
+}
+
+/** Three digits that mean something. */
+function round(value: number): number {
+  return Number(value.toPrecision(3))
+}
