@@ -36,7 +36,7 @@ function parseNode(fields: Fields): SlurmNode {
   return {
     name: requiredTextOf(fields, 'name'),
     power,
-    responding: power !== 'absent' && base !== 'UNKNOWN' && !flags.has('NOT_RESPONDING'),
+    responding: base !== 'UNKNOWN' && !flags.has('POWERED_DOWN') && !flags.has('NOT_RESPONDING'),
     busy: allocated || flags.has('COMPLETING'),
     drained,
     down,

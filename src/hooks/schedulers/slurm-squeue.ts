@@ -11,17 +11,12 @@ import {
   wordsOf,
 } from './slurm-json.ts'
 
-/** A job, and under which number Slurm's commands know it: for an element of an array that is not `id`. */
-export interface SlurmJob extends Job {
-  readonly jobNumber: number
-}
-
 /**
  * The jobs in what `squeue --json` printed, ended ones that Slurm still remembers (MinJobAge) included.
  * @param nowMs for telling a begin time that is yet to come
  * @throws CausewayError `MalformedOutput`, `SchedulerUnreachable`
  */
-export function parseSqueue(text: string, nowMs: number): SlurmJob[] {
+export function parseSqueue(text: string, nowMs: number): Job[] {
   return readList(text, 'jobs').map((fields) => parseJob(fields, nowMs))
 }
 
@@ -69,7 +64,7 @@ const states: Readonly<Record<string, Job['state']>> = {
 /** Where several words come together (`RUNNING`, `CONFIGURING`), the first of these that is among them counts. */
 const precedence: readonly Job['state'][] = ['completing', 'starting', 'other', 'pending', 'running', 'ended']
 
-function parseJob(fields: Fields, nowMs: number): SlurmJob {
+function parseJob(fields: Fields, nowMs: number): Job {
   const state = stateOf(fields)
   const nodes = state === 'pending' ? [] : nodesOf(fields)
   const startedAtMs = timeOf(fields, 'start_time')
@@ -109,20 +104,21 @@ function nodesOf(fields: Fields): string[] {
   }
 }
 
-/** Users see `12`, `12_3`, `12_[3-9]` or, for a part of a heterogeneous job, `12+1`. */
-function identityOf(fields: Fields): { id: string; jobNumber: number; count: number } {
-  const jobNumber = requiredNumberOf(fields, 'job_id')
+/**
+ * As users and Slurm's commands call it: `12`, `12_3`, `12_[3-9]` or, for a part of a heterogeneous job, `12+1`. The bare
+ * number will not do: an array's last element has that of the whole array.
+ */
+function identityOf(fields: Fields): { id: string; count: number } {
   const array = numberOf(fields, 'array_job_id') ?? 0
   const task = numberOf(fields, 'array_task_id')
   const heterogeneous = numberOf(fields, 'het_job_id') ?? 0
-  if (array > 0 && task !== null) return { id: `${array}_${task}`, jobNumber, count: 1 }
+  if (array > 0 && task !== null) return { id: `${array}_${task}`, count: 1 }
   if (array > 0) {
     const tasks = requiredTextOf(fields, 'array_task_string').replace(/%\d+$/, '')
-    return { id: `${array}_[${tasks}]`, jobNumber, count: countTasks(tasks) }
+    return { id: `${array}_[${tasks}]`, count: countTasks(tasks) }
   }
-  if (heterogeneous > 0)
-    return { id: `${heterogeneous}+${numberOf(fields, 'het_job_offset') ?? 0}`, jobNumber, count: 1 }
-  return { id: String(jobNumber), jobNumber, count: 1 }
+  if (heterogeneous > 0) return { id: `${heterogeneous}+${numberOf(fields, 'het_job_offset') ?? 0}`, count: 1 }
+  return { id: String(requiredNumberOf(fields, 'job_id')), count: 1 }
 }
 
 /** How many elements `1-3,7,10-20:5` has; for a list that Slurm has cut short with `...`, those that it shows. */

@@ -1,0 +1,110 @@
+import type { Clock } from '../../base/clock.ts'
+import { CausewayError } from '../../base/errors.ts'
+import type { Host } from '../../base/host.ts'
+import type { Job } from '../../elastic/plan/demand.ts'
+import { type NodeUpdate, nodeUpdateArgv } from './slurm-commands.ts'
+import { parseSinfo, type SlurmNode } from './slurm-sinfo.ts'
+import { parseSqueue } from './slurm-squeue.ts'
+
+/** Slurm's own commands give up after MessageTimeout (10 s) with a retry; later the answer is no longer worth having. */
+const commandTimeoutMs = 30_000
+
+/** Longest wait for slurmctld to begin a power-down (its power_save_interval, 10 s if not set) or a requeue. */
+const settleTimeoutMs = 30_000
+
+const settlePollMs = 100
+
+/** What Slurm is reached with. */
+export interface SlurmOptions {
+  /** Where Slurm's commands run, as a Slurm administrator (root, SlurmUser, or an operator). */
+  readonly host: Host
+  /** The path of slurm.conf on that host. */
+  readonly conf: string
+  readonly clock: Clock
+}
+
+/**
+ * Slurm's command line tools. Rejections are `SchedulerUnreachable` when slurmctld, munge or the host is away,
+ * `MalformedOutput`, or `CommandFailed` when slurmctld refuses.
+ */
+export class SlurmClient {
+  readonly conf: string
+  readonly #host: Host
+  readonly #clock: Clock
+
+  constructor(options: SlurmOptions) {
+    this.conf = options.conf
+    this.#host = options.host
+    this.#clock = options.clock
+  }
+
+  async jobs(): Promise<Job[]> {
+    return parseSqueue(await this.#run(['squeue', '--all', '--json']), this.#clock.now())
+  }
+
+  async nodes(): Promise<SlurmNode[]> {
+    return parseSinfo(await this.#run(['sinfo', '--all', '--json']))
+  }
+
+  /** Carries updates out one after the other. */
+  async update(updates: readonly NodeUpdate[]): Promise<void> {
+    for (const update of updates) await this.#run(nodeUpdateArgv(update))
+  }
+
+  /** Takes the begin time off pending jobs. */
+  async startNow(jobs: readonly Job[]): Promise<void> {
+    if (jobs.length === 0) return
+    await this.#run(['scontrol', 'update', `jobid=${jobs.map((job) => job.id).join(',')}`, 'starttime=now'])
+  }
+
+  /**
+   * Polls until `probe` gives something and resolves to that.
+   * @throws CausewayError `CommandTimeout` after 30 s
+   */
+  async until<T>(what: string, probe: () => Promise<T | null>): Promise<T> {
+    const deadline = this.#clock.now() + settleTimeoutMs
+    for (;;) {
+      const found = await probe()
+      if (found !== null) return found
+      if (this.#clock.now() >= deadline) {
+        throw new CausewayError('CommandTimeout', `slurmctld did not let ${what} within ${settleTimeoutMs / 1000} s`)
+      }
+      await this.#clock.sleep(settlePollMs)
+    }
+  }
+
+  async #run(argv: readonly string[]): Promise<string> {
+    // SLURM_BITSTR_LEN=0: the elements of a large array are listed whole, not cut short at 64 characters.
+    const environment = [`SLURM_CONF=${this.conf}`, 'SLURM_BITSTR_LEN=0']
+    const facts = { argv: argv.slice(0, 8) }
+    const result = await this.#host
+      .exec(['env', ...environment, ...argv], { timeoutMs: commandTimeoutMs })
+      .catch((cause: unknown) => {
+        throw isUnanswered(cause)
+          ? new CausewayError('SchedulerUnreachable', `${argv[0]}: ${cause.message}`, { cause, facts })
+          : cause
+      })
+    if (result.code === 0) return result.stdout
+    const said = (result.stderr.trim() || result.stdout.trim()).slice(-1000)
+    if (saysAway(said)) throw new CausewayError('SchedulerUnreachable', `${argv[0]}: ${said}`, { facts })
+    throw new CausewayError(
+      'CommandFailed',
+      `${argv.slice(0, 4).join(' ')} ended with status ${result.code}: ${said}`,
+      {
+        facts: { ...facts, code: result.code },
+      },
+    )
+  }
+}
+
+/** How Slurm's commands say that slurmctld or munge does not answer. */
+function saysAway(said: string): boolean {
+  return /unable to contact|connect failure|connection refused|timed out|munge|authentication|zero bytes|communication/i.test(
+    said,
+  )
+}
+
+/** The host is away or the command hangs: nothing is known of the queue either. */
+function isUnanswered(thrown: unknown): thrown is CausewayError {
+  return thrown instanceof CausewayError && (thrown.code === 'HostUnreachable' || thrown.code === 'CommandTimeout')
+}
