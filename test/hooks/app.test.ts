@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 import type { FastifyInstance } from 'fastify'
-import type { ControllerConfig } from '../../src/config/controller-config.ts'
+import type { ControllerConfig } from '../../src/config/controller-schema.ts'
 import { Reports } from '../../src/elastic/reports.ts'
 import { hashToken } from '../../src/elastic/tokens.ts'
 import { buildApp } from '../../src/hooks/app.ts'
