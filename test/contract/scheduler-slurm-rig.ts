@@ -202,12 +202,17 @@ export class SlurmRig implements SchedulerRig {
   async reset(): Promise<void> {
     await this.head.exec(['scancel', '--user=alice'])
     await Promise.all([...this.#nodes.values()].map((host) => host.powerOff()))
-    await this.#scontrol('update', `nodename=${nodeNames.join(',')}`, 'state=down', 'reason=reset')
-    await this.#scontrol('update', `nodename=${nodeNames.join(',')}`, 'state=power_down_force')
-    await this.until('the rig is as new', ({ jobs, nodes }) => {
-      const resting = nodes.every((node) => node.power === 'absent' && !node.drained && !node.down && !node.busy)
-      return resting && jobs.every((job) => job.state === 'ended')
+    const { nodes } = await this.scheduler.snapshot()
+    const here = nodes.filter((node) => node.power === 'present' || node.power === 'wanted' || node.busy)
+    for (const { name } of here) {
+      await this.#scontrol('update', `nodename=${name}`, 'state=down', 'reason=reset')
+      await this.#scontrol('update', `nodename=${name}`, 'state=power_down_force')
+    }
+    await this.until('all nodes are absent and all jobs ended', (queue) => {
+      const absent = queue.nodes.every((node) => node.power === 'absent' && !node.busy)
+      return absent && queue.jobs.every((job) => job.state === 'ended')
     })
+    for (const name of nodeNames) await this.#scontrol('update', `nodename=${name}`, 'state=idle')
     this.hooks.length = 0
   }
 
