@@ -19,7 +19,7 @@ import { exchangedBytes, placeJobs, type Submitted, submitAll } from './submit.t
 const patienceMs = 300_000
 
 /** How long nodes stay idle in the demo before they go: short, so that one sees them go. */
-export const demoIdle = '3s'
+const demoIdle = '3s'
 
 /** What the demo found; all of it measured in this run. */
 export interface DemoReport {

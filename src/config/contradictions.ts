@@ -1,5 +1,5 @@
 import { contains, formatIpv4, parseIpv4, parseSubnet, type Subnet } from '../base/ipv4.ts'
-import type { ControllerConfig } from './controller-config.ts'
+import type { ControllerConfig } from './controller-schema.ts'
 import type { Problem } from './explain.ts'
 
 /** What can't be true together in a configuration whose parts are each well-formed. */

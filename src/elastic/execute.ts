@@ -10,7 +10,7 @@ import { createMachine, type MachineMaker } from './create-machine.ts'
 import { afterFailure, afterSuccess } from './plan/breaker.ts'
 import type { Observation } from './plan/observation.ts'
 import type { Policy } from './plan/policy.ts'
-import type { Plan, Step } from './plan/steps.ts'
+import type { NameStep, NodeStep, Plan } from './plan/steps.ts'
 import type { Scheduler } from './scheduler.ts'
 
 /** What carrying out a plan needs. */
@@ -44,13 +44,16 @@ export async function execute(plan: Plan, obs: Observation, tools: Tools): Promi
   for (const note of plan.notes) await tools.nodes.note(note.id, note)
   const byId = new Map(obs.nodes.map((node) => [node.id, node]))
   for (const step of plan.steps) {
-    const node = 'id' in step ? byId.get(step.id) : undefined
+    if (!('id' in step)) {
+      await onName(step, tools)
+      continue
+    }
+    const node = byId.get(step.id)
     if (node) await onNode(step, node, obs, tools)
-    else await onName(step, tools)
   }
 }
 
-async function onNode(step: Step, node: NodeRecord, obs: Observation, tools: Tools): Promise<void> {
+async function onNode(step: NodeStep, node: NodeRecord, obs: Observation, tools: Tools): Promise<void> {
   const { nodes, scheduler, clock } = tools
   switch (step.kind) {
     case 'move': {
@@ -90,12 +93,10 @@ async function onNode(step: Step, node: NodeRecord, obs: Observation, tools: Too
         await nodes.move(node.id, ['deleting'], 'gone', { code: 'Deleted', text: 'its machine is gone' }, clock.now())
       })
       return
-    default:
-      throw new Error(`step ${step.kind} is not on a node`)
   }
 }
 
-async function onName(step: Step, tools: Tools): Promise<void> {
+async function onName(step: NameStep, tools: Tools): Promise<void> {
   const { nodes, scheduler, clock, drivers } = tools
   switch (step.kind) {
     case 'begin': {
@@ -148,8 +149,6 @@ async function onName(step: Step, tools: Tools): Promise<void> {
       tools.acts.start(step.site, names, call, (error) => queueFailure(step, error, tools))
       return
     }
-    default:
-      throw new Error(`step ${step.kind} names a node that is not in the observation`)
   }
 }
 
@@ -182,7 +181,7 @@ async function attemptFailed(node: NodeRecord, error: CausewayError, tools: Tool
   await tools.nodes.attemptFailed(node, { code: error.code, text: error.message }, now + backoffMs(node.attempts), now)
 }
 
-async function queueFailure(step: Step, error: CausewayError, tools: Tools): Promise<void> {
+async function queueFailure(step: NameStep, error: CausewayError, tools: Tools): Promise<void> {
   tools.log.warn(
     { step: step.kind, code: error.code, err: error },
     'an act failed; the next round sees whether it is still due',
@@ -190,6 +189,6 @@ async function queueFailure(step: Step, error: CausewayError, tools: Tools): Pro
 }
 
 /** How long to wait after the n-th failure in a row (n counts from 0), ms: doubling from 0.5 s up to 30 s. */
-export function backoffMs(attempts: number): number {
+function backoffMs(attempts: number): number {
   return Math.min(30_000, 500 * 2 ** Math.min(attempts, 10))
 }

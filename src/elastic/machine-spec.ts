@@ -1,5 +1,5 @@
 import { CausewayError } from '../base/errors.ts'
-import type { ControllerConfig } from '../config/controller-config.ts'
+import type { ControllerConfig } from '../config/controller-schema.ts'
 import { bridgeName, innerMtu, memberMac, portName } from '../network/addressing.ts'
 import type { MachineSpec } from '../sites/driver.ts'
 import { type RoleScripts, renderSeed } from '../sites/seed.ts'

@@ -37,7 +37,7 @@ export class NetworkKeeper {
    * @throws CausewayError of the first of them where it can't be brought about
    */
   async settled(gateways: readonly string[]): Promise<void> {
-    await Promise.all(gateways.map((name) => this.#gateways.get(name)?.settled()))
+    await Promise.all(gateways.flatMap((name) => this.#gateways.get(name)?.settled() ?? []))
   }
 
   /** The gateways that are not as wanted, with the reason. */
@@ -71,7 +71,7 @@ class GatewayKeeper {
 
   want(overlay: Overlay): void {
     this.#wanted = { overlay, text: JSON.stringify(overlay) }
-    if (this.#isDue()) this.#start()
+    if (this.#isDue()) void this.#start()
   }
 
   async settled(): Promise<void> {

@@ -1,4 +1,4 @@
-import type { ControllerConfig } from '../config/controller-config.ts'
+import type { ControllerConfig } from '../config/controller-schema.ts'
 import { memberMac, poolAddress, portName } from '../network/addressing.ts'
 import type { Gateway, Member, Overlay } from '../network/overlay.ts'
 import type { NodeRecord } from '../store/node-record.ts'

@@ -1,4 +1,4 @@
-import type { ControllerConfig } from '../config/controller-config.ts'
+import type { ControllerConfig } from '../config/controller-schema.ts'
 import type { Policy } from './plan/policy.ts'
 
 /** The planner's policy out of the configuration file; sites come in the order of preference. */

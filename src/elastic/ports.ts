@@ -1,7 +1,7 @@
 import type { Overlay } from '../network/overlay.ts'
 
 /** What came of applying the overlay at one gateway. */
-export interface GatewayOutcome {
+interface GatewayOutcome {
   /** Names of members whose port is not there yet: to be applied again. */
   readonly pending: readonly string[]
 }

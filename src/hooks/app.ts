@@ -1,25 +1,13 @@
 import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
 import Fastify, { type FastifyInstance } from 'fastify'
-import type { Clock } from '../base/clock.ts'
 import { CausewayError } from '../base/errors.ts'
-import type { Reports } from '../elastic/reports.ts'
 import { matchesHash } from '../elastic/tokens.ts'
-import type { EventStore } from '../store/event-store.ts'
 import { answerError, answerUnknownRoute } from './answer-error.ts'
+import type { AppServices } from './app-services.ts'
+import { bearerToken } from './bearer-token.ts'
 import { hookRoutes } from './hook-routes.ts'
 import { nodeRoutes } from './node-routes.ts'
-import type { ReadModel } from './read-model.ts'
 import { readRoutes } from './read-routes.ts'
-
-/** What the routes stand on. */
-export interface AppServices {
-  readonly clock: Clock
-  readonly events: EventStore
-  readonly reports: Reports
-  readonly readModel: ReadModel
-  /** Wakes the loop. */
-  wake(): void
-}
 
 /** Largest request body, bytes: a resume file of some ten thousand jobs. */
 const bodyLimitBytes = 4 * 1024 * 1024
@@ -52,9 +40,4 @@ export function buildApp(services: AppServices, apiTokenHash: string | null): Fa
     readRoutes(guarded.withTypeProvider<TypeBoxTypeProvider>(), services)
   })
   return app
-}
-
-/** The token of an `Authorization: Bearer` header (RFC 6750 section 2.1), null if there is none. */
-export function bearerToken(header: string | undefined): string | null {
-  return /^Bearer ([A-Za-z0-9._~+/-]+=*)$/.exec(header ?? '')?.[1] ?? null
 }

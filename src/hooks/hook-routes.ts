@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
 import { CausewayError } from '../base/errors.ts'
-import type { AppServices } from './app.ts'
+import type { AppServices } from './app-services.ts'
 import { expandHostlist } from './hostlist.ts'
 import type { TypedApp } from './typed-app.ts'
 

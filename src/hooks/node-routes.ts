@@ -1,6 +1,7 @@
 import { Type } from 'typebox'
 import { CausewayError } from '../base/errors.ts'
-import { type AppServices, bearerToken } from './app.ts'
+import type { AppServices } from './app-services.ts'
+import { bearerToken } from './bearer-token.ts'
 import type { TypedApp } from './typed-app.ts'
 
 const Params = Type.Object({ id: Type.String({ pattern: '^[A-Za-z0-9-]{1,64}$' }) })

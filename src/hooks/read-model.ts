@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import { CausewayError } from '../base/errors.ts'
-import type { ControllerConfig } from '../config/controller-config.ts'
+import type { ControllerConfig } from '../config/controller-schema.ts'
 import type { View } from '../elastic/loop.ts'
 import { nodeAddress } from '../elastic/overlay-from-nodes.ts'
 import { isClosed } from '../elastic/plan/breaker.ts'
@@ -124,7 +124,7 @@ export class ReadModel {
 }
 
 /** How long a node was in each phase, ms; the last one until `now` unless it is `gone`. */
-export function phaseDurations(events: readonly StoredEvent[], now: number): Record<string, number> {
+function phaseDurations(events: readonly StoredEvent[], now: number): Record<string, number> {
   const phases = events.filter((event) => event.kind === 'phase')
   const spent: Record<string, number> = {}
   for (const [index, event] of phases.entries()) {

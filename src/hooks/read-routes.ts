@@ -1,5 +1,5 @@
 import { Type } from 'typebox'
-import type { AppServices } from './app.ts'
+import type { AppServices } from './app-services.ts'
 import type { TypedApp } from './typed-app.ts'
 
 const NodeName = Type.Object({ node: Type.String({ pattern: '^[A-Za-z0-9._-]{1,128}$' }) })

@@ -47,7 +47,7 @@ export interface EventsTable {
 }
 
 /** Jobs as they were last seen in the queue. */
-export interface JobsTable {
+interface JobsTable {
   id: string
   name: string
   user: string
@@ -61,7 +61,7 @@ export interface JobsTable {
 }
 
 /** One row per site whose breaker is not at rest. */
-export interface BreakersTable {
+interface BreakersTable {
   site: string
   failures: number
   closed_until: number | null

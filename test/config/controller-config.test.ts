@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { stringify } from 'yaml'
 import { contradictions } from '../../src/config/contradictions.ts'
-import { ControllerConfigSchema } from '../../src/config/controller-config.ts'
+import { ControllerConfigSchema } from '../../src/config/controller-schema.ts'
 import { parseYaml } from '../../src/config/yaml.ts'
 
 const site = (n: number) => ({

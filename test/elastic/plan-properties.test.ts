@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import type { Job, QueueNode } from '../../src/elastic/plan/demand.ts'
 import { plan } from '../../src/elastic/plan/plan.ts'
 import type { NodeRecord, Phase } from '../../src/store/node-record.ts'
@@ -30,7 +30,7 @@ const someQueueNode = (name: string): fc.Arbitrary<QueueNode> =>
       down: fc.boolean(),
       reason: fc.constantFrom('', 'disk', 'causeway: idle'),
     })
-    .map((over) => queueNode({ name, ...over } as Partial<QueueNode>))
+    .map((over) => queueNode({ name, ...over }))
 const someNode = (name: string): fc.Arbitrary<NodeRecord> =>
   fc
     .record({

@@ -15,7 +15,7 @@ export interface Reason {
  * Waiting: `ActUnderWay`, `BackingOff`, `SiteUnreachable`, `QueueUnreachable`, `StaleReading`, `InTime`, `Busy`, `IdleTimeRunning`,
  * `AtMinimum`, `DemandWaiting`, `DrainedByAdmin`, `DrainNotSeen`, `QueueSaysDown`, `UnknownSite`.
  */
-export type ReasonCode =
+type ReasonCode =
   | 'WantedByQueue'
   | 'BelowMinimum'
   | 'Enrolled'
@@ -47,15 +47,10 @@ export type ReasonCode =
   | 'UnknownSite'
 
 /** One thing to do. Steps on different nodes are independent of each other. */
-export type Step =
-  /** A new life: write its intent. Creation follows in the next round. */
-  | {
-      readonly kind: 'begin'
-      readonly name: string
-      readonly site: string
-      readonly jobs: readonly string[]
-      readonly reason: Reason
-    }
+export type Step = NodeStep | NameStep
+
+/** A step on a live node, by the id of its life. */
+export type NodeStep =
   /** Make the machine (again): idempotent by id. */
   | { readonly kind: 'create'; readonly id: string; readonly reason: Reason }
   /** Record that the node is in another phase; nothing is done outside. */
@@ -66,8 +61,19 @@ export type Step =
   | { readonly kind: 'give-up'; readonly id: string; readonly reason: Reason }
   | { readonly kind: 'drain'; readonly id: string; readonly reason: Reason }
   | { readonly kind: 'cancel-drain'; readonly id: string; readonly reason: Reason }
-  /** Take the node out of the queue and delete its machine. */
+  /** Take the node out of the queue (`tellQueue`: it still counts on the node) and delete its machine. */
   | { readonly kind: 'remove'; readonly id: string; readonly tellQueue: boolean; readonly reason: Reason }
+
+/** A step on something that has no live node: a name in the queue, or a machine at a site. */
+export type NameStep =
+  /** A new life: its intent is written, then its machine is made. */
+  | {
+      readonly kind: 'begin'
+      readonly name: string
+      readonly site: string
+      readonly jobs: readonly string[]
+      readonly reason: Reason
+    }
   /** A running machine with an id of ours that the store has lost: a node of that id and name again. */
   | {
       readonly kind: 'adopt'

@@ -1,0 +1,121 @@
+import { type StaticDecode, Type } from 'typebox'
+import { Ipv4, Ipv4Endpoint, Ipv4Subnet, Name, namePattern, Path, Whole } from './fields.ts'
+import { Duration, Size } from './units.ts'
+
+/** A map whose missing keys take their defaults, and which may be left out; in a record typebox wants it for the former. */
+const optionalMap = { default: {} }
+
+const Site = Type.Object(
+  {
+    /** Preference among sites; lower comes first. */
+    order: Whole(1, 1000, { default: 100 }),
+    nodes: Type.Object({
+      minimum: Whole(0, 10_000, { default: 0 }),
+      maximum: Whole(0, 10_000),
+      /** How long a node stays idle before it is drained. */
+      idle: Duration({ default: '5m' }),
+      cpus: Whole(1, 4096),
+      memory: Size(),
+    }),
+    /** Addresses of the site's nodes: node k has the k-th. */
+    pool: Ipv4Subnet(),
+    gateway: Type.Object({
+      /** Where the other gateways reach it. */
+      underlay: Ipv4(),
+      /** Its bridge's address in the segment: the nodes' router. */
+      address: Ipv4(),
+      ssh: Type.Object({
+        address: Type.String({ pattern: '^[A-Za-z0-9.:-]+$', expected: 'a host name or an address' }),
+        port: Whole(1, 65_535, { default: 22 }),
+        user: Type.String({ pattern: '^[a-z_][a-z0-9_-]*$', expected: 'a user name', default: 'root' }),
+        keyFile: Path(),
+        hostKey: Type.String({
+          pattern: '^[a-z0-9@.-]+ [A-Za-z0-9+/]+=*( .*)?$',
+          expected: 'the public host key as in a .pub file: "ssh-ed25519 AAAA..."',
+        }),
+      }),
+    }),
+    /** The package cache on the gateway; left out: nodes fetch their packages directly. */
+    cache: Type.Optional(
+      Type.Object({
+        port: Whole(1, 65_535, { default: 3128 }),
+        origins: Type.Array(Ipv4(), { minItems: 1, expected: 'a list of at least one IPv4 address' }),
+      }),
+    ),
+    driver: Type.Object({
+      kind: Type.Literal('namespace'),
+      /** The folder at the site host that machines have as their read-only root. */
+      image: Path(),
+      /** Folders of the site host that every machine sees too, such as a shared /home. */
+      shared: Type.Array(Path(), { default: [] }),
+    }),
+  },
+  optionalMap,
+)
+
+/** The controller's configuration file. Times are ms and sizes are bytes once it is loaded. */
+export const ControllerConfigSchema = Type.Object({
+  cluster: Type.Object({
+    name: Name(),
+    /** VXLAN network identifier. */
+    vni: Whole(1, 16_777_215),
+    subnet: Ipv4Subnet(),
+    /** MTU of the path between gateways, bytes. */
+    underlayMtu: Whole(1280, 9216, { default: 1500 }),
+    /** Further names that every node must know. */
+    hosts: Type.Record(Type.String({ pattern: '^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$' }), Ipv4(), { default: {} }),
+  }),
+  head: Type.Object({
+    /** The host name that nodes know it by. */
+    name: Name(),
+    address: Ipv4(),
+    underlay: Ipv4(),
+  }),
+  scheduler: Type.Object({
+    kind: Type.Literal('slurm'),
+    conf: Path({ default: '/etc/slurm/slurm.conf' }),
+    mungeKeyFile: Path({ default: '/etc/munge/munge.key' }),
+    port: Whole(1, 65_535, { default: 6817 }),
+  }),
+  controller: Type.Object({
+    stateDir: Path({ default: '/var/lib/causeway' }),
+    socket: Path({ default: '/run/causeway/causeway.sock' }),
+    /** The group that may use the socket; left out: the controller's own. */
+    socketGroup: Type.Optional(Type.String({ pattern: '^[a-z_][a-z0-9_-]*$', expected: 'a group name' })),
+    /** TCP address for nodes' reports and, with the token, for the API. */
+    listen: Ipv4Endpoint(),
+    tokenFile: Path({ default: '/etc/causeway/token' }),
+    /** The longest time between two looks at the queue. */
+    poll: Duration({ default: '15s' }),
+    logLevel: Type.Union(
+      ['debug', 'info', 'warn', 'error'].map((l) => Type.Literal(l)),
+      { default: 'info' },
+    ),
+  }),
+  sites: Type.Record(Type.String({ pattern: namePattern }), Site, { minProperties: 1 }),
+  policy: Type.Object(
+    {
+      deadlines: Type.Object(
+        {
+          create: Duration({ default: '1m' }),
+          boot: Duration({ default: '5m' }),
+          install: Duration({ default: '10m' }),
+          enrol: Duration({ default: '2m' }),
+        },
+        optionalMap,
+      ),
+      grace: Type.Object(
+        { unreachable: Duration({ default: '10m' }), orphan: Duration({ default: '10m' }) },
+        optionalMap,
+      ),
+      breaker: Type.Object(
+        { failures: Whole(1, 1000, { default: 3 }), cooldown: Duration({ default: '10m' }) },
+        optionalMap,
+      ),
+    },
+    optionalMap,
+  ),
+})
+
+/** What the controller runs by. */
+export type ControllerConfig = StaticDecode<typeof ControllerConfigSchema>
