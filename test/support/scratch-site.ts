@@ -81,6 +81,6 @@ export async function machineRemains(site: ScratchSite): Promise<string[]> {
   return [
     ...ports.split('\n'),
     ...files.split('\n').filter((path) => path !== '/mnt/machines/.locks'),
-    ...processes.split('\n').filter((line) => line.includes('causeway')),
+    ...processes.split('\n').filter((line) => /causeway-machine|\/run\/causeway\/init/.test(line)),
   ].filter((line) => line !== '')
 }

@@ -1,0 +1,181 @@
+import assert from 'node:assert/strict'
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { after, before, describe, it } from 'node:test'
+import { NamespaceDriver } from '../../src/sites/namespace-driver.ts'
+import { loadRoleScripts, type RoleScripts, renderSeed } from '../../src/sites/seed.ts'
+import { eventually } from '../contract/driver-contract.ts'
+import { machineSpec } from '../support/machine-spec.ts'
+import { machineRemains, ScratchSite } from '../support/scratch-site.ts'
+
+/**
+ * A controller's door at 10.77.0.1:8470 that prints each request as a line of JSON and answers with the status in its
+ * argument. It ends when its stdin does, and so with the test.
+ */
+const door = `
+process.stdin.on('end', () => process.exit()).resume()
+const status = Number(process.argv[1])
+require('node:http').createServer(async (request, reply) => {
+  let body = ''
+  for await (const chunk of request) body += chunk
+  console.log(JSON.stringify({ url: request.method + ' ' + request.url, token: request.headers.authorization, body }))
+  reply.writeHead(status, { 'content-length': 0 }).end()
+}).listen(8470, '10.77.0.1', () => console.log('"ready"'))
+`
+
+interface Request {
+  readonly url: string
+  readonly token: string
+  readonly body: string
+}
+
+describe('scripts/node/boot in a machine', () => {
+  let site: ScratchSite
+  let driver: NamespaceDriver
+  let scripts: RoleScripts
+  before(async () => {
+    scripts = await loadRoleScripts()
+    site = await ScratchSite.create()
+    await site.run('ip address add 10.77.0.1/16 dev cw77')
+    await site.run('ip address add 10.77.1.254/16 dev cw77')
+    driver = new NamespaceDriver({ site: 'east', cluster: 'lab', host: site, root: '/mnt/machines', bin: '/mnt/bin' })
+  })
+  after(() => site?.close())
+
+  const seedWith = (role: string, boot = scripts.boot) =>
+    renderSeed({
+      node: { id: 'life-1', name: 'east-1', address: '10.77.1.1' },
+      cluster: 'lab',
+      prefixLength: 16,
+      router: '10.77.1.254',
+      mtu: 1450,
+      head: { name: 'head', address: '10.77.0.1' },
+      schedulerPort: 6817,
+      controllerUrl: 'http://10.77.0.1:8470',
+      token: 'the-token',
+      mungeKey: new Uint8Array(4),
+      hosts: [{ name: 'mirror.lab', address: '10.250.9.2' }],
+      scripts: { boot, role: `#!/bin/bash\n${role}\n` },
+    })
+
+  /** Boots a machine with a role; `work` looks at it while it runs. */
+  const booted = async (role: string, work: () => Promise<void>, boot?: string) => {
+    try {
+      await driver.create(machineSpec('life-1', { seed: seedWith(role, boot) }))
+      await work()
+    } finally {
+      await driver.delete('life-1')
+    }
+    assert.deepEqual(await machineRemains(site), [])
+  }
+
+  /** What the door heard: phase and detail of each report, after their form has been checked. */
+  const phases = (requests: readonly Request[]) =>
+    requests.map((request) => {
+      assert.equal(request.url, 'POST /v1/nodes/life-1/phase')
+      assert.equal(request.token, 'Bearer the-token')
+      return JSON.parse(request.body) as { phase: string; detail?: string }
+    })
+
+  const openDoor = async (work: (heard: Request[]) => Promise<void>, status = 202) => {
+    const [program = '', ...args] = site.argv(process.execPath, '-e', door, String(status))
+    const child: ChildProcessWithoutNullStreams = spawn(program, args)
+    const heard: Request[] = []
+    try {
+      const lines = createInterface({ input: child.stdout })
+      await once(lines, 'line')
+      lines.on('line', (line) => heard.push(JSON.parse(line) as Request))
+      await work(heard)
+    } finally {
+      const exited = once(child, 'exit')
+      child.stdin.end()
+      await exited
+    }
+  }
+
+  const saysSoon = (pattern: RegExp) => eventually(async () => assert.match(await driver.console('life-1'), pattern))
+
+  it('brings the network up, then runs the role and reports each phase', () =>
+    openDoor((heard) =>
+      booted(
+        `hostname; cat /etc/hosts; ip -o -4 address show eth0; ip route; ip -o link show eth0; ping -c 1 -W 5 head
+        echo enrolling >&3; sleep infinity`,
+        async () => {
+          await eventually(async () =>
+            assert.deepEqual(phases(heard), [{ phase: 'installing' }, { phase: 'enrolling' }]),
+          )
+          const text = await driver.console('life-1')
+          for (const line of [
+            /^east-1$/m,
+            /^10\.250\.9\.2 mirror\.lab$/m,
+            /inet 10\.77\.1\.1\/16 /,
+            /^default via 10\.77\.1\.254 dev eth0/m,
+            /eth0.* mtu 1450 .*state UP/,
+            /1 received/,
+          ]) {
+            assert.match(text, line)
+          }
+        },
+      ),
+    ))
+
+  it('leaves no token where the role or a job could find it', () =>
+    openDoor(() =>
+      booted(
+        `cd "\${0%/*}"; ls; env
+        grep -l 'the-[t]oken' -r . /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null; echo "searched: $?"`,
+        async () => {
+          await saysSoon(/^searched: \d+$/m)
+          const text = await driver.console('life-1')
+          assert.match(text, /^searched: [12]$/m)
+          assert.ok(!text.includes('the-token'))
+          assert.doesNotMatch(text, /^token$/m)
+        },
+      ),
+    ))
+
+  it('reports a role that failed, with its last words in proper JSON', () =>
+    openDoor((heard) =>
+      booted(`seq 1 100; printf 'quotes " and \\\\ and \\ttab \\033[31m\\303\\251\\n' >&2; exit 3`, () =>
+        eventually(async () => {
+          const [, failed] = phases(heard)
+          assert.equal(failed?.phase, 'failed')
+          assert.match(failed?.detail ?? '', /status 3: 82\n83\n[^]*100\nquotes " and \\ and \ttab \[31m$/)
+        }),
+      ),
+    ))
+
+  it('reports a network that does not come up', () =>
+    openDoor((heard) =>
+      booted(
+        ':',
+        async () => {
+          // Nothing can be delivered over no network; what counts is that the boot says why and ends.
+          await saysSoon(/boot: failed: the network did not come up: .*nonsense/)
+          await saysSoon(/boot ended with status 1/)
+          assert.deepEqual(heard, [])
+        },
+        scripts.boot.replace('ip address replace "$ADDRESS"', 'ip address replace nonsense').replace('1 2 3 4 5', '1'),
+      ),
+    ))
+
+  it('goes on when the controller is away or refuses, and says so on the console', async () => {
+    const impatient = scripts.boot.replace('for attempt in 1 2 3 4 5', 'for attempt in 0 0')
+    const away = /does not hear that this node is installing; going on/
+    await booted('echo role runs; sleep infinity', () => saysSoon(/role runs/).then(() => saysSoon(away)), impatient)
+    await openDoor(async (heard) => {
+      await booted('echo role runs; sleep infinity', () => saysSoon(/role runs/).then(() => saysSoon(away)), impatient)
+      assert.equal(heard.length, 2)
+    }, 401)
+  })
+
+  it('reports without curl too', () =>
+    openDoor((heard) =>
+      booted(
+        'echo enrolling >&3; sleep infinity',
+        () => eventually(async () => assert.deepEqual(phases(heard).at(-1), { phase: 'enrolling' })),
+        scripts.boot.replace('command -v curl', 'command -v no-such-program'),
+      ),
+    ))
+})

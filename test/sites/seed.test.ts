@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { describe, it } from 'node:test'
+import * as fc from 'fast-check'
+import { loadRoleScripts, renderEnv, renderSeed, type SeedFacts } from '../../src/sites/seed.ts'
+
+const facts: SeedFacts = {
+  node: { id: '7c1e', name: 'east-1', address: '10.77.1.1' },
+  cluster: 'lab',
+  prefixLength: 16,
+  router: '10.77.1.254',
+  mtu: 1450,
+  head: { name: 'head', address: '10.77.0.1' },
+  schedulerPort: 6817,
+  controllerUrl: 'http://10.77.0.1:8470',
+  token: 'one-time',
+  mungeKey: Uint8Array.from([0, 255, 10, 13]),
+  hosts: [
+    { name: 'mirror.lab', address: '10.250.9.2' },
+    { name: 'head', address: '10.9.9.9' },
+  ],
+  scripts: { boot: '#!/bin/sh\n', role: '#!/bin/sh\n:\n' },
+}
+
+describe('renderSeed', () => {
+  it('writes down everything that boot and role need', () => {
+    const files = Object.fromEntries(renderSeed(facts).map(({ path, content }) => [path, content]))
+    assert.deepEqual(files, {
+      env: [
+        "NODE_ID='7c1e'",
+        "NODE_NAME='east-1'",
+        "CLUSTER='lab'",
+        "ADDRESS='10.77.1.1/16'",
+        "ROUTER='10.77.1.254'",
+        "MTU='1450'",
+        "CONTROLLER_URL='http://10.77.0.1:8470'",
+        "HEAD_NAME='head'",
+        "HEAD_ADDRESS='10.77.0.1'",
+        "SCHEDULER_PORT='6817'",
+        '',
+      ].join('\n'),
+      hosts: '127.0.0.1 localhost\n::1 localhost\n10.77.0.1 head\n10.77.1.1 east-1\n10.250.9.2 mirror.lab\n',
+      token: 'one-time\n',
+      'munge.key.base64': 'AP8KDQ==\n',
+      boot: '#!/bin/sh\n',
+      role: '#!/bin/sh\n:\n',
+    })
+  })
+
+  it('keeps secrets to root, and only secrets', () => {
+    const modes = Object.fromEntries(renderSeed(facts).map(({ path, mode }) => [path, mode.toString(8)]))
+    assert.deepEqual(modes, {
+      env: '644',
+      hosts: '644',
+      token: '600',
+      'munge.key.base64': '600',
+      boot: '755',
+      role: '755',
+    })
+    const open = renderSeed(facts).filter(({ mode }) => (mode & 0o044) !== 0)
+    assert.ok(open.every(({ content }) => !content.includes('one-time') && !content.includes('AP8KDQ')))
+  })
+
+  it('refuses names and addresses that would not stay in their line', () => {
+    for (const host of [
+      { name: 'a b', address: '10.0.0.1' },
+      { name: 'a\n10.0.0.9 head', address: '10.0.0.1' },
+      { name: '', address: '10.0.0.1' },
+      { name: 'a', address: '10.0.0.1 # x' },
+    ]) {
+      assert.throws(() => renderSeed({ ...facts, hosts: [host] }), { code: 'InvalidRequest' })
+    }
+  })
+})
+
+describe('renderEnv', () => {
+  it('gives assignments that a POSIX shell reads back as they were', () => {
+    const nasty = fc.constantFrom("'", '"', '\\', '\n', '$', '`', '!', '~', ' ', 'x', ';', '#')
+    const value = fc.oneof(fc.string({ unit: nasty }), fc.string({ unit: 'binary' })).filter((text) => !/\0/.test(text))
+    fc.assert(
+      fc.property(fc.array(value, { minLength: 1, maxLength: 30 }), (values) => {
+        const named = Object.fromEntries(values.map((each, index) => [`V${index}`, each]))
+        const print = values.map((_, index) => `"$V${index}"`).join(' ')
+        const script = `${renderEnv(named)}printf '%s\\0' ${print}\n`
+        const seen = execFileSync('sh', { input: script, encoding: 'utf8' })
+        assert.deepEqual(seen.split('\0').slice(0, -1), values)
+      }),
+      { numRuns: 30 },
+    )
+    assert.throws(() => renderEnv({ A: 'x\0' }), { code: 'InvalidRequest' })
+  })
+})
+
+describe('loadRoleScripts', () => {
+  it('finds scripts that their interpreter can read', async () => {
+    const scripts = await loadRoleScripts()
+    for (const script of [scripts.boot, scripts.role]) {
+      assert.ok(script.startsWith('#!/bin/bash\n'))
+      execFileSync('bash', ['-n'], { input: script })
+    }
+  })
+})
