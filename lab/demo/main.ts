@@ -43,9 +43,10 @@ if (!interrupted) {
   }
   process.stdout.write(`${options.json ? JSON.stringify(report, null, 2) : showReport(report)}\n`)
   if (options.keep) {
-    say(`the lab is still up. As alice on the head:  node lab/main.ts shell head --alice --name ${options.name}`)
-    say(`as root, where "causeway status" works:     node lab/main.ts shell head --name ${options.name}`)
-    say(`and to take it down:                        node lab/main.ts down --name ${options.name}`)
+    const named = options.name === 'demo' ? '' : ` --name ${options.name}`
+    say(`the lab is still up. Log in as alice on the head:  scripts/lab shell${named} --alice head`)
+    say(`as root on the head (try "causeway status"):       scripts/lab shell${named} head`)
+    say(`and to take it all down:                           scripts/lab down${named}`)
   }
   process.exitCode = report.ok ? 0 : 1
 }
