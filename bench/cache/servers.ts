@@ -7,8 +7,10 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 
-const here = import.meta.dirname
+const originMain = fileURLToPath(new URL('origin-main.ts', import.meta.url))
+const causewayMain = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 
 /** A process of the benchmark that listens. */
 export interface Running {
@@ -17,7 +19,7 @@ export interface Running {
 }
 
 export async function startOrigin(delayMs: number): Promise<Running> {
-  const child = spawn(process.execPath, [join(here, 'origin-main.ts'), String(delayMs)], {
+  const child = spawn(process.execPath, [originMain, String(delayMs)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   for await (const line of createInterface({ input: child.stdout })) return running(child, Number(line))
@@ -37,8 +39,7 @@ accessLog: ${folder}/access.log
 origins: { mirror.lab: { address: 127.0.0.1, port: ${originPort} } }
 `,
   )
-  const main = join(here, '../../src/main.ts')
-  const child = spawn(process.execPath, [main, 'cache', '--config', config, '--log-level', 'warn'], {
+  const child = spawn(process.execPath, [causewayMain, 'cache', '--config', config, '--log-level', 'warn'], {
     stdio: 'inherit',
   })
   return listening(child, port)

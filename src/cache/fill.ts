@@ -10,7 +10,7 @@ export interface ArrivingHead {
 }
 
 /** Something went wrong between the origin and the disk while the body came. */
-export class BrokenFill extends Error {
+class BrokenFill extends Error {
   override readonly name = 'BrokenFill'
 }
 

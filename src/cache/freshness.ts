@@ -25,7 +25,7 @@ export function kindOf(path: string): Kind {
 }
 
 /** A `Cache-Control` header as directives in lower case; those without a value map to ''. RFC 9111, section 5.2. */
-export function cacheControl(headers: Headers): ReadonlyMap<string, string> {
+function cacheControl(headers: Headers): ReadonlyMap<string, string> {
   const directives = new Map<string, string>()
   for (const part of (headers['cache-control'] ?? '').split(',')) {
     const [name = '', value = ''] = part.split('=', 2)
