@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { compressHostlist, expandHostlist, maximumHosts } from '../../src/hooks/hostlist.ts'
 
 const forms: readonly [string, readonly string[]][] = [
