@@ -92,7 +92,7 @@ export async function startMunged(host: LabHost, key: Uint8Array): Promise<LabPr
 }
 
 /** slurm.conf of a head without systemd and cgroups, tuned so that a job starts as soon as it can. */
-export function renderSlurmConf(head: string, options: SlurmOptions): string {
+function renderSlurmConf(head: string, options: SlurmOptions): string {
   const { cluster, scripts = '/opt/causeway/scripts/slurm' } = options
   const parameters = {
     ClusterName: cluster,
