@@ -10,6 +10,7 @@ import { createLogger, type Logger } from '../base/log.ts'
 import { loadControllerConfig } from '../config/controller-config.ts'
 import type { ControllerConfig } from '../config/controller-schema.ts'
 import { Acts } from '../elastic/acts.ts'
+import { Backoff } from '../elastic/backoff.ts'
 import { Loop } from '../elastic/loop.ts'
 import { machineSpec } from '../elastic/machine-spec.ts'
 import { NetworkKeeper } from '../elastic/network-keeper.ts'
@@ -115,6 +116,7 @@ async function startController(config: ControllerConfig, log: Logger): Promise<{
       scheduler,
       drivers,
       acts,
+      backoff: new Backoff(clock),
       policy,
       network,
       newId: randomUUID,

@@ -40,14 +40,15 @@ export class Acts {
   /**
    * Starts an act unless one of its keys is busy; it never rejects: `failed` is told instead.
    * @param failed what to record when the act throws
+   * @returns whether it was started
    */
   start(
     site: string,
     keys: readonly string[],
     act: () => Promise<void>,
     failed: (error: CausewayError) => Promise<void>,
-  ): void {
-    if (keys.some((key) => this.#inFlight.has(key))) return
+  ): boolean {
+    if (keys.some((key) => this.#inFlight.has(key))) return false
     for (const key of keys) this.#inFlight.add(key)
     const slots = this.#sites.get(site) ?? new Slots(actsPerSite)
     this.#sites.set(site, slots)
@@ -63,6 +64,7 @@ export class Acts {
       this.#running.delete(running)
       this.#onEnd()
     })
+    return true
   }
 
   /** Resolves when no act runs. */

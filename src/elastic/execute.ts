@@ -6,6 +6,7 @@ import type { EventStore } from '../store/event-store.ts'
 import type { NodeRecord } from '../store/node-record.ts'
 import type { NodeStore } from '../store/node-store.ts'
 import type { Acts } from './acts.ts'
+import { type Backoff, backoffMs } from './backoff.ts'
 import { createMachine, type MachineMaker } from './create-machine.ts'
 import { afterFailure, afterSuccess } from './plan/breaker.ts'
 import type { Observation } from './plan/observation.ts'
@@ -22,6 +23,8 @@ export interface Tools extends MachineMaker {
   readonly scheduler: Scheduler
   readonly drivers: ReadonlyMap<string, Driver>
   readonly acts: Acts
+  /** Of steps on names, which every round decides anew until the queue shows their effect. */
+  readonly backoff: Backoff
   readonly policy: Policy
   /** A new unique id for a life. */
   newId(): string
@@ -128,6 +131,7 @@ async function onName(step: NameStep, tools: Tools): Promise<void> {
     case 'close':
     case 'reopen': {
       const { names, reason } = step
+      if (!tools.backoff.mayTry(`${step.kind} ${names.join(' ')}`)) return
       const call = {
         'power-up': () => scheduler.powerUp(names),
         refuse: () => scheduler.fail(names, reason.text),
@@ -135,6 +139,7 @@ async function onName(step: NameStep, tools: Tools): Promise<void> {
         close: () => scheduler.close(names, reason.text),
         reopen: () => scheduler.reopen(names),
       }[step.kind]
+      if (!tools.acts.start(step.site, names, call, (error) => queueFailure(step, error, tools))) return
       await tools.events.append({
         atMs: clock.now(),
         kind: 'queue',
@@ -146,7 +151,6 @@ async function onName(step: NameStep, tools: Tools): Promise<void> {
         facts: { ...reason.facts, names },
         jobs: [],
       })
-      tools.acts.start(step.site, names, call, (error) => queueFailure(step, error, tools))
       return
     }
   }
@@ -186,9 +190,4 @@ async function queueFailure(step: NameStep, error: CausewayError, tools: Tools):
     { step: step.kind, code: error.code, err: error },
     'an act failed; the next round sees whether it is still due',
   )
-}
-
-/** How long to wait after the n-th failure in a row (n counts from 0), ms: doubling from 0.5 s up to 30 s. */
-function backoffMs(attempts: number): number {
-  return Math.min(30_000, 500 * 2 ** Math.min(attempts, 10))
 }

@@ -1,9 +1,9 @@
 import { toCausewayError } from '../base/errors.ts'
 import type { JobStore } from '../store/job-store.ts'
+import type { NodeRecord } from '../store/node-record.ts'
 import { execute, type Tools } from './execute.ts'
 import type { Observer } from './observe.ts'
 import type { Observation } from './plan/observation.ts'
-import { growingPhases } from './plan/phases.ts'
 import { plan } from './plan/plan.ts'
 import type { Plan } from './plan/steps.ts'
 
@@ -97,11 +97,17 @@ export class Loop {
 
   /** How long nothing needs to be looked at unless something happens. */
   #pauseMs({ observation, plan: decided }: View): number {
-    const growing = new Set<string>(growingPhases)
-    const moving =
-      decided.steps.length > 0 || observation.nodes.some((n) => growing.has(n.phase) || n.phase === 'draining')
-    const pollMs = moving ? this.#pace.busyPollMs : this.#pace.pollMs
-    const untilNextMs = decided.nextAtMs === null ? pollMs : decided.nextAtMs - this.#tools.clock.now()
-    return Math.max(0, Math.min(pollMs, untilNextMs))
+    const now = this.#tools.clock.now()
+    const { pollMs, busyPollMs } = this.#pace
+    let pauseMs = decided.steps.length > 0 ? busyPollMs : pollMs
+    for (const node of observation.nodes) pauseMs = Math.min(pauseMs, this.#patienceMs(node, now))
+    if (decided.nextAtMs !== null) pauseMs = Math.min(pauseMs, decided.nextAtMs - now)
+    return Math.max(0, pauseMs)
+  }
+
+  /** How soon a node's phase may change without anyone telling: soon at first, less and less so the longer it lasts. */
+  #patienceMs(node: NodeRecord, now: number): number {
+    if (node.phase === 'ready') return this.#pace.pollMs
+    return Math.max(this.#pace.busyPollMs, (now - node.phaseSinceMs) / 20)
   }
 }

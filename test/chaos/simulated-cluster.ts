@@ -1,6 +1,7 @@
 import type { Clock } from '../../src/base/clock.ts'
 import { silentLog } from '../../src/base/log.ts'
 import { Acts } from '../../src/elastic/acts.ts'
+import { Backoff } from '../../src/elastic/backoff.ts'
 import { Loop } from '../../src/elastic/loop.ts'
 import { NetworkKeeper } from '../../src/elastic/network-keeper.ts'
 import { Observer } from '../../src/elastic/observe.ts'
@@ -109,6 +110,7 @@ export class SimulatedCluster {
       scheduler,
       drivers,
       acts,
+      backoff: new Backoff(this.#clock),
       policy,
       network,
       newId: () => `id-${++this.#ids}`,

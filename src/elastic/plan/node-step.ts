@@ -18,9 +18,9 @@ export function nodeStep(node: NodeRecord, ctx: Context): Conclusion {
     case 'enrolling':
       return enrolStep(node, ctx)
     case 'ready':
-      return machineGone(node, ctx) ?? readyStep(node, ctx)
+      return machineGone(node, ctx) ?? backingOff(node, ctx) ?? readyStep(node, ctx)
     case 'draining':
-      return machineGone(node, ctx) ?? drainingStep(node, ctx)
+      return machineGone(node, ctx) ?? backingOff(node, ctx) ?? drainingStep(node, ctx)
     case 'failed':
       return (
         backingOff(node, ctx) ?? {

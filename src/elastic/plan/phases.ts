@@ -1,7 +1,7 @@
 import type { Phase } from '../../store/node-record.ts'
 
 /** The phases in which a machine is on its way to the queue, in order. */
-export const growingPhases = ['planned', 'creating', 'booting', 'installing', 'enrolling'] as const
+const growingPhases = ['planned', 'creating', 'booting', 'installing', 'enrolling'] as const
 
 /** Whether the node counts as (future) capacity of its site. */
 export function isCapacity(phase: Phase): boolean {

@@ -1,0 +1,30 @@
+import type { Clock } from '../base/clock.ts'
+
+/** How long to wait after the n-th failure in a row (n counts from 0), ms: doubling from 0.5 s up to 30 s. */
+export function backoffMs(failures: number): number {
+  return Math.min(30_000, 500 * 2 ** Math.min(failures, 10))
+}
+
+/**
+ * Lets what is decided anew in every round be done only now and then while it does not help. For acts without a row in the
+ * store to count their attempts in.
+ */
+export class Backoff {
+  readonly #clock: Clock
+  readonly #tries = new Map<string, { count: number; untilMs: number }>()
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  /** Whether this may be tried now. A true answer counts as a try; one that was not needed for a minute is forgotten. */
+  mayTry(key: string): boolean {
+    const now = this.#clock.now()
+    for (const [old, { untilMs }] of this.#tries) if (now > untilMs + 60_000) this.#tries.delete(old)
+    const last = this.#tries.get(key)
+    if (last && now < last.untilMs) return false
+    const count = last ? last.count + 1 : 0
+    this.#tries.set(key, { count, untilMs: now + backoffMs(count) })
+    return true
+  }
+}
