@@ -168,7 +168,7 @@ export class LabHost implements Host {
 
   /** The command line and environment that run a command in the host at this process's terminal, in the user's home. */
   interactive(argv: readonly string[], user?: string): { argv: string[]; env: Record<string, string> } {
-    const env = { ...environment(user), TERM: process.env['TERM'] ?? 'dumb' }
+    const env = environment(user, { TERM: process.env['TERM'] ?? 'dumb' })
     return { argv: this.#enter(['env', `--chdir=${env['HOME'] ?? '/'}`, '--', ...argv], user), env }
   }
 
