@@ -39,6 +39,7 @@ export async function listenOnSocket(app: FastifyInstance, path: string, group: 
 export function listenOnTcp(app: FastifyInstance, endpoint: string, clock: Clock, log: Logger): () => void {
   const stopped = new AbortController()
   const [host = '', port = ''] = endpoint.split(':')
+  let said = 'EADDRNOTAVAIL' // expected at first: not worth a word
   const listen = async () => {
     while (!stopped.signal.aborted) {
       try {
