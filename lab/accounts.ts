@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs'
-import { CausewayError } from '../src/base/errors.ts'
 import type { HostFile } from './host.ts'
 
 /** The normal user who submits jobs; the same on the head and in the image. */
@@ -27,17 +26,4 @@ export function nameServiceFiles(hosts: Readonly<Record<string, string>>): Recor
     '/etc/nsswitch.conf': lines(...['passwd', 'group', 'shadow', 'hosts'].map((map) => `${map}: files`)),
     '/etc/resolv.conf': lines('# names are in /etc/hosts'),
   }
-}
-
-/**
- * The ids of a daemon's user, which its package has made on this machine.
- * @throws CausewayError `NotFound`
- */
-export function idOf(user: string): { uid: number; gid: number } {
-  const line = readFileSync('/etc/passwd', 'utf8')
-    .split('\n')
-    .find((entry) => entry.startsWith(`${user}:`))
-  if (line === undefined) throw new CausewayError('NotFound', `there is no user ${user} here: run scripts/setup`)
-  const [, , uid, gid] = line.split(':')
-  return { uid: Number(uid), gid: Number(gid) }
 }

@@ -25,7 +25,7 @@ export const nodeSize = { cpus: 2, memoryMiB: 1500 } as const
 export const siteOrder: Readonly<Record<SiteName, number>> = { east: 1, west: 2 }
 
 /** The head's address in the cluster's segment. */
-export const headAddress = '10.77.0.1'
+const headAddress = '10.77.0.1'
 
 const vni = 77
 

@@ -23,7 +23,7 @@ import {
 } from './config.ts'
 import { type Bind, type LabExecOptions, LabHost, type LabProcess } from './host.ts'
 import { Mirror, mirrorFolder } from './mirror.ts'
-import { addRouter, connect, disconnect, type HostName, hostNames, netnsOf } from './network.ts'
+import { addRouter, connect, disconnect, type FarHost, type HostName, hostNames, netnsOf } from './network.ts'
 import { disown, own, refuseIfOwned } from './owner.ts'
 import { must } from './process.ts'
 import { type LabSlurm, startSlurm } from './slurm.ts'
@@ -109,7 +109,7 @@ export class Lab {
   }
 
   /** The WAN cable in front of a host. */
-  wan(host: 'west' | 'mirror'): Cable {
+  wan(host: FarHost): Cable {
     const cable = this.#cables.get(host)
     if (!cable) throw new Error(`${host} is switched off`)
     return cable
