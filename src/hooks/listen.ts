@@ -47,8 +47,9 @@ export function listenOnTcp(app: FastifyInstance, endpoint: string, clock: Clock
         log.info({ endpoint }, 'listens')
         return
       } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'EADDRNOTAVAIL')
-          log.error({ endpoint, err: error }, 'cannot listen')
+        const { code = '' } = error as NodeJS.ErrnoException
+        if (code !== said) log.error({ endpoint, err: error }, 'cannot listen; trying on')
+        said = code
         await clock.sleep(retryMs, stopped.signal)
       }
     }

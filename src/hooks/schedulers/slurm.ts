@@ -95,11 +95,17 @@ export class SlurmScheduler implements Scheduler {
     ])
     return async () => {
       if (ids.size === 0) return
-      const settled = await this.#slurm.until('jobs go back to the queue', async () => {
+      let told = false
+      await this.#slurm.until('jobs go back to the queue', async () => {
         const jobs = (await this.#slurm.jobs()).filter((job) => ids.has(job.id))
-        return jobs.some(isOnThem) ? null : jobs
+        // A job that completes may show no nodes any more; Slurm sets its wait only when it has completed.
+        if (jobs.some((job) => isOnThem(job) || job.state === 'completing')) return null
+        // The wait shows in the reason only after Slurm has looked at the job, so all are told once, and again if need be.
+        const waiting = jobs.filter((job) => job.state === 'pending' && (!told || job.reason === 'BeginTime'))
+        await this.#slurm.startNow(waiting)
+        told = true
+        return waiting.length === 0 ? true : null
       })
-      await this.#slurm.startNow(settled.filter((job) => job.state === 'pending'))
     }
   }
 
