@@ -124,8 +124,10 @@ bring_node_modules() {
   wanted=$(sha256sum <"$repository/package-lock.json")
   [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ] || return 0
   say "Installing npm modules"
-  step "npm ci failed: the npm registry must be reachable when package-lock.json has changed." \
-    npm ci --prefix "$repository" "${npm_options[@]}"
+  # Not `npm ci`: that wants the optional packages of all other platforms in the lock file too, also those that a registry
+  # does not have. This installs the locked versions just as well and writes nothing but node_modules.
+  step "npm could not install the modules: the npm registry must be reachable when package-lock.json has changed." \
+    npm install --no-save --prefix "$repository" "${npm_options[@]}"
   echo "$wanted" >"$stamp"
 }
 
