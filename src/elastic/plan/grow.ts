@@ -107,13 +107,19 @@ export function dismissSteps(ctx: Context): Step[] {
   const { queue } = ctx.obs
   if (!queue.ok) return []
   const alive = new Set(ctx.obs.nodes.map((node) => node.name))
+  const listed = new Map(
+    [...ctx.obs.sites].map(([site, reading]) => [
+      site,
+      new Set(reading.ok ? reading.value.map(({ name }) => name) : []),
+    ]),
+  )
   const steps: Step[] = []
   for (const inQueue of queue.value.nodes) {
     if (inQueue.power !== 'present' || alive.has(inQueue.name) || isStale(inQueue.name, queue.startedAtMs, ctx))
       continue
     const site = parseNodeName(inQueue.name, ctx.policy)?.site
     const machines = site && ctx.machines(site.name)
-    if (!site || !machines?.ok || machines.value.some((machine) => machine.name === inQueue.name)) continue
+    if (!site || !machines?.ok || listed.get(site.name)?.has(inQueue.name)) continue
     const text = `the queue shows ${inQueue.name} as present, but ${site.name} has no such machine`
     steps.push({ kind: 'dismiss', names: [inQueue.name], site: site.name, reason: { code: 'NotWanted', text } })
   }

@@ -1,31 +1,39 @@
 import type { NodeRecord } from '../../store/node-record.ts'
 import type { Context } from './context.ts'
-import { couldUse } from './context.ts'
 import type { Job } from './demand.ts'
 import type { JobReason } from './steps.ts'
+
+type Words = Omit<JobReason, 'job'>
 
 /** Why each job in the queue is where it is, in words for its user. */
 export function jobReasons(ctx: Context): JobReason[] {
   const nodes = new Map(ctx.obs.nodes.map((node) => [node.name, node]))
-  return ctx.jobs.map((job) => reasonFor(job, ctx, nodes))
+  // Thousands of pending jobs wait for the same: what is said of them is found once.
+  const said = new Map<string, Words>()
+  return ctx.jobs.map((job) => {
+    if (job.state !== 'pending') return { job: job.id, ...reasonFor(job, ctx, nodes) }
+    const key = `${job.eligible}\n${job.features}\n${job.reason}`
+    const words = said.get(key) ?? pendingReason(job, ctx)
+    said.set(key, words)
+    return { job: job.id, ...words }
+  })
 }
 
-function reasonFor(job: Job, ctx: Context, nodes: ReadonlyMap<string, NodeRecord>): JobReason {
+function reasonFor(job: Job, ctx: Context, nodes: ReadonlyMap<string, NodeRecord>): Words {
   const on = job.nodes.join(', ')
   switch (job.state) {
     case 'ended':
-      return { job: job.id, code: 'Ended', text: on ? `it ran on ${on} and has ended` : 'it has ended' }
+      return { code: 'Ended', text: on ? `it ran on ${on} and has ended` : 'it has ended' }
     case 'running':
     case 'completing':
     case 'other':
-      return { job: job.id, code: 'Running', text: `it holds ${on}` }
+      return { code: 'Running', text: `it holds ${on}` }
     case 'starting': {
       const coming = job.nodes.map((name) => describe(name, nodes.get(name), ctx.now))
       if (coming.every((c) => c.ready)) {
-        return { job: job.id, code: 'NodesReady', text: `its nodes are ready (${on}); the scheduler is starting it` }
+        return { code: 'NodesReady', text: `its nodes are ready (${on}); the scheduler is starting it` }
       }
       return {
-        job: job.id,
         code: 'NodesComing',
         text: `its nodes are being made: ${coming.map((c) => c.text).join('; ')}`,
       }
@@ -35,32 +43,30 @@ function reasonFor(job: Job, ctx: Context, nodes: ReadonlyMap<string, NodeRecord
   }
 }
 
-function pendingReason(job: Job, ctx: Context): JobReason {
+/** Must depend on nothing of the job but `eligible`, `features` and `reason`. */
+function pendingReason(job: Pick<Job, 'eligible' | 'features' | 'reason'>, ctx: Context): Words {
   const said = job.reason || 'no reason given'
   if (!job.eligible) {
     return {
-      job: job.id,
       code: 'NotEligible',
       text: `it can't run yet and causes no growth: the scheduler says ${said}`,
     }
   }
-  const usable = ctx.policy.sites.filter((site) => couldUse(job.features, site.name))
+  const usable = ctx.usableSites(job.features)
   const open = usable.filter((site) => !ctx.closed(site.name))
   if (usable.length > 0 && open.length === 0) {
     const names = usable.map((site) => site.name).join(', ')
-    return { job: job.id, code: 'SitesClosed', text: `every site it could use is closed after failures: ${names}` }
+    return { code: 'SitesClosed', text: `every site it could use is closed after failures: ${names}` }
   }
   const full = open.filter((site) => (ctx.capacity.get(site.name) ?? 0) >= site.maximum)
   if (open.length > 0 && full.length === open.length) {
     const limits = full.map((site) => `${site.name} ${site.maximum}`).join(', ')
     return {
-      job: job.id,
       code: 'AllNodesBusy',
       text: `the sites it could use have their maximum of nodes (${limits}); the scheduler says ${said}`,
     }
   }
   return {
-    job: job.id,
     code: 'WaitsForScheduler',
     text: `the scheduler has not chosen nodes for it yet; it says ${said}`,
   }

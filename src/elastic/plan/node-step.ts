@@ -49,7 +49,7 @@ function createStep(node: NodeRecord, ctx: Context): Conclusion {
   if (overdue) return overdue
   if (!machines.ok) return { wait: siteUnreachable(node.site, machines.text) }
   if (node.phase === 'creating' && isFresh(node, machines.startedAtMs, ctx.obs)) {
-    const machine = machines.value.find((m) => m.id === node.id)
+    const machine = ctx.machine(node.site, node.id)
     if (machine?.state === 'running') {
       const reason: Reason = { code: 'MachineFound', text: 'the site lists its machine as running' }
       return { step: { kind: 'move', id: node.id, to: 'booting', reason } }
@@ -106,7 +106,7 @@ function machineGone(node: NodeRecord, ctx: Context): Conclusion | null {
     )
   }
   if (!isFresh(node, machines.startedAtMs, ctx.obs)) return null
-  const machine = machines.value.find((m) => m.id === node.id)
+  const machine = ctx.machine(node.site, node.id)
   if (machine?.state === 'running') return null
   return failStep(node, 'MachineLost', machine ? 'its machine stopped by itself' : 'its machine is gone from the site')
 }

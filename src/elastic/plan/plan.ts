@@ -24,8 +24,9 @@ export function plan(obs: Observation, policy: Policy, now: number): Plan {
 
   // A minimum must not be undercut by several nodes drained in one round: capacity shrinks as drains are decided.
   const capacity = new Map(ctx.capacity)
+  const shrinking = { ...ctx, capacity }
   for (const node of oldestIdleFirst(obs)) {
-    const conclusion = nodeStep(node, { ...ctx, capacity })
+    const conclusion = nodeStep(node, shrinking)
     const unreachableSinceMs = unreachable(node.site, node.unreachableSinceMs, obs, now)
     const note = {
       id: node.id,
