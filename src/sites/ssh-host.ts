@@ -16,10 +16,13 @@ interface Connection {
   readonly onBreak: Set<(error: CausewayError) => void>
 }
 
+/** How long a session that the server refused to open waits before it is asked for again, ms. */
+const refusedPauseMs = 50
+
 /**
  * A host reached over SSH. One connection is made at the first use, kept open, shared by all calls, and made anew by
  * the next call after it broke. At most eight commands run at once; further ones wait for their turn, and their
- * timeouts count from when they start.
+ * timeouts count from when they start. A session that the server refuses is asked for again until the timeout.
  */
 export class SshHost implements Host {
   readonly name: string
@@ -88,9 +91,12 @@ export class SshHost implements Host {
       let channel: ClientChannel | null = null
       let over = false
       let status: number | null = null
+      let refusal: Error | null = null
+      let again: NodeJS.Timeout | undefined
       const settle = () => {
         over = true
         clearTimeout(timer)
+        clearTimeout(again)
         connection.onBreak.delete(giveUp)
       }
       const giveUp = (error: CausewayError) => {
@@ -98,11 +104,20 @@ export class SshHost implements Host {
         abandon(channel)
         reject(error)
       }
-      const timer = setTimeout(() => giveUp(failure('CommandTimeout', `did not end within ${timeoutMs} ms`)), timeoutMs)
+      const timer = setTimeout(() => {
+        if (refusal) giveUp(this.#unreachable(`no session for ${program}: ${refusal.message}`, refusal))
+        else giveUp(failure('CommandTimeout', `did not end within ${timeoutMs} ms`))
+      }, timeoutMs)
       connection.onBreak.add(giveUp)
 
       const opened = (error: Error | undefined, stream: ClientChannel) => {
+        if (error && isRefusal(error)) {
+          refusal = error
+          if (!over) again = setTimeout(begin, refusedPauseMs)
+          return
+        }
         if (error) return giveUp(this.#unreachable(`no session for ${program}: ${error.message}`, error))
+        refusal = null
         if (over) return abandon(stream)
         channel = stream
         const keep = (name: 'stdout' | 'stderr') => (chunk: Buffer) => {
@@ -124,12 +139,15 @@ export class SshHost implements Host {
         stream.on('error', () => undefined)
         stream.end(stdin)
       }
-      try {
-        connection.client.exec(line, opened)
-      } catch (cause) {
-        // ssh2 throws when the connection broke a moment ago.
-        giveUp(this.#unreachable(`the connection broke: ${String(cause)}`, cause))
+      const begin = () => {
+        try {
+          connection.client.exec(line, opened)
+        } catch (cause) {
+          // ssh2 throws when the connection broke a moment ago.
+          giveUp(this.#unreachable(`the connection broke: ${String(cause)}`, cause))
+        }
       }
+      begin()
     })
   }
 
@@ -146,6 +164,14 @@ async function disconnect(client: Client): Promise<void> {
   const timer = setTimeout(() => client.destroy(), 1_000)
   await closed
   clearTimeout(timer)
+}
+
+/**
+ * Whether the server has refused to open a session (RFC 4254 section 5.1): nothing has run. sshd does so while sessions that
+ * have ended here are not all cleared away there, so it is worth another try.
+ */
+function isRefusal(error: Error): boolean {
+  return 'reason' in error && typeof error.reason === 'number'
 }
 
 /** Ends a session whose outcome nobody waits for; the command is killed where the SSH server lets us. */

@@ -7,8 +7,12 @@ import { describe, it } from 'node:test'
 import { SshHost } from '../../src/sites/ssh-host.ts'
 import { freePort, makeKey, startSshd, type TestSshd } from '../support/sshd.ts'
 
-async function withSshd(work: (sshd: TestSshd) => Promise<void>, hostKeys?: readonly string[]): Promise<void> {
-  const sshd = await startSshd(hostKeys)
+async function withSshd(
+  work: (sshd: TestSshd) => Promise<void>,
+  hostKeys?: readonly string[],
+  settings?: readonly string[],
+): Promise<void> {
+  const sshd = await startSshd(hostKeys, settings)
   try {
     await work(sshd)
   } finally {
@@ -46,6 +50,27 @@ describe('SshHost', () => {
         assert.equal((await host.exec(['echo', 'again'])).stdout, 'again\n')
       })
     }))
+
+  it('asks again for sessions that the server refuses, and gives up when it never gets one', () =>
+    withSshd(
+      async (sshd) => {
+        await withHost(new SshHost(sshd.target), async (host) => {
+          const answers = await Promise.all(['a', 'b', 'c', 'd'].map((word) => host.exec(['echo', word])))
+          assert.deepEqual(
+            answers.map((answer) => answer.stdout),
+            ['a\n', 'b\n', 'c\n', 'd\n'],
+          )
+          const blocking = host.exec(['sleep', '1'])
+          const given = assert.rejects(host.exec(['true'], { timeoutMs: 200 }), {
+            code: 'HostUnreachable',
+            message: /no session for true: .*open failed/,
+          })
+          await Promise.all([blocking, given])
+        })
+      },
+      undefined,
+      ['MaxSessions 1'],
+    ))
 
   it('says that nobody listens, and succeeds once somebody does', async () => {
     await withSshd(async (sshd) => {

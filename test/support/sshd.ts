@@ -18,8 +18,14 @@ export interface TestSshd {
   stop(): Promise<void>
 }
 
-/** Starts sshd with host keys of these names; a name ends in the key's type. */
-export async function startSshd(hostKeys: readonly string[] = ['host_ed25519']): Promise<TestSshd> {
+/**
+ * Starts sshd with host keys of these names; a name ends in the key's type.
+ * @param settings further lines for sshd_config
+ */
+export async function startSshd(
+  hostKeys: readonly string[] = ['host_ed25519'],
+  settings: readonly string[] = [],
+): Promise<TestSshd> {
   const folder = mkdtempSync(join(tmpdir(), 'cwc-sshd-'))
   // Debian's sshd wants its privilege separation folder, which an init script would have made.
   mkdirSync('/run/sshd', { recursive: true })
@@ -38,6 +44,7 @@ export async function startSshd(hostKeys: readonly string[] = ['host_ed25519']):
     'PidFile none',
     // Keeps bash from reading the .bashrc of whoever owns this machine for each command (see "shell_level" in bash).
     'SetEnv SHLVL=1',
+    ...settings,
   ]
   writeFileSync(join(folder, 'sshd_config'), `${lines.join('\n')}\n`)
   const argv = ['--pdeathsig', 'KILL', '--', '/usr/sbin/sshd', '-D', '-e', '-f', join(folder, 'sshd_config')]
