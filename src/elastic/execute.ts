@@ -44,7 +44,7 @@ const hopeless: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
  * on by themselves. No choice is left here but how to retry.
  */
 export async function execute(plan: Plan, obs: Observation, tools: Tools): Promise<void> {
-  for (const note of plan.notes) await tools.nodes.note(note.id, note)
+  await tools.nodes.note(plan.notes)
   const byId = new Map(obs.nodes.map((node) => [node.id, node]))
   for (const step of plan.steps) {
     if (!('id' in step)) {

@@ -4,7 +4,7 @@ import type { ControllerConfig } from '../config/controller-schema.ts'
 import type { View } from '../elastic/loop.ts'
 import { nodeAddress } from '../elastic/overlay-from-nodes.ts'
 import { isClosed } from '../elastic/plan/breaker.ts'
-import type { EventStore, StoredEvent } from '../store/event-store.ts'
+import type { EventStore, PhaseTime } from '../store/event-store.ts'
 import type { JobRecord, JobStore } from '../store/job-store.ts'
 import type { NodeRecord } from '../store/node-record.ts'
 import type { NodeStore } from '../store/node-store.ts'
@@ -33,7 +33,7 @@ export class ReadModel {
   async status(): Promise<StatusReport> {
     const { config, clock, nodes } = this.#from
     const view = this.#from.view()
-    const live = await this.#reports(await nodes.live())
+    const live = await this.#reports(await nodes.live(), 'live')
     const breakers = await nodes.breakers()
     const broken = this.#from.brokenGateways()
     const now = clock.now()
@@ -70,7 +70,7 @@ export class ReadModel {
   /** Live nodes; with `all` also those that are gone, oldest first. */
   async nodes(all: boolean): Promise<NodeReport[]> {
     const { nodes } = this.#from
-    return this.#reports(all ? await nodes.all() : await nodes.live())
+    return all ? this.#reports(await nodes.all(), 'all') : this.#reports(await nodes.live(), 'live')
   }
 
   /**
@@ -101,36 +101,33 @@ export class ReadModel {
     return { job, now: reasons, jobs: records satisfies JobRecord[], history }
   }
 
-  async #reports(nodes: readonly NodeRecord[]): Promise<NodeReport[]> {
+  async #reports(nodes: readonly NodeRecord[], of: 'live' | 'all'): Promise<NodeReport[]> {
     const { config, clock, events } = this.#from
     const waiting = this.#from.view()?.plan.waiting
     const now = clock.now()
-    return Promise.all(
-      nodes.map(async (node) => ({
-        name: node.name,
-        id: node.id,
-        site: node.site,
-        phase: node.unreachableSinceMs === null || node.phase === 'gone' ? node.phase : 'unreachable',
-        sinceMs: node.unreachableSinceMs ?? node.phaseSinceMs,
-        ageMs: now - (node.unreachableSinceMs ?? node.phaseSinceMs),
-        address: nodeAddress(config, node),
-        reason: node.failure ? `${node.failure.code}: ${node.failure.text}` : (waiting?.get(node.id)?.text ?? ''),
-        failure: node.failure,
-        jobs: node.jobs,
-        phasesMs: phaseDurations(await events.ofNode(node.id), now),
-      })),
-    )
+    const times = await events.phaseTimes(of)
+    return nodes.map((node) => ({
+      name: node.name,
+      id: node.id,
+      site: node.site,
+      phase: node.unreachableSinceMs === null || node.phase === 'gone' ? node.phase : 'unreachable',
+      sinceMs: node.unreachableSinceMs ?? node.phaseSinceMs,
+      ageMs: now - (node.unreachableSinceMs ?? node.phaseSinceMs),
+      address: nodeAddress(config, node),
+      reason: node.failure ? `${node.failure.code}: ${node.failure.text}` : (waiting?.get(node.id)?.text ?? ''),
+      failure: node.failure,
+      jobs: node.jobs,
+      phasesMs: phaseDurations(times.get(node.id) ?? [], now),
+    }))
   }
 }
 
 /** How long a node was in each phase, ms; the last one until `now` unless it is `gone`. */
-function phaseDurations(events: readonly StoredEvent[], now: number): Record<string, number> {
-  const phases = events.filter((event) => event.kind === 'phase')
+function phaseDurations(phases: readonly PhaseTime[], now: number): Record<string, number> {
   const spent: Record<string, number> = {}
-  for (const [index, event] of phases.entries()) {
-    const phase = String(event.facts.phase)
+  for (const [index, { phase, atMs }] of phases.entries()) {
     if (phase === 'gone') continue
-    spent[phase] = (spent[phase] ?? 0) + (phases[index + 1]?.atMs ?? now) - event.atMs
+    spent[phase] = (spent[phase] ?? 0) + (phases[index + 1]?.atMs ?? now) - atMs
   }
   return spent
 }

@@ -1,4 +1,4 @@
-import type { Kysely, Selectable } from 'kysely'
+import { type Kysely, type Selectable, sql } from 'kysely'
 import type { Facts } from '../base/errors.ts'
 import type { Db } from './open.ts'
 import type { EventsTable, Schema } from './schema.ts'
@@ -6,8 +6,11 @@ import type { EventsTable, Schema } from './schema.ts'
 /** Something that happened. */
 export interface NewEvent {
   readonly atMs: number
-  /** `phase`: a node came into a phase (`facts.phase`). `attempt`: an act failed and will be tried again. */
-  readonly kind: 'phase' | 'attempt' | 'breaker' | 'hook' | 'queue' | 'network'
+  /**
+   * `phase`: a node came into a phase (`facts.phase`). `attempt`: an act failed and will be tried again. `lint`: a step of a
+   * plan was held back because it would break an invariant.
+   */
+  readonly kind: 'phase' | 'attempt' | 'breaker' | 'hook' | 'queue' | 'network' | 'lint'
   readonly site: string | null
   readonly nodeId: string | null
   readonly nodeName: string | null
@@ -21,6 +24,12 @@ export interface NewEvent {
 /** An event as stored; `seq` orders all events. */
 export interface StoredEvent extends NewEvent {
   readonly seq: number
+}
+
+/** When a life came into a phase. */
+export interface PhaseTime {
+  readonly phase: string
+  readonly atMs: number
 }
 
 /** Appends an event, inside a transaction if `db` is one. */
@@ -62,15 +71,13 @@ export class EventStore {
   /** The ids of the lives that had this name, latest first, `limit` at most. */
   async livesOf(name: string, limit: number): Promise<string[]> {
     const rows = await this.#db
-      .selectFrom('events')
-      .select((eb) => ['node_id', eb.fn.max('seq').as('last')])
-      .where('node_name', '=', name)
-      .where('kind', '=', 'phase')
-      .groupBy('node_id')
-      .orderBy('last', 'desc')
+      .selectFrom('nodes')
+      .select('id')
+      .where('name', '=', name)
+      .orderBy('began_at', 'desc')
       .limit(limit)
       .execute()
-    return rows.flatMap((row) => (row.node_id === null ? [] : [row.node_id]))
+    return rows.map((row) => row.id)
   }
 
   /** The events that matter to a job (or to any element of an array, given the array's id), oldest first. */
@@ -85,16 +92,22 @@ export class EventStore {
     return rows.map(toEvent).filter((event) => event.jobs.some((id) => id === job || id.startsWith(`${job}_`)))
   }
 
-  /** All phase events of all lives since a time, oldest first. */
-  async phasesSince(sinceMs: number): Promise<StoredEvent[]> {
-    const rows = await this.#db
+  /** When each life came into which phase, by its id, oldest first: of lives that are not gone, or of all. */
+  async phaseTimes(of: 'live' | 'all'): Promise<Map<string, PhaseTime[]>> {
+    const all = this.#db
       .selectFrom('events')
-      .selectAll()
-      .where('kind', '=', 'phase')
-      .where('at', '>=', sinceMs)
-      .orderBy('seq')
-      .execute()
-    return rows.map(toEvent)
+      .innerJoin('nodes', 'nodes.id', 'events.node_id')
+      .select(['nodes.id', 'events.at', 'events.facts'])
+      .where('events.kind', '=', 'phase')
+    const query = of === 'all' ? all : all.where(sql<boolean>`nodes.phase != 'gone'`)
+    const times = new Map<string, PhaseTime[]>()
+    for (const { id, at, facts } of await query.orderBy('events.seq').execute()) {
+      const time = { phase: String((JSON.parse(facts) as Facts)['phase']), atMs: at }
+      const others = times.get(id)
+      if (others) others.push(time)
+      else times.set(id, [time])
+    }
+    return times
   }
 }
 

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import type { Db } from './open.ts'
 
 /** A job as it was last seen in the queue. Times are ms since the epoch. */
@@ -12,42 +13,63 @@ export interface JobRecord {
   readonly nodes: readonly string[]
 }
 
+/** Rows of one statement: few enough for SQLite's limit of variables, and for others to have their turn in between. */
+const batch = 500
+
 /** Remembers jobs after the scheduler has forgotten them. */
 export class JobStore {
   readonly #db: Db
   /** What was written last, by id, so that a round writes only what changed. */
-  readonly #written = new Map<string, string>()
+  readonly #written = new Map<string, JobRecord>()
 
   constructor(db: Db) {
     this.#db = db
   }
 
-  /** Records the jobs of one reading of the queue; ids that are already known are brought up to date. */
+  /**
+   * Records the jobs of one reading of the queue; ids that are already known are brought up to date. Thousands of changes
+   * are several transactions, between which the process attends to other things.
+   */
   async save(jobs: readonly JobRecord[], atMs: number): Promise<void> {
-    const changed = jobs.filter((job) => this.#written.get(job.id) !== JSON.stringify(pick(job)))
-    const present = new Set(jobs.map((job) => job.id))
+    const present = new Map(jobs.map((job) => [job.id, job]))
     for (const id of this.#written.keys()) if (!present.has(id)) this.#written.delete(id)
-    if (changed.length === 0) return
-    await this.#db.transaction().execute(async (tx) => {
-      for (const job of changed) {
-        const values = {
-          name: job.name,
-          user: job.user,
-          state: job.state,
-          submitted_at: job.submittedAtMs,
-          started_at: job.startedAtMs,
-          ended_at: job.endedAtMs,
-          nodes: JSON.stringify(job.nodes),
-          seen_at: atMs,
-        }
-        await tx
-          .insertInto('jobs')
-          .values({ id: job.id, ...values })
-          .onConflict((conflict) => conflict.column('id').doUpdateSet(values))
-          .execute()
-      }
-    })
-    for (const job of changed) this.#written.set(job.id, JSON.stringify(pick(job)))
+    const changed = [...present.values()].filter((job) => !isSame(job, this.#written.get(job.id)))
+    for (let first = 0; first < changed.length; first += batch) {
+      if (first > 0) await setImmediate()
+      const some = changed.slice(first, first + batch)
+      await this.#write(some, atMs)
+      for (const job of some) this.#written.set(job.id, job)
+    }
+  }
+
+  async #write(jobs: readonly JobRecord[], atMs: number): Promise<void> {
+    const rows = jobs.map((job) => ({
+      id: job.id,
+      name: job.name,
+      user: job.user,
+      state: job.state,
+      submitted_at: job.submittedAtMs,
+      started_at: job.startedAtMs,
+      ended_at: job.endedAtMs,
+      nodes: JSON.stringify(job.nodes),
+      seen_at: atMs,
+    }))
+    await this.#db
+      .insertInto('jobs')
+      .values(rows)
+      .onConflict((conflict) =>
+        conflict.column('id').doUpdateSet((eb) => ({
+          name: eb.ref('excluded.name'),
+          user: eb.ref('excluded.user'),
+          state: eb.ref('excluded.state'),
+          submitted_at: eb.ref('excluded.submitted_at'),
+          started_at: eb.ref('excluded.started_at'),
+          ended_at: eb.ref('excluded.ended_at'),
+          nodes: eb.ref('excluded.nodes'),
+          seen_at: eb.ref('excluded.seen_at'),
+        })),
+      )
+      .execute()
   }
 
   /** The job, or all elements of an array given the array's id, in order of submission. */
@@ -73,6 +95,16 @@ export class JobStore {
   }
 }
 
-function pick({ id, name, user, state, submittedAtMs, startedAtMs, endedAtMs, nodes }: JobRecord): JobRecord {
-  return { id, name, user, state, submittedAtMs, startedAtMs, endedAtMs, nodes }
+function isSame(job: JobRecord, other: JobRecord | undefined): boolean {
+  return (
+    other !== undefined &&
+    job.name === other.name &&
+    job.user === other.user &&
+    job.state === other.state &&
+    job.submittedAtMs === other.submittedAtMs &&
+    job.startedAtMs === other.startedAtMs &&
+    job.endedAtMs === other.endedAtMs &&
+    job.nodes.length === other.nodes.length &&
+    job.nodes.every((name, index) => name === other.nodes[index])
+  )
 }

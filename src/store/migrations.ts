@@ -1,4 +1,4 @@
-import type { Kysely } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import type { Migration, MigrationProvider } from 'kysely/migration'
 
 const first: Migration = {
@@ -22,6 +22,14 @@ const first: Migration = {
       .addColumn('token_hash', 'text')
       .execute()
     await db.schema.createIndex('nodes_name').on('nodes').column('name').execute()
+    await db.schema.createIndex('nodes_failed_at').on('nodes').column('failed_at').execute()
+    // Past lives add up; every round reads the others.
+    await db.schema
+      .createIndex('nodes_live')
+      .on('nodes')
+      .column('id')
+      .where(sql.ref('phase'), '!=', sql.lit('gone'))
+      .execute()
     await db.schema
       .createTable('events')
       .addColumn('seq', 'integer', (c) => c.primaryKey().autoIncrement())

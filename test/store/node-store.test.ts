@@ -3,10 +3,13 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, test } from 'node:test'
+import Database from 'better-sqlite3'
+import { Kysely, SqliteDialect } from 'kysely'
 import { EventStore } from '../../src/store/event-store.ts'
 import { JobStore } from '../../src/store/job-store.ts'
 import { NodeStore } from '../../src/store/node-store.ts'
 import { type Db, openStore } from '../../src/store/open.ts'
+import type { Schema } from '../../src/store/schema.ts'
 
 const cause = { code: 'Test', text: 'because' }
 
@@ -96,8 +99,8 @@ describe('the store', () => {
   })
 
   test('notes change facts, not phases', async () => {
-    await nodes.note('a', { idleSinceMs: 5 })
-    await nodes.note('a', { unreachableSinceMs: 6 })
+    await nodes.note([{ id: 'a', idleSinceMs: 5 }])
+    await nodes.note([{ id: 'a', unreachableSinceMs: 6 }])
     const node = await nodes.get('a')
     assert.deepEqual([node?.idleSinceMs, node?.unreachableSinceMs, node?.phase], [5, 6, 'planned'])
   })
@@ -106,6 +109,67 @@ describe('the store', () => {
     assert.equal((await events.ofJob('7_1')).length, 1)
     assert.equal((await events.ofJob('7')).length, 1)
     for (const other of ['7_', '7_11', '1', '_1', '%']) assert.equal((await events.ofJob(other)).length, 0, other)
+  })
+
+  test('notes of many nodes are written together, each with its own facts', async () => {
+    await nodes.begin({ id: 'b', name: 'east-2', site: 'east', jobs: [], phase: 'planned' }, cause, 1000)
+    await nodes.note([
+      { id: 'a', idleSinceMs: 5, unreachableSinceMs: 6 },
+      { id: 'b', idleSinceMs: 7 },
+    ])
+    await nodes.note([{ id: 'a', idleSinceMs: null }, { id: 'b' }])
+    const facts = (await nodes.all()).map((node) => [node.idleSinceMs, node.unreachableSinceMs])
+    assert.deepEqual(facts, [
+      [null, 6],
+      [7, null],
+    ])
+  })
+
+  test('the times of phases are those of each life, and past lives are only among all', async () => {
+    await nodes.move('a', ['planned'], 'gone', cause, 2000)
+    await nodes.begin({ id: 'b', name: 'east-1', site: 'east', jobs: [], phase: 'planned' }, cause, 3000)
+    await nodes.attemptFailed((await nodes.get('b')) ?? assert.fail(), cause, 3500, 3200)
+    await nodes.move('b', ['planned'], 'creating', cause, 4000)
+    const ofB = [
+      { phase: 'planned', atMs: 3000 },
+      { phase: 'creating', atMs: 4000 },
+    ]
+    assert.deepEqual([...(await events.phaseTimes('live'))], [['b', ofB]])
+    const ofA = [
+      { phase: 'planned', atMs: 1000 },
+      { phase: 'gone', atMs: 2000 },
+    ]
+    assert.deepEqual(
+      await events.phaseTimes('all'),
+      new Map([
+        ['a', ofA],
+        ['b', ofB],
+      ]),
+    )
+    assert.deepEqual(await events.livesOf('east-1', 5), ['b', 'a'])
+    assert.deepEqual(await events.livesOf('east-1', 1), ['b'])
+    assert.deepEqual(await events.livesOf('east-2', 5), [])
+  })
+
+  test('past lives cost nothing: live nodes and late failures are found by an index', async () => {
+    const sqlite = new Database(join(folder, 'state', 'causeway.db'))
+    const steps: string[] = []
+    const watched = new Kysely<Schema>({
+      dialect: new SqliteDialect({ database: sqlite }),
+      log: ({ query: { sql, parameters } }) => {
+        const plan = sqlite.prepare(`EXPLAIN QUERY PLAN ${sql}`).all(...parameters) as { detail: string }[]
+        steps.push(...plan.map(({ detail }) => detail))
+      },
+    })
+    try {
+      await new NodeStore(watched).live()
+      await new NodeStore(watched).lastFailures(1000)
+      await new EventStore(watched).livesOf('east-1', 5)
+    } finally {
+      await watched.destroy()
+    }
+    const indexes = steps.flatMap((step) => /USING INDEX (\w+)/.exec(step)?.[1] ?? [])
+    assert.deepEqual(indexes, ['nodes_live', 'nodes_failed_at', 'nodes_name'], steps.join('; '))
   })
 
   test('jobs are remembered as last seen', async () => {
@@ -133,5 +197,30 @@ describe('the store', () => {
       [['7_1', 'ended', 3]],
     )
     assert.deepEqual((await jobs.find('71')).length, 1)
+  })
+
+  test('of a long queue all jobs are remembered, and again only those that changed', async () => {
+    const jobs = new JobStore(db)
+    const queue = Array.from({ length: 1201 }, (_, index) => ({
+      id: String(index),
+      name: 'j',
+      user: 'alice',
+      state: 'pending',
+      submittedAtMs: index,
+      startedAtMs: null,
+      endedAtMs: null,
+      nodes: [],
+    }))
+    await jobs.save(queue, 10)
+    await jobs.save(
+      queue.map((job) => (job.id === '700' ? { ...job, state: 'running', nodes: ['east-1'] } : job)),
+      20,
+    )
+    const rows = await db.selectFrom('jobs').select(['id', 'state', 'nodes', 'seen_at']).execute()
+    assert.equal(rows.length, 1201)
+    assert.deepEqual(
+      rows.filter((row) => row.seen_at !== 10),
+      [{ id: '700', state: 'running', nodes: '["east-1"]', seen_at: 20 }],
+    )
   })
 })

@@ -15,7 +15,7 @@ export function jobReasons(ctx: Context): JobReason[] {
     const key = `${job.eligible}\n${job.features}\n${job.reason}`
     const words = said.get(key) ?? pendingReason(job, ctx)
     said.set(key, words)
-    return { job: job.id, ...words }
+    return { job: job.id, code: words.code, text: words.text }
   })
 }
 
