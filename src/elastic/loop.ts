@@ -2,7 +2,10 @@ import { toCausewayError } from '../base/errors.ts'
 import type { JobStore } from '../store/job-store.ts'
 import type { NodeRecord } from '../store/node-record.ts'
 import { execute, type Tools } from './execute.ts'
+import { recordFindings, withoutBadSteps } from './hold-back.ts'
 import type { Observer } from './observe.ts'
+import { lintPlan } from './plan/lint.ts'
+import type { Finding } from './plan/lint-findings.ts'
 import type { Observation } from './plan/observation.ts'
 import { plan } from './plan/plan.ts'
 import type { Plan } from './plan/steps.ts'
@@ -21,6 +24,8 @@ export interface Pace {
 export interface View {
   readonly observation: Observation
   readonly plan: Plan
+  /** Invariants that the plan would have broken; the steps that they name were held back. */
+  readonly findings: readonly Finding[]
 }
 
 /**
@@ -72,11 +77,12 @@ export class Loop {
     const { clock, policy, acts } = this.#tools
     const observation = await this.#observer.observe(acts, clock.now() - policy.breaker.cooldownMs)
     const now = clock.now()
-    if (observation.queue.ok) await this.#jobs.save(observation.queue.value.jobs, now)
     const decided = plan(observation, policy, now)
     this.#view = { observation, plan: decided }
     await execute(decided, observation, this.#tools)
     await this.#tools.wantOverlay()
+    // Last: nothing is decided by it, and a long queue takes a while.
+    if (observation.queue.ok) await this.#jobs.save(observation.queue.value.jobs, now)
     return this.#view
   }
 
