@@ -1,3 +1,5 @@
+import type { Clock } from '../../src/base/clock.ts'
+
 /** When the controller dies: at the n-th call through the fuse, before it happens or after, without its answer. */
 export interface FuseSpec {
   /** Counted from 1; Infinity: never. */
@@ -13,7 +15,7 @@ export class Fuse {
   readonly blown: Promise<void>
   calls = 0
   isBlown = false
-  readonly #spec: FuseSpec
+  #spec: FuseSpec
   #blow: () => void = () => undefined
 
   constructor(spec: FuseSpec = { atCall: Infinity, moment: 'before' }) {
@@ -34,14 +36,35 @@ export class Fuse {
     })
   }
 
+  /** The clock's `sleep` in the life of this controller: the dead don't wake up. */
+  sleep(clock: Clock): Clock['sleep'] {
+    return (ms, signal) => clock.sleep(ms, signal).then(() => (this.isBlown ? never : undefined))
+  }
+
+  /** Nothing will happen to this controller any more. */
+  disarm(): void {
+    this.#spec = { atCall: Infinity, moment: 'before' }
+  }
+
+  /** It dies now. */
+  kill(): void {
+    void this.#die()
+  }
+
   async #call(act: () => Promise<unknown>): Promise<unknown> {
     if (this.isBlown) return never
     this.calls += 1
     const last = this.calls === this.#spec.atCall
     if (last && this.#spec.moment === 'before') return this.#die()
-    const answer = await act()
-    if (last) return this.#die()
-    return this.isBlown ? never : answer
+    try {
+      const answer = await act()
+      if (last) return this.#die()
+      return this.isBlown ? never : answer
+    } catch (error) {
+      if (last) return this.#die()
+      if (this.isBlown) return never
+      throw error
+    }
   }
 
   #die(): Promise<never> {

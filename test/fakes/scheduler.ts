@@ -134,6 +134,36 @@ export class FakeScheduler implements Scheduler {
     if (job && job.state !== 'ended') this.#end(job)
   }
 
+  /** The user or an admin lets a held job go. */
+  release(id: string): void {
+    const job = this.#jobs.find((candidate) => candidate.id === id)
+    if (job) Object.assign(job, { held: false, reason: '' })
+  }
+
+  /**
+   * What the scheduler has saved by now, as a function that starts it again from there: it has then forgotten what it was
+   * told since, about nodes and about jobs. Jobs that were submitted or have ended since are made good: users and
+   * daemons know of them.
+   */
+  checkpoint(): () => void {
+    const nodes = [...this.#nodes.values()].map(({ alive: _alive, lostAtMs: _lostAtMs, ...node }) => node)
+    const jobs = this.#jobs.map((job) => ({ ...job }))
+    return () => {
+      for (const job of this.#jobs) {
+        const saved = jobs.find((candidate) => candidate.id === job.id)
+        if (job.state === 'ended') continue
+        if (saved) Object.assign(job, saved)
+        else Object.assign(job, { state: 'pending', reason: '', nodes: [], startedAtMs: null })
+      }
+      for (const saved of nodes) {
+        const node = this.#node(saved.name)
+        const job = this.#jobs.find(({ id, state }) => id === saved.job?.id && state !== 'ended') ?? null
+        Object.assign(node, saved, { job, lostAtMs: this.nowMs })
+        if (node.alive && node.power === 'wanted') this.machineUp(node.name)
+      }
+    }
+  }
+
   /** The machine's daemon registers. Only a node that is wanted, or was lost and is still expected, takes notice. */
   machineUp(name: string): void {
     const node = this.#node(name)
@@ -141,6 +171,13 @@ export class FakeScheduler implements Scheduler {
     if (node.power !== 'wanted' && node.power !== 'present') return
     this.#power(node, 'present')
     if (!node.reason.startsWith(reasonPrefix)) node.down = false
+  }
+
+  /** The daemon registers after a fresh boot: what ran on the node before is lost. */
+  machineRebooted(name: string): void {
+    const { job } = this.#node(name)
+    if (job?.state === 'running') this.#requeue(job, this.#times.requeueMs)
+    this.machineUp(name)
   }
 
   /** The machine dies without a word. */
@@ -171,6 +208,11 @@ export class FakeScheduler implements Scheduler {
 
   async snapshot(): Promise<QueueSnapshot> {
     this.#record('snapshot', [])
+    return this.peek()
+  }
+
+  /** The queue as it is, without a call of the port. */
+  peek(): QueueSnapshot {
     const jobs = this.#jobs.map(({ runMs: _runMs, beginAtMs, held, ...job }) => {
       const delayed = job.state === 'pending' && beginAtMs > this.nowMs
       const reason = delayed ? 'BeginTime' : job.reason

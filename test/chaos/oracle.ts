@@ -1,0 +1,197 @@
+import type { Job, QueueSnapshot } from '../../src/elastic/plan/demand.ts'
+import type { Policy } from '../../src/elastic/plan/policy.ts'
+import type { Scheduler } from '../../src/elastic/scheduler.ts'
+import type { NodeRecord } from '../../src/store/node-record.ts'
+import type { FakeDriver } from '../fakes/driver.ts'
+import type { FakeScheduler, SchedulerCall } from '../fakes/scheduler.ts'
+import type { Machines } from './machines.ts'
+
+/** A reading counts for the controller only if it came within the time that a round waits for it, ms. */
+const patienceMs = 5000
+
+/** The oldest reading that an act may be based on, ms: a round's patience and a slow call. */
+const recentMs = 20_000
+
+/** How long an unknown machine may stay beyond the grace while everything can be reached, ms. */
+const collectionMs = 45_000
+
+/** What the oracle looks at. */
+export interface Scene {
+  readonly policy: Policy
+  readonly scheduler: FakeScheduler
+  readonly drivers: ReadonlyMap<string, FakeDriver>
+  readonly machines: Machines
+  /** The drains that admins have set, by node name. */
+  readonly adminDrains: ReadonlyMap<string, string>
+  /** Whether a controller runs, and can read the queue and all sites. */
+  allReachable(): boolean
+  now(): number
+}
+
+/** Watches the whole world and says what must never happen and did. */
+export class Oracle {
+  readonly violations: string[] = []
+  /** When the scheduler last forgot something, ms. */
+  schedulerRestartedMs = Number.NEGATIVE_INFINITY
+  /** Machines made by a call that outlived the controller that made it: nobody could know of them. */
+  readonly zombies = new Set<string>()
+  readonly #scene: Scene
+  readonly #reported = new Set<string>()
+  /** For each running job, the machine that each of its nodes is. */
+  readonly #machinesOf = new Map<string, Map<string, string>>()
+  readonly #unknownForMs = new Map<string, number>()
+  #reading: { atMs: number; queue: QueueSnapshot } = { atMs: 0, queue: { jobs: [], nodes: [] } }
+  #checkedMs = 0
+
+  constructor(scene: Scene) {
+    this.#scene = scene
+    scene.scheduler.fault = (call) => {
+      this.#queueIsTold(call)
+      return undefined
+    }
+    for (const [site, driver] of scene.drivers) {
+      driver.interfere = (call, moment) => {
+        if (call.call === 'delete' && moment === 'before') this.#isDeleted(site, call.id)
+      }
+    }
+  }
+
+  /** The scheduler as the controller sees it; what it reads is noted. */
+  watch(scheduler: Scheduler): Scheduler {
+    const snapshot = async () => {
+      const beganMs = this.#scene.now()
+      const queue = await scheduler.snapshot()
+      if (this.#scene.now() - beganMs < patienceMs) this.#reading = { atMs: beganMs, queue }
+      return queue
+    }
+    return new Proxy(scheduler, {
+      get: (target, key) => (key === 'snapshot' ? snapshot : Reflect.get(target, key, target)),
+    })
+  }
+
+  /** A machine starts. `alive`: the controller that asked for it still runs. */
+  started(site: string, id: string, alive: boolean, wasStopped: boolean): void {
+    if (!alive) this.zombies.add(id)
+    const body = this.#scene.machines.bodies.get(id)
+    if (body && body.earlierBoots > 0 && !wasStopped && alive) this.#violated(`id ${id} runs a second time`, id)
+    for (const [other, { at }] of this.#scene.drivers) {
+      if (other !== site && at.machines.has(id)) this.#violated(`id ${id} runs at ${site} and at ${other}`, id)
+    }
+  }
+
+  /** Looks at everything; called often, with the lives that are not gone. */
+  check(lives: readonly NodeRecord[]): void {
+    const queue = this.#scene.scheduler.peek()
+    const known = new Map(lives.map((life) => [life.id, life]))
+    this.#checkNames(known)
+    this.#checkMaxima()
+    this.#checkUnknown(known)
+    this.#checkDrains(queue)
+    this.#followJobs(queue)
+    this.#checkedMs = this.#scene.now()
+  }
+
+  #checkNames(known: ReadonlyMap<string, NodeRecord>): void {
+    const byName = new Map<string, string>()
+    for (const { id, name } of this.#scene.machines.bodies.values()) {
+      const other = byName.get(name)
+      byName.set(name, id)
+      if (other !== undefined && !this.zombies.has(id) && !this.zombies.has(other)) {
+        this.#violated(`two machines run as ${name}: ${other} and ${id}`, name)
+      }
+    }
+    const names = [...known.values()].map((life) => life.name)
+    if (new Set(names).size < names.length) this.#violated(`two lives of one name: ${names.join(' ')}`)
+  }
+
+  #checkMaxima(): void {
+    for (const site of this.#scene.policy.sites) {
+      const ids = [...(this.#scene.drivers.get(site.name)?.at.machines.keys() ?? [])]
+      const count = ids.filter((id) => !this.zombies.has(id)).length
+      if (count > site.maximum) this.#violated(`${site.name} has ${count} machines and may have ${site.maximum}`)
+    }
+  }
+
+  #checkUnknown(known: ReadonlyMap<string, NodeRecord>): void {
+    const passedMs = this.#scene.allReachable() ? this.#scene.now() - this.#checkedMs : 0
+    const unknown = new Set<string>()
+    for (const { at } of this.#scene.drivers.values()) {
+      for (const id of at.machines.keys()) {
+        if (known.has(id)) continue
+        unknown.add(id)
+        const forMs = (this.#unknownForMs.get(id) ?? 0) + passedMs
+        this.#unknownForMs.set(id, forMs)
+        if (forMs > this.#scene.policy.grace.orphanMs + collectionMs) {
+          this.#violated(`machine ${id} belongs to no life and is not collected`, id)
+        }
+      }
+    }
+    for (const id of this.#unknownForMs.keys()) if (!unknown.has(id)) this.#unknownForMs.delete(id)
+  }
+
+  #checkDrains(queue: QueueSnapshot): void {
+    for (const [name, reason] of this.#scene.adminDrains) {
+      const node = queue.nodes.find((candidate) => candidate.name === name)
+      if (!node?.drained || node.reason !== reason) {
+        this.#violated(`the admin's drain of ${name} (${reason}) is gone: ${node?.reason || 'no reason'}`, name)
+      }
+    }
+  }
+
+  #followJobs(queue: QueueSnapshot): void {
+    for (const job of queue.jobs) {
+      if (job.state !== 'running') {
+        this.#machinesOf.delete(job.id)
+        continue
+      }
+      if (this.#machinesOf.has(job.id)) continue
+      const machines = new Map<string, string>()
+      for (const name of job.nodes) {
+        const body = this.#scene.machines.named(name).find((candidate) => candidate.up)
+        if (body) machines.set(name, body.id)
+      }
+      this.#machinesOf.set(job.id, machines)
+    }
+  }
+
+  #queueIsTold({ call, names }: SchedulerCall): void {
+    if (call !== 'fail') return
+    for (const name of names) {
+      const job = this.#jobOn(name)
+      const body = this.#scene.machines.named(name).find((candidate) => candidate.up)
+      if (!job || !body || this.#isNew(job, name)) continue
+      this.#violated(`job ${job.id} ran on ${name} (${body.id}) when the queue was told that the node failed`)
+    }
+  }
+
+  #isDeleted(site: string, id: string): void {
+    const body = this.#scene.machines.bodies.get(id)
+    if (!body?.up) return
+    const job = this.#jobOn(body.name)
+    if (!job) return
+    const machine = this.#machinesOf.get(job.id)?.get(body.name) ?? id
+    if (machine !== id) return
+    const forgotten = this.schedulerRestartedMs > this.#scene.now() - 2 * recentMs
+    if (forgotten && this.#isNew(job, body.name)) return
+    this.#violated(`job ${job.id} ran on ${body.name} when ${id} was deleted at ${site}`)
+  }
+
+  #jobOn(name: string): Job | undefined {
+    return this.#scene.scheduler.peek().jobs.find((job) => job.state === 'running' && job.nodes.includes(name))
+  }
+
+  /** Whether the job began to run on the node too late for the controller to have read it. */
+  #isNew(job: Job, name: string): boolean {
+    const { atMs, queue } = this.#reading
+    const seen = queue.jobs.some(({ id, state, nodes }) => id === job.id && state === 'running' && nodes.includes(name))
+    return !seen && this.#scene.now() - atMs <= recentMs
+  }
+
+  /** @param once violations of the same kind and subject are told only once */
+  #violated(text: string, once = text): void {
+    const key = `${text.slice(0, 12)} ${once}`
+    if (this.#reported.has(key)) return
+    this.#reported.add(key)
+    this.violations.push(text)
+  }
+}

@@ -1,0 +1,85 @@
+import type { Random } from './random.ts'
+import type { FaultKind, Scenario } from './scenario.ts'
+import { queueWay } from './weather.ts'
+import type { World } from './world.ts'
+
+/** How old the state is that a restarted scheduler may begin with, ms. */
+const savedAgoMs = 5000
+
+/** Submits the scenario's jobs and lets things go wrong that no call is needed for, until its troubles are over. */
+export function unleash(world: World, scenario: Scenario, random: Random): void {
+  submitJobs(world, scenario)
+  const { clock, policy } = world
+  const sites = policy.sites.map((site) => site.name)
+
+  /** Some times at which something begins, with how long it lasts. */
+  const moments = (
+    kind: FaultKind,
+    count: number,
+    longestMs: number,
+    begin: (stream: Random, lastsMs: number) => void,
+  ) => {
+    if (!scenario.faults.has(kind)) return
+    const stream = random.stream(kind)
+    for (let i = stream.int(1, count); i > 0; i--) {
+      const lastsMs = stream.int(200, longestMs)
+      clock.after(stream.int(0, scenario.troubledMs - 1), () => begin(stream, lastsMs))
+    }
+  }
+  const cutFor = (way: string, lastsMs: number, network: boolean) => {
+    if (world.weather.closed.has(way)) return
+    world.cut(way, network)
+    clock.after(lastsMs, () => world.mend(way))
+  }
+
+  moments('ssh-cut', 3, 40_000, (stream, lastsMs) => cutFor(stream.pick(sites), lastsMs, false))
+  moments('site-cut', 2, 40_000, (stream, lastsMs) => cutFor(stream.pick(sites), lastsMs, true))
+  moments('scheduler-away', 3, 25_000, (_, lastsMs) => cutFor(queueWay, lastsMs, false))
+  moments('no-capacity', 3, 30_000, (stream, lastsMs) => {
+    const at = world.drivers.get(stream.pick(sites))?.at
+    if (!at) return
+    at.capacity = stream.int(0, 1)
+    clock.after(lastsMs, () => {
+      at.capacity = Infinity
+    })
+  })
+  for (const kind of ['power-cut', 'vanish'] as const) {
+    moments(kind, 5, 1000, (stream) => {
+      const bodies = [...world.machines.bodies.values()]
+      if (bodies.length === 0) return
+      const { site, id } = stream.pick(bodies)
+      world.loseMachine(site, id, kind === 'vanish')
+    })
+  }
+  moments('scheduler-restart', 4, savedAgoMs, (_, agoMs) => {
+    const restore = world.scheduler.checkpoint()
+    clock.after(agoMs, () => world.restartScheduler(restore))
+  })
+  moments('admin-drains', 4, 30_000, (stream, lastsMs) => {
+    const { name } = stream.pick(world.scheduler.peek().nodes)
+    if (world.adminDrains.has(name)) return
+    world.adminDrain(name, `disk ${stream.int(1, 99)} looks bad`)
+    clock.after(lastsMs, () => world.adminUndrain(name))
+  })
+  clock.after(scenario.troubledMs, () => calm(world))
+}
+
+/** Everything is well again and nobody interferes. */
+function calm(world: World): void {
+  world.log('the troubles are over')
+  for (const way of [...world.weather.closed]) world.mend(way)
+  for (const name of [...world.adminDrains.keys()]) world.adminUndrain(name)
+  for (const { at } of world.drivers.values()) at.capacity = Infinity
+  world.controller?.fuse.disarm()
+}
+
+function submitJobs({ clock, scheduler }: World, { jobs }: Scenario): void {
+  for (const job of jobs) {
+    const { nodes, runMs, features, heldUntilMs, cancelAtMs } = job
+    clock.after(job.atMs, () => {
+      const id = scheduler.submit({ nodes, runMs, features, held: heldUntilMs !== null })
+      if (heldUntilMs !== null) clock.after(heldUntilMs - job.atMs, () => scheduler.release(id))
+      if (cancelAtMs !== null) clock.after(cancelAtMs - job.atMs, () => scheduler.cancel(id))
+    })
+  }
+}

@@ -1,0 +1,305 @@
+import type { Policy } from '../../src/elastic/plan/policy.ts'
+import { reasonPrefix } from '../../src/elastic/scheduler.ts'
+import type { NodeRecord } from '../../src/store/node-record.ts'
+import { NodeStore } from '../../src/store/node-store.ts'
+import { type Db, openStore } from '../../src/store/open.ts'
+import { FakeDriver } from '../fakes/driver.ts'
+import { FakeScheduler } from '../fakes/scheduler.ts'
+import { bootController, type Controller, tokenFor } from './controller.ts'
+import { Fuse, type FuseSpec } from './fuse.ts'
+import { Machines } from './machines.ts'
+import { Oracle } from './oracle.ts'
+import type { Random } from './random.ts'
+import type { FaultKind } from './scenario.ts'
+import { VirtualClock } from './virtual-clock.ts'
+import { queueWay, Weather } from './weather.ts'
+
+const startMs = 1_000_000
+
+/** How often the scheduler looks around, and the oracle at everything, virtual ms. */
+const heartbeatMs = 250
+
+/** How fast the controller goes round here. */
+const pace = { batchMs: 20, pollMs: 3000, busyPollMs: 500 }
+
+/** The modelled scheduler's own times, short ones so that a run is short; all but resumeMs are shorter than in reality. */
+const schedulerTimes = { suspendMs: 2000, resumeMs: 300_000, silentMs: 12_000, requeueMs: 15_000 }
+
+/** What a world is made from. */
+export interface WorldOptions {
+  readonly policy: Policy
+  readonly random: Random
+  readonly faults: ReadonlySet<FaultKind>
+  /** Until when they may happen, ms from the start. */
+  readonly troubledMs: number
+  /** When the next controller dies. */
+  fuse(): FuseSpec | undefined
+}
+
+/**
+ * A whole cluster on virtual time: the engine as it is, between a fake queue, fake sites and machines that boot by
+ * themselves, with weather in between, and an oracle that watches. What is outside the controller survives its death.
+ */
+export class World {
+  readonly clock = new VirtualClock(startMs)
+  readonly policy: Policy
+  readonly scheduler: FakeScheduler
+  readonly drivers: ReadonlyMap<string, FakeDriver>
+  readonly machines: Machines
+  readonly weather: Weather
+  readonly oracle: Oracle
+  readonly adminDrains = new Map<string, string>()
+  /** What happened, a line each. */
+  readonly events: string[] = []
+  /** How many controllers there have been. */
+  controllers = 0
+  readonly #options: WorldOptions
+  readonly #db: Db
+  readonly #store: NodeStore
+  readonly #phases = new Map<string, string>()
+  readonly #cutSites = new Set<string>()
+  #controller: Controller | null = null
+  #ids = 0
+  #lives: readonly NodeRecord[] = []
+  #violationsTold = 0
+
+  static async begin(options: WorldOptions): Promise<World> {
+    return new World(await openStore(':memory:'), options)
+  }
+
+  private constructor(db: Db, options: WorldOptions) {
+    this.#db = db
+    this.#options = options
+    this.#store = new NodeStore(db)
+    this.policy = options.policy
+    const { random, policy } = options
+    const has = (fault: FaultKind) => this.#has(fault)
+    const log = (text: string) => this.log(text)
+    const names = policy.sites.flatMap((site, weight) =>
+      Array.from({ length: site.maximum }, (_, i) => ({
+        name: `${site.name}-${i + 1}`,
+        weight,
+        features: [`site-${site.name}`],
+      })),
+    )
+    this.scheduler = new FakeScheduler(names, { nowMs: startMs, times: schedulerTimes })
+    this.drivers = new Map(
+      policy.sites.map(({ name }) => [name, new FakeDriver({ site: name, cluster: 'lab', clock: this.clock })]),
+    )
+    this.weather = new Weather(this.clock, random, has, log)
+    this.machines = new Machines({
+      clock: this.clock,
+      random,
+      scheduler: this.scheduler,
+      has,
+      log,
+      isCut: (site) => this.#cutSites.has(site),
+      report: (id, report) => {
+        void this.#controller?.reports.report(id, tokenFor(id), report).catch((thrown: unknown) => {
+          log(`the report ${report.phase} of ${id} is refused: ${(thrown as Error).message}`)
+        })
+      },
+    })
+    this.oracle = new Oracle({
+      policy,
+      scheduler: this.scheduler,
+      drivers: this.drivers,
+      machines: this.machines,
+      adminDrains: this.adminDrains,
+      allReachable: () => this.#controller !== null && this.weather.closed.size === 0,
+      now: () => this.clock.now(),
+    })
+    const hooks = random.stream('hooks')
+    const hook = () => {
+      if (hooks.chance(0.4) && has('lost-wakeups')) return
+      this.clock.after(hooks.int(5, 50), () => this.#controller?.loop.wake())
+    }
+    this.scheduler.onResume = (wanted) => {
+      log(`the queue wants ${wanted.join(', ')}`)
+      hook()
+    }
+    this.scheduler.onSuspend = hook
+    this.clock.after(0, () => this.#beat())
+    this.#boot()
+  }
+
+  /** Milliseconds since the start. */
+  get elapsedMs(): number {
+    return this.clock.now() - startMs
+  }
+
+  /** The lives that are not gone, as of the last step. */
+  get lives(): readonly NodeRecord[] {
+    return this.#lives
+  }
+
+  get controller(): Controller | null {
+    return this.#controller
+  }
+
+  log(text: string): void {
+    this.events.push(`${(this.elapsedMs / 1000).toFixed(3).padStart(8)} ${text}`)
+  }
+
+  /** The next thing happens. */
+  async step(): Promise<void> {
+    await this.clock.step()
+    const { violations } = this.oracle
+    for (; this.#violationsTold < violations.length; this.#violationsTold++) {
+      this.log(`VIOLATION: ${violations[this.#violationsTold]}`)
+    }
+  }
+
+  /** Every life that there ever was. */
+  allLives(): Promise<NodeRecord[]> {
+    return this.#store.all()
+  }
+
+  /** Nobody gets through to a site or the queue (`queueWay`); `network`: the site's machines are off the network, too. */
+  cut(way: string, network = false): void {
+    this.log(`${way} can't be reached${network ? ', nor can its machines' : ''}`)
+    this.weather.closed.add(way)
+    if (!network) return
+    this.machines.cut(way)
+    this.#cutSites.add(way)
+  }
+
+  mend(way: string): void {
+    if (!this.weather.closed.delete(way)) return
+    this.log(`${way} can be reached again`)
+    if (this.#cutSites.delete(way)) this.machines.mend(way)
+  }
+
+  /** A machine loses its power, or vanishes from its site altogether. */
+  loseMachine(site: string, id: string, vanishes: boolean): void {
+    this.log(`${id} at ${site} ${vanishes ? 'vanishes' : 'loses its power'}`)
+    const at = this.drivers.get(site)?.at
+    if (vanishes) at?.vanish(id)
+    else at?.cutPower(id)
+    this.machines.stop(id)
+  }
+
+  /** The scheduler starts again from what it had saved. */
+  restartScheduler(restore: () => void): void {
+    this.log('the scheduler restarts and has forgotten what it was told last')
+    restore()
+    this.oracle.schedulerRestartedMs = this.clock.now()
+    // The admins see to theirs.
+    for (const { name, drained, reason } of this.scheduler.peek().nodes) {
+      const meant = this.adminDrains.get(name)
+      if (meant !== undefined && reason !== meant) this.scheduler.adminDrain(name, meant)
+      if (meant === undefined && drained && !reason.startsWith(reasonPrefix)) this.scheduler.adminUndrain(name)
+    }
+  }
+
+  adminDrain(name: string, reason: string): void {
+    this.log(`an admin drains ${name}`)
+    this.scheduler.adminDrain(name, reason)
+    this.adminDrains.set(name, reason)
+  }
+
+  adminUndrain(name: string): void {
+    if (!this.adminDrains.delete(name)) return
+    this.log(`the admin gives ${name} back`)
+    this.scheduler.adminUndrain(name)
+  }
+
+  async close(): Promise<void> {
+    this.#controller?.fuse.kill()
+    await this.#db.destroy()
+  }
+
+  /** Whether such a fault may happen now. */
+  #has(fault: FaultKind): boolean {
+    return this.#options.faults.has(fault) && this.elapsedMs < this.#options.troubledMs
+  }
+
+  #boot(): void {
+    this.controllers += 1
+    const fuse = new Fuse(this.#has('kills') ? this.#options.fuse() : undefined)
+    const drivers = new Map(
+      [...this.drivers].map(([name, driver]) => [name, this.weather.across(name, this.#nearSide(name, driver, fuse))]),
+    )
+    const gateways = new Map(
+      ['head', ...this.drivers.keys()].map((name) => [
+        name,
+        this.weather.across(name, { apply: async () => ({ pending: [] }) }),
+      ]),
+    )
+    const outside = {
+      db: this.#db,
+      clock: this.clock,
+      scheduler: this.oracle.watch(this.weather.across(queueWay, this.scheduler)),
+      drivers,
+      applyGateway: async (_: unknown, gateway: string) => gateways.get(gateway)?.apply() ?? { pending: [] },
+      policy: this.policy,
+      newId: () => `id-${++this.#ids}`,
+    }
+    const controller = bootController(outside, fuse, pace)
+    this.#controller = controller
+    void fuse.blown.then(() => this.#mourn(controller))
+    controller.loop.start()
+  }
+
+  #mourn(dead: Controller): void {
+    if (this.#controller !== dead) return
+    this.log('the controller dies')
+    this.#controller = null
+    this.clock.after(this.#options.random.stream(`restart ${this.controllers}`).int(50, 6000), () => {
+      this.log('a new controller starts')
+      this.#boot()
+    })
+  }
+
+  /** The site, where what a call of this controller starts begins to live. */
+  #nearSide(site: string, driver: FakeDriver, fuse: Fuse): FakeDriver {
+    return new Proxy(driver, {
+      get: (target, key) => {
+        if (key === 'create') {
+          return async (spec: Parameters<FakeDriver['create']>[0]) => {
+            const wasStopped = target.at.machines.get(spec.id)?.running === false
+            const machine = await target.create(spec)
+            if (this.machines.bodies.has(spec.id)) return machine
+            this.machines.start(site, spec.id, spec.name)
+            this.oracle.started(site, spec.id, !fuse.isBlown, wasStopped)
+            return machine
+          }
+        }
+        if (key === 'delete') {
+          return async (id: string) => {
+            await target.delete(id)
+            this.machines.stop(id)
+          }
+        }
+        const value: unknown = Reflect.get(target, key, target)
+        return typeof value === 'function' ? value.bind(target) : value
+      },
+    })
+  }
+
+  #beat(): void {
+    this.scheduler.tick(this.clock.now() - this.scheduler.nowMs)
+    void this.#store.live().then((lives) => {
+      this.#lives = lives
+      this.#tellPhases(lives)
+      this.oracle.check(lives)
+    })
+    this.clock.after(heartbeatMs, () => this.#beat())
+  }
+
+  #tellPhases(lives: readonly NodeRecord[]): void {
+    const now = new Map(lives.map((life) => [life.id, life]))
+    for (const id of this.#phases.keys()) if (!now.has(id)) this.#tell(id, `${id} gone`)
+    for (const life of lives) {
+      const why = life.phase === 'failed' ? ` ${life.failure?.code}: ${life.failure?.text}` : ''
+      this.#tell(life.id, `${life.name} (${life.id}) ${life.phase}${why}`)
+    }
+    for (const id of [...this.#phases.keys()]) if (!now.has(id)) this.#phases.delete(id)
+  }
+
+  #tell(id: string, text: string): void {
+    if (this.#phases.get(id) === text) return
+    this.#phases.set(id, text)
+    this.log(`  -- ${text}`)
+  }
+}
