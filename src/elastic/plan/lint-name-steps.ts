@@ -1,0 +1,69 @@
+import type { Breach } from './lint-findings.ts'
+import { machineOf, numberOf, type World } from './lint-world.ts'
+import type { NameStep } from './steps.ts'
+
+/** How the queue must show the names of a step. */
+const powers = {
+  begin: 'wanted',
+  adopt: 'present',
+  'power-up': 'absent',
+  refuse: 'wanted',
+  dismiss: 'present',
+  close: 'absent',
+  reopen: 'absent',
+} as const
+
+/** Whether the readings show what a step on names or machines takes for given. What was not read says nothing here. */
+export function nameFactsMissing(step: NameStep, world: World): Breach {
+  if (step.kind === 'collect') return null
+  if (step.kind === 'adopt') {
+    const machine = machineOf(step.site, step.machine, world)
+    if (machine && machine.state !== 'running') return { text: 'the machine does not run' }
+    if (machine && machine.name !== step.name) return { text: `the machine is ${machine.name}, not ${step.name}` }
+  }
+  for (const name of 'names' in step ? step.names : [step.name]) {
+    const power = world.queueNodes.get(name)?.power
+    if (power !== undefined && power !== powers[step.kind]) {
+      return { text: `the queue shows ${name} as ${power}, not as ${powers[step.kind]}`, facts: { name, power } }
+    }
+    if (step.kind === 'dismiss' && world.machineNames.get(step.site)?.has(name)) {
+      return { text: `${step.site} has a machine called ${name}`, facts: { name } }
+    }
+  }
+  return null
+}
+
+/** Whether the time of a step on names or machines has come. */
+export function nameTooEarly(step: NameStep, world: World): Breach {
+  const { obs, policy, now } = world
+  if (step.kind === 'collect') {
+    const knownMs = now - (obs.orphansSinceMs.get(step.machine) ?? now)
+    const graceMs = policy.grace.orphanMs
+    return knownMs < graceMs
+      ? { text: 'the grace for a strange machine is not over', facts: { knownMs, graceMs } }
+      : null
+  }
+  if (step.kind !== 'reopen') return null
+  const { cooldownMs } = policy.breaker
+  for (const name of step.names) {
+    const restedMs = now - (obs.lastFailureMs.get(name) ?? -Infinity)
+    if (restedMs < cooldownMs)
+      return { text: `${name} still rests after its failure`, facts: { name, restedMs, cooldownMs } }
+  }
+  return null
+}
+
+/** Whether every name is one of the step's site, and one that the queue has; and the machine one that the site has. */
+export function strangeName(step: NameStep, world: World): Breach {
+  if ('machine' in step && world.machines.has(step.site) && !machineOf(step.site, step.machine, world)) {
+    return { text: `${step.site} has no machine ${step.machine}` }
+  }
+  if (step.kind === 'collect') return null
+  for (const name of 'names' in step ? step.names : [step.name]) {
+    if (numberOf(name, step.site) === null) return { text: `${name} is no name of ${step.site}`, facts: { name } }
+    if (world.obs.queue.ok && !world.queueNodes.has(name)) {
+      return { text: `the queue has no node ${name}`, facts: { name } }
+    }
+  }
+  return null
+}

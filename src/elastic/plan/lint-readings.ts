@@ -1,0 +1,81 @@
+import type { Breach } from './lint-findings.ts'
+import { deedOf } from './lint-phases.ts'
+import { isNodeStep, siteOf, type World } from './lint-world.ts'
+import type { Step } from './steps.ts'
+
+/** `read`: in this round. `fresh`: also begun after the last act on the thing ended and after it came into its phase. */
+type Need = 'read' | 'fresh'
+interface Needs {
+  readonly queue?: Need
+  readonly site?: Need
+}
+
+/**
+ * Which readings a step stands on. `create` and `power-up` may be done again without harm, so that an old reading does for
+ * them. `give-up` stands on the failure alone, which the store has.
+ */
+const needs = {
+  create: { site: 'read' },
+  'move booting': { site: 'fresh' },
+  'move ready': { queue: 'fresh' },
+  'move deleting': { queue: 'fresh' },
+  drain: { queue: 'fresh' },
+  'cancel-drain': { queue: 'fresh' },
+  'give-up': {},
+  remove: { queue: 'fresh' },
+  begin: { queue: 'fresh' },
+  adopt: { queue: 'read', site: 'fresh' },
+  collect: { queue: 'read', site: 'fresh' },
+  'power-up': { queue: 'read' },
+  refuse: { queue: 'fresh' },
+  dismiss: { queue: 'fresh', site: 'read' },
+  close: { queue: 'fresh' },
+  reopen: { queue: 'fresh' },
+} as const satisfies Record<string, Needs>
+
+/** What a failure stands on, by its code; others stand on the clock and the store. */
+const needsOfFailures: Readonly<Record<string, Needs>> = {
+  MachineLost: { site: 'fresh' },
+  // The queue may have the node without any report of it having come through: then it is no failure.
+  BootTimeout: { queue: 'read' },
+  InstallTimeout: { queue: 'read' },
+  EnrolTimeout: { queue: 'read' },
+}
+
+/** Whether the sources that the step stands on were read, and late enough. */
+export function readingMissing(step: Step, world: World): Breach {
+  const { queue, site } = needsOf(step, world)
+  const { obs } = world
+  const siteName = siteOf(step, world)
+  const reading = siteName === undefined ? undefined : obs.sites.get(siteName)
+  const since = readingsCountSinceMs(step, world)
+  if (queue && !obs.queue.ok) return { text: 'it stands on the queue, which could not be read' }
+  if (site && !reading?.ok) return { text: `it stands on what ${siteName} has, which could not be read` }
+  if (queue === 'fresh' && obs.queue.startedAtMs <= since) {
+    return stale('the queue', obs.queue.startedAtMs, since)
+  }
+  if (site === 'fresh' && reading && reading.startedAtMs <= since) {
+    return stale(`site ${siteName}`, reading.startedAtMs, since)
+  }
+  return null
+}
+
+function needsOf(step: Step, world: World): Needs {
+  if (step.kind === 'fail') return needsOfFailures[step.failure.code] ?? {}
+  // What has failed was given up to the queue before.
+  if (step.kind === 'remove' && world.byId.get(step.id)?.failure) return {}
+  const key = isNodeStep(step) ? deedOf(step) : step.kind
+  return (needs as Readonly<Record<string, Needs>>)[key] ?? {}
+}
+
+/** A reading that began at this time or before may show the thing as it was before the last change. */
+function readingsCountSinceMs(step: Step, world: World): number {
+  const settled = (key: string) => world.obs.settledAtMs.get(key) ?? 0
+  if (isNodeStep(step)) return Math.max(settled(step.id), world.byId.get(step.id)?.phaseSinceMs ?? 0)
+  if ('machine' in step) return settled(step.machine)
+  return Math.max(0, ...('names' in step ? step.names : [step.name]).map(settled))
+}
+
+function stale(what: string, startedAtMs: number, sinceMs: number): Breach {
+  return { text: `${what} was read before the last change ended`, facts: { startedAtMs, sinceMs } }
+}
