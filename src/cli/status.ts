@@ -32,11 +32,20 @@ export function showStatus(status: StatusReport): string {
   return [
     `cluster ${status.cluster}: ${looked}`,
     `queue: ${queueLine}`,
+    ...refused(status.refusedSteps),
     '',
     table(['SITE', 'ORDER', 'STATE', 'LIMITS', 'NODES'], sites),
     '',
     status.nodes.length > 0 ? nodeTable(status.nodes) : 'no nodes',
   ].join('\n')
+}
+
+/** A line only when there is something to say: it is a fault of Causeway's, and the log has the details. */
+function refused(steps: number): string[] {
+  if (steps === 0) return []
+  return [
+    `held back: ${steps} ${steps === 1 ? 'step' : 'steps'} of the plan that would break an invariant (see the log)`,
+  ]
 }
 
 function siteState(site: StatusReport['sites'][number], now: number): string {

@@ -78,12 +78,15 @@ export class Loop {
     const observation = await this.#observer.observe(acts, clock.now() - policy.breaker.cooldownMs)
     const now = clock.now()
     const decided = plan(observation, policy, now)
-    this.#view = { observation, plan: decided }
-    await execute(decided, observation, this.#tools)
+    const findings = lintPlan(decided, observation, policy, now)
+    const view = { observation, plan: decided, findings }
+    this.#view = view
+    await recordFindings(findings, observation, this.#tools)
+    await execute(withoutBadSteps(decided, findings), observation, this.#tools)
     await this.#tools.wantOverlay()
     // Last: nothing is decided by it, and a long queue takes a while.
     if (observation.queue.ok) await this.#jobs.save(observation.queue.value.jobs, now)
-    return this.#view
+    return view
   }
 
   async #run(): Promise<void> {

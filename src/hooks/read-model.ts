@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import { CausewayError } from '../base/errors.ts'
 import type { ControllerConfig } from '../config/controller-schema.ts'
+import { countBadSteps } from '../elastic/hold-back.ts'
 import type { View } from '../elastic/loop.ts'
 import { nodeAddress } from '../elastic/overlay-from-nodes.ts'
 import { isClosed } from '../elastic/plan/breaker.ts'
@@ -44,6 +45,7 @@ export class ReadModel {
       cluster: config.cluster.name,
       atMs: now,
       observedAtMs: view?.plan.atMs ?? null,
+      refusedSteps: countBadSteps(view?.findings ?? []),
       queue: { reachable: queue?.ok ?? false, text: queue && !queue.ok ? queue.text : '', jobs },
       sites: Object.entries(config.sites).map(([name, site]) => {
         const reading = view?.observation.sites.get(name)

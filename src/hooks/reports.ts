@@ -27,6 +27,8 @@ export interface StatusReport {
   readonly atMs: number
   /** When the last round looked; null before the first. */
   readonly observedAtMs: number | null
+  /** Steps of the last plan that were held back because they would break an invariant; 0 unless Causeway has a fault. */
+  readonly refusedSteps: number
   readonly queue: {
     readonly reachable: boolean
     readonly text: string

@@ -33,7 +33,7 @@ export interface NodesTable {
 export interface EventsTable {
   seq: Generated<number>
   at: number
-  /** `phase`, `attempt`, `breaker`, `hook`, `queue`, `network`. */
+  /** `phase`, `attempt`, `breaker`, `hook`, `queue`, `network`, `lint`. */
   kind: string
   site: string | null
   node_id: string | null

@@ -23,6 +23,7 @@ const status: StatusReport = {
   cluster: 'lab',
   atMs: 10_000,
   observedAtMs: 9500,
+  refusedSteps: 0,
   queue: { reachable: true, text: '', jobs: { pending: 2, running: 1, ended: 9 } },
   sites: [
     {
@@ -67,6 +68,7 @@ describe('what the command line prints', () => {
         'east-1  east  installing  3.1s  10.77.1.1  7         installing, within its deadline',
       ].join('\n'),
     )
+    assert.match(showStatus({ ...status, refusedSteps: 2 }), /running\nheld back: 2 steps of the plan/)
     const dark = { ...status, observedAtMs: null, queue: { reachable: false, text: '', jobs: {} }, nodes: [] }
     assert.match(showStatus(dark), /not looked yet\nqueue: can't be read: not looked at yet[\s\S]*no nodes$/)
   })
