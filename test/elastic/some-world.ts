@@ -1,0 +1,126 @@
+import * as fc from 'fast-check'
+import type { Job, QueueNode } from '../../src/elastic/plan/demand.ts'
+import type { Observation } from '../../src/elastic/plan/observation.ts'
+import type { Policy } from '../../src/elastic/plan/policy.ts'
+import type { NodeRecord, Phase } from '../../src/store/node-record.ts'
+import { job, machine, node, now, observation, policy, queueNode } from './world.ts'
+
+/** An observation with the policy that it is planned for. */
+export interface SomeWorld {
+  readonly obs: Observation
+  readonly policy: Policy
+}
+
+/** `east` has two nodes at most: `east-3` is one too many, as after a maximum was lowered. */
+const names = ['east-1', 'east-2', 'east-3', 'west-1', 'west-2']
+const phases: Phase[] = [
+  'planned',
+  'creating',
+  'booting',
+  'installing',
+  'enrolling',
+  'ready',
+  'draining',
+  'failed',
+  'deleting',
+]
+
+const someTime = fc.integer({ min: now - 400_000, max: now })
+
+const someQueueNode = (name: string): fc.Arbitrary<QueueNode> =>
+  fc
+    .record({
+      power: fc.constantFrom('absent', 'wanted', 'present', 'leaving'),
+      responding: fc.boolean(),
+      busy: fc.boolean(),
+      drained: fc.boolean(),
+      down: fc.boolean(),
+      reason: fc.constantFrom('', 'disk', 'causeway: idle'),
+    })
+    .map((over) => queueNode({ name, ...over }))
+
+const someNode = (name: string): fc.Arbitrary<NodeRecord> =>
+  fc
+    .record({
+      phase: fc.constantFrom(...phases),
+      phaseSinceMs: someTime,
+      idleSinceMs: fc.option(someTime),
+      unreachableSinceMs: fc.option(someTime),
+      nextAttemptAtMs: fc.integer({ min: now - 10, max: now + 10 }),
+      hasFailed: fc.boolean(),
+    })
+    .map(({ hasFailed, ...over }) => {
+      const failed = over.phase === 'failed' || (over.phase === 'deleting' && hasFailed)
+      const failure = failed ? ({ code: 'BootTimeout', text: 'late' } as const) : null
+      return node({ id: `id-${name}`, name, site: name.slice(0, 4), failure, ...over })
+    })
+
+const someJob: fc.Arbitrary<Job> = fc
+  .record({
+    id: fc.integer({ min: 1, max: 99 }).map(String),
+    state: fc.constantFrom('pending', 'starting', 'running', 'completing', 'ended', 'other'),
+    eligible: fc.boolean(),
+    nodeCount: fc.integer({ min: 1, max: 8 }),
+    nodes: fc.subarray(names),
+    features: fc.constantFrom('', 'site-east', '[site-east*1&site-west*1]'),
+  })
+  .map((over) => job(over as Partial<Job>))
+
+const somePolicy: fc.Arbitrary<Policy> = fc
+  .tuple(fc.integer({ min: 0, max: 2 }), fc.integer({ min: 0, max: 2 }))
+  .map((minima) => ({
+    ...policy,
+    sites: policy.sites.map((site, index) => ({ ...site, minimum: minima[index] ?? 0 })),
+  }))
+
+/**
+ * Any state of the world that the sources could report, likely or not. Only what one source says of itself fits together: a
+ * job that runs makes its nodes busy, and names only nodes that the queue has.
+ */
+export const someWorld: fc.Arbitrary<SomeWorld> = fc
+  .record({
+    policy: somePolicy,
+    nodes: fc.tuple(...names.map((name) => fc.option(someNode(name)))),
+    queueNodes: fc.tuple(...names.map((name) => fc.option(someQueueNode(name)))),
+    jobs: fc.array(someJob, { maxLength: 4 }),
+    running: fc.subarray(names),
+    orphans: fc.subarray(names),
+    unreadQueue: fc.boolean(),
+    unreadSites: fc.subarray(['east', 'west']),
+    inFlight: fc.subarray(names),
+    inFlightNames: fc.subarray(names),
+    settled: fc.subarray(names),
+    rested: fc.subarray(names),
+    closed: fc.subarray(['east', 'west']),
+    due: fc.boolean(),
+  })
+  .map((w) => {
+    const at = (site: string) => [
+      ...w.running.filter((n) => n.startsWith(site)).map((n) => machine({ id: `id-${n}`, name: n })),
+      ...w.orphans.filter((n) => n.startsWith(site)).map((n) => machine({ id: `lost-${n}`, name: n })),
+    ]
+    const known = new Set(w.queueNodes.flatMap((n) => n?.name ?? []))
+    const jobs = w.jobs.map((j) => ({ ...j, nodes: j.nodes.filter((name) => known.has(name)) }))
+    const held = new Set(jobs.flatMap((j) => (j.state === 'running' || j.state === 'other' ? j.nodes : [])))
+    const obs = observation({
+      nodes: w.nodes.filter((n) => n !== null),
+      queueNodes: w.queueNodes.flatMap((n) => (n ? { ...n, busy: n.busy || held.has(n.name) } : [])),
+      jobs,
+      machines: { east: at('east'), west: at('west') },
+      unreadQueue: w.unreadQueue,
+      unreadSites: w.unreadSites,
+      inFlight: new Set([...w.inFlight.map((n) => `id-${n}`), ...w.inFlightNames]),
+      settledAtMs: new Map(w.settled.flatMap((n) => [n, `id-${n}`, `lost-${n}`].map((key) => [key, now]))),
+      lastFailureMs: new Map(w.rested.map((n) => [n, now - policy.breaker.cooldownMs + 1000])),
+      orphansSinceMs: new Map(
+        w.due
+          ? names.flatMap((n) => [
+              [`lost-${n}`, 0],
+              [`id-${n}`, 0],
+            ])
+          : [],
+      ),
+      breakers: new Map(w.closed.map((site) => [site, { site, failures: 1, closedUntilMs: now + 1000 }])),
+    })
+    return { obs, policy: w.policy }
+  })
