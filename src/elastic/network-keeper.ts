@@ -25,10 +25,11 @@ export class NetworkKeeper {
 
   /** Says what is wanted; gateways that differ from it are brought there in the background. */
   want(overlay: Overlay): void {
+    const wanted = { overlay, text: JSON.stringify(overlay) }
     for (const { name } of overlay.gateways) {
       const keeper = this.#gateways.get(name) ?? new GatewayKeeper(name, this.#apply, this.#clock)
       this.#gateways.set(name, keeper)
-      keeper.want(overlay)
+      keeper.want(wanted)
     }
   }
 
@@ -53,11 +54,17 @@ export class NetworkKeeper {
   }
 }
 
+/** An overlay, and a text by which to tell whether it is the one that was applied. */
+interface Wanted {
+  readonly overlay: Overlay
+  readonly text: string
+}
+
 class GatewayKeeper {
   readonly #name: string
   readonly #apply: ApplyGateway
   readonly #clock: Clock
-  #wanted: { overlay: Overlay; text: string } | null = null
+  #wanted: Wanted | null = null
   #applied: { text: string; atMs: number; pending: boolean } | null = null
   #failedAtMs = Number.NEGATIVE_INFINITY
   #running: Promise<void> | null = null
@@ -69,8 +76,8 @@ class GatewayKeeper {
     this.#clock = clock
   }
 
-  want(overlay: Overlay): void {
-    this.#wanted = { overlay, text: JSON.stringify(overlay) }
+  want(wanted: Wanted): void {
+    this.#wanted = wanted
     if (this.#isDue()) void this.#start()
   }
 
