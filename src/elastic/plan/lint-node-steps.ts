@@ -1,4 +1,5 @@
-import type { NodeRecord } from '../../store/node-record.ts'
+import type { ErrorCode } from '../../base/errors.ts'
+import type { NodeRecord, Phase } from '../../store/node-record.ts'
 import type { Breach } from './lint-findings.ts'
 import { deadlineMs } from './lint-phases.ts'
 import { isShut, machineOf, type World } from './lint-world.ts'
@@ -6,37 +7,36 @@ import type { NodeStep } from './steps.ts'
 
 /** Whether the readings show what a step on a node takes for given. Sources that were not read say nothing here. */
 export function nodeFactsMissing(step: NodeStep, node: NodeRecord, world: World): Breach {
-  const { queue } = world.obs
-  const inQueue = world.queueNodes.get(node.name)
-  const machine = machineOf(node.site, node.id, world)
-  const siteRead = world.machines.has(node.site)
-  switch (step.kind) {
-    case 'move':
-      if (step.to === 'booting' && siteRead && machine?.state !== 'running') {
-        return { text: `${node.site} does not list its machine as running` }
-      }
-      if (!queue.ok) return null
-      if (step.to === 'ready' && !(inQueue?.power === 'present' && inQueue.responding && !inQueue.down)) {
-        return { text: 'the queue does not have it in working order' }
-      }
-      if (step.to !== 'deleting' || inQueue?.power !== 'present') return null
-      if (node.phase === 'ready') return { text: 'the queue counts on it, and it was not drained' }
-      return inQueue.drained ? null : { text: 'the queue does not show its drain' }
-    case 'fail':
-      if (step.failure.code === 'MachineLost' && machine?.state === 'running') {
-        return { text: `${node.site} lists its machine as running` }
-      }
-      if (step.failure.code === 'HostUnreachable' && siteRead) return { text: `${node.site} was read` }
-      if (step.failure.code === 'InsufficientCapacity' && !isShut(node.site, world)) {
-        return { text: `${node.site} is not closed` }
-      }
-      return null
-    case 'remove':
-      if (step.tellQueue || node.failure || inQueue?.power !== 'present') return null
-      return { text: 'the queue counts on it and would not be told' }
-    default:
-      return null
+  if (step.kind === 'move') return moveNotShown(step.to, node, world)
+  if (step.kind === 'fail') return failureNotShown(step.failure.code, node, world)
+  const counts = world.queueNodes.get(node.name)?.power === 'present'
+  if (step.kind !== 'remove' || step.tellQueue || node.failure || !counts) return null
+  return { text: 'the queue counts on it and would not be told' }
+}
+
+function moveNotShown(to: Phase, node: NodeRecord, world: World): Breach {
+  if (to === 'booting' && world.machines.has(node.site) && !machineRuns(node, world)) {
+    return { text: `${node.site} does not list its machine as running` }
   }
+  if (!world.obs.queue.ok) return null
+  const inQueue = world.queueNodes.get(node.name)
+  if (to === 'ready' && !(inQueue?.power === 'present' && inQueue.responding && !inQueue.down)) {
+    return { text: 'the queue does not have it in working order' }
+  }
+  if (to !== 'deleting' || inQueue?.power !== 'present') return null
+  if (node.phase === 'ready') return { text: 'the queue counts on it, and it was not drained' }
+  return inQueue.drained ? null : { text: 'the queue does not show its drain' }
+}
+
+function failureNotShown(code: ErrorCode, node: NodeRecord, world: World): Breach {
+  if (code === 'MachineLost' && machineRuns(node, world)) return { text: `${node.site} lists its machine as running` }
+  if (code === 'HostUnreachable' && world.machines.has(node.site)) return { text: `${node.site} was read` }
+  if (code === 'InsufficientCapacity' && !isShut(node.site, world)) return { text: `${node.site} is not closed` }
+  return null
+}
+
+function machineRuns(node: NodeRecord, world: World): boolean {
+  return machineOf(node.site, node.id, world)?.state === 'running'
 }
 
 /** Whether the time of a step on a node has come. */
@@ -61,6 +61,6 @@ export function nodeTooEarly(step: NodeStep, node: NodeRecord, world: World): Br
   }
   if (!code.endsWith('Timeout')) return null
   const spentMs = now - node.phaseSinceMs
-  const limitMs = deadlineMs(node, policy) ?? Infinity
+  const limitMs = deadlineMs(node, policy)
   return spentMs < limitMs ? { text: `its deadline for ${node.phase} is not over`, facts: { spentMs, limitMs } } : null
 }

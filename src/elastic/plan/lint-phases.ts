@@ -39,19 +39,17 @@ export const usefulPhases: ReadonlySet<Phase> = new Set<Phase>([
   'ready',
 ])
 
-/** How long a node may stay in its phase before that alone is a failure, ms; null when it may for ever. */
-export function deadlineMs(node: NodeRecord, { deadlines }: Policy): number | null {
-  switch (node.phase) {
-    case 'planned':
-    case 'creating':
-      return deadlines.createMs
-    case 'booting':
-      return deadlines.bootMs
-    case 'installing':
-      return deadlines.installMs
-    case 'enrolling':
-      return deadlines.enrolMs
-    default:
-      return null
-  }
+/** The deadline of each phase that has one. */
+const deadlines: Readonly<Partial<Record<Phase, keyof Policy['deadlines']>>> = {
+  planned: 'createMs',
+  creating: 'createMs',
+  booting: 'bootMs',
+  installing: 'installMs',
+  enrolling: 'enrolMs',
+}
+
+/** How long a node may stay in its phase before that alone is a failure, ms; Infinity when it may for ever. */
+export function deadlineMs({ phase }: NodeRecord, policy: Policy): number {
+  const deadline = deadlines[phase]
+  return deadline ? policy.deadlines[deadline] : Infinity
 }

@@ -22,7 +22,7 @@ const needs = {
   drain: { queue: 'fresh' },
   'cancel-drain': { queue: 'fresh' },
   'give-up': {},
-  remove: { queue: 'fresh' },
+  remove: { queue: 'read' },
   begin: { queue: 'fresh' },
   adopt: { queue: 'read', site: 'fresh' },
   collect: { queue: 'read', site: 'fresh' },
@@ -62,8 +62,9 @@ export function readingMissing(step: Step, world: World): Breach {
 
 function needsOf(step: Step, world: World): Needs {
   if (step.kind === 'fail') return needsOfFailures[step.failure.code] ?? {}
-  // What has failed was given up to the queue before.
-  if (step.kind === 'remove' && world.byId.get(step.id)?.failure) return {}
+  // That the machine may go was found before. Not to tell the queue takes for given that it knows: it was told of a failure,
+  // for the rest it must be seen. If it is told and does not take it, the machine stays.
+  if (step.kind === 'remove' && (step.tellQueue || world.byId.get(step.id)?.failure)) return {}
   const key = isNodeStep(step) ? deedOf(step) : step.kind
   return (needs as Readonly<Record<string, Needs>>)[key] ?? {}
 }

@@ -73,12 +73,14 @@ function lives(world: World, report: Report): void {
 /** Drains that leave a site with fewer useful nodes than its minimum: the later ones in the plan are the ones too many. */
 function minima(world: World, report: Report): void {
   const left = new Map<string, number>()
+  const drained = new Set<string>()
   for (const node of world.byId.values()) {
     if (usefulPhases.has(node.phase)) left.set(node.site, (left.get(node.site) ?? 0) + 1)
   }
   for (const step of world.plan.steps) {
     const site = siteOf(step, world)
-    if (step.kind !== 'drain' || site === undefined) continue
+    if (step.kind !== 'drain' || site === undefined || drained.has(step.id)) continue
+    drained.add(step.id)
     const rest = (left.get(site) ?? 0) - 1
     const minimum = world.sites.get(site)?.minimum ?? 0
     left.set(site, rest)
