@@ -36,16 +36,19 @@ export class Loop {
   readonly #tools: Tools
   readonly #jobs: JobStore
   readonly #pace: Pace
+  readonly #decide: typeof plan
   readonly #stop = new AbortController()
   #wakeUp = new AbortController()
   #view: View | null = null
   #running: Promise<void> | null = null
 
-  constructor(observer: Observer, tools: Tools, jobs: JobStore, pace: Pace) {
+  /** @param decide makes the plans: the planner, but in tests of what is done with a plan */
+  constructor(observer: Observer, tools: Tools, jobs: JobStore, pace: Pace, decide = plan) {
     this.#observer = observer
     this.#tools = tools
     this.#jobs = jobs
     this.#pace = pace
+    this.#decide = decide
   }
 
   /** What the last round saw and decided; null before the first. */
@@ -77,7 +80,7 @@ export class Loop {
     const { clock, policy, acts } = this.#tools
     const observation = await this.#observer.observe(acts, clock.now() - policy.breaker.cooldownMs)
     const now = clock.now()
-    const decided = plan(observation, policy, now)
+    const decided = this.#decide(observation, policy, now)
     const findings = lintPlan(decided, observation, policy, now)
     const view = { observation, plan: decided, findings }
     this.#view = view
