@@ -28,6 +28,19 @@ export function against(
   return { ...rest, ours: round(ours), peer, theirs: round(theirs), ratio: round(ratio) }
 }
 
+/** A row without a peer. */
+export function alone(row: { case: string; unit: string; ours: number; goal: number | null }): BenchRow {
+  return {
+    case: row.case,
+    unit: row.unit,
+    ours: round(row.ours),
+    peer: null,
+    theirs: null,
+    ratio: null,
+    goal: row.goal,
+  }
+}
+
 /** Three digits that mean something. */
 function round(value: number): number {
   return Number(value.toPrecision(3))

@@ -1,0 +1,105 @@
+import { randomUUID } from 'node:crypto'
+import { type Clock, systemClock } from '../../src/base/clock.ts'
+import { silentLog } from '../../src/base/log.ts'
+import type { ControllerConfig } from '../../src/config/controller-schema.ts'
+import { Acts } from '../../src/elastic/acts.ts'
+import { Backoff } from '../../src/elastic/backoff.ts'
+import { Loop } from '../../src/elastic/loop.ts'
+import { machineSpec } from '../../src/elastic/machine-spec.ts'
+import { NetworkKeeper } from '../../src/elastic/network-keeper.ts'
+import { Observer } from '../../src/elastic/observe.ts'
+import { overlayFromNodes } from '../../src/elastic/overlay-from-nodes.ts'
+import type { QueueSnapshot } from '../../src/elastic/plan/demand.ts'
+import { policyFromConfig } from '../../src/elastic/policy-from-config.ts'
+import type { Scheduler } from '../../src/elastic/scheduler.ts'
+import { tokenFor } from '../../src/elastic/tokens.ts'
+import type { Driver, Machine } from '../../src/sites/driver.ts'
+import { loadRoleScripts } from '../../src/sites/seed.ts'
+import { EventStore } from '../../src/store/event-store.ts'
+import { JobStore } from '../../src/store/job-store.ts'
+import { NodeStore } from '../../src/store/node-store.ts'
+import type { Db } from '../../src/store/open.ts'
+
+/** What is outside the controller: a queue and sites that answer at once. */
+export interface Outside {
+  queue: QueueSnapshot
+  /** By site name. */
+  readonly machines: ReadonlyMap<string, Machine[]>
+  /** Called when a site is told to make a machine. */
+  created(name: string): void
+  /** Called when the loop has nothing more to do. */
+  resting(): void
+}
+
+/** How long wake-ups are gathered into one round, ms: what the controller uses. */
+export const batchMs = 20
+
+/** How long the loop sleeps if nothing happens, ms: longer than a benchmark takes. */
+const pollMs = 120_000
+
+/** The controller's engine as `causeway controller` puts it together, on a world that costs nothing. */
+export async function engineOn(config: ControllerConfig, outside: Outside, db: Db): Promise<Loop> {
+  const clock: Clock = {
+    now: systemClock.now,
+    sleep: (ms, signal) => {
+      if (ms === pollMs) outside.resting()
+      return systemClock.sleep(ms, signal)
+    },
+  }
+  const nodes = new NodeStore(db)
+  const scheduler = schedulerOf(outside)
+  const drivers = new Map([...outside.machines].map(([site, machines]) => [site, driverOf(site, machines, outside)]))
+  const network = new NetworkKeeper(async () => ({ pending: [] }), clock)
+  const scripts = await loadRoleScripts()
+  const secret = new Uint8Array(32)
+  const tools = {
+    clock,
+    log: silentLog,
+    nodes,
+    events: new EventStore(db),
+    scheduler,
+    drivers,
+    acts: new Acts(clock, silentLog, () => loop.wake()),
+    backoff: new Backoff(clock),
+    policy: policyFromConfig(config),
+    network,
+    newId: randomUUID,
+    tokenFor: (id: string) => tokenFor(secret, id),
+    wantOverlay: async () => network.want(overlayFromNodes(config, await nodes.live())),
+    machineSpec: (node: Parameters<typeof machineSpec>[1], token: string) =>
+      machineSpec(config, node, { token, mungeKey: secret, scripts }),
+  }
+  const observer = new Observer(clock, scheduler, drivers, nodes)
+  const loop = new Loop(observer, tools, new JobStore(db), { batchMs, pollMs, busyPollMs: pollMs })
+  return loop
+}
+
+function schedulerOf(outside: Outside): Scheduler {
+  const accept = async () => undefined
+  return {
+    kind: 'bench',
+    snapshot: async () => outside.queue,
+    powerUp: accept,
+    drain: accept,
+    cancelDrain: accept,
+    powerDown: accept,
+    fail: accept,
+    close: accept,
+    reopen: accept,
+  }
+}
+
+function driverOf(site: string, machines: Machine[], outside: Outside): Driver {
+  return {
+    site,
+    list: async () => machines,
+    create: async ({ id, name, cluster }) => {
+      outside.created(name)
+      const machine = { id, name, cluster, state: 'running', createdAtMs: Date.now() } as const
+      machines.push(machine)
+      return machine
+    },
+    delete: async () => undefined,
+    console: async () => '',
+  }
+}
