@@ -40,7 +40,7 @@ const pollMs = 120_000
 /** The controller's engine as `causeway controller` puts it together, on a world that costs nothing. */
 export async function engineOn(config: ControllerConfig, outside: Outside, db: Db): Promise<Loop> {
   const clock: Clock = {
-    now: systemClock.now,
+    now: () => systemClock.now(),
     sleep: (ms, signal) => {
       if (ms === pollMs) outside.resting()
       return systemClock.sleep(ms, signal)

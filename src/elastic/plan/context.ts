@@ -64,7 +64,7 @@ export function createContext(obs: Observation, policy: Policy, now: number): Co
  * Whether a job's feature expression leaves room for nodes of a site. Only `site-NAME` features are understood: an
  * expression that names sites and not this one excludes it; any other may match.
  */
-export function couldUse(features: string, site: string): boolean {
+function couldUse(features: string, site: string): boolean {
   const named = namedSites(features)
   return named === null || named.includes(`site-${site}`)
 }

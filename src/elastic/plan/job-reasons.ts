@@ -8,14 +8,19 @@ type Words = Omit<JobReason, 'job'>
 /** Why each job in the queue is where it is, in words for its user. */
 export function jobReasons(ctx: Context): JobReason[] {
   const nodes = new Map(ctx.obs.nodes.map((node) => [node.name, node]))
-  // Thousands of pending jobs wait for the same: what is said of them is found once.
-  const said = new Map<string, Words>()
+  // Thousands of pending jobs wait for the same: what is said of them is found once. By features, null for the ineligible.
+  const known = new Map<string | null, Map<string, Words>>()
+  const pending = (job: Job) => {
+    const key = job.eligible ? job.features : null
+    const byReason = known.get(key) ?? new Map<string, Words>()
+    known.set(key, byReason)
+    const words = byReason.get(job.reason) ?? pendingReason(job, ctx)
+    byReason.set(job.reason, words)
+    return words
+  }
   return ctx.jobs.map((job) => {
-    if (job.state !== 'pending') return { job: job.id, ...reasonFor(job, ctx, nodes) }
-    const key = `${job.eligible}\n${job.features}\n${job.reason}`
-    const words = said.get(key) ?? pendingReason(job, ctx)
-    said.set(key, words)
-    return { job: job.id, code: words.code, text: words.text }
+    const { code, text } = job.state === 'pending' ? pending(job) : reasonFor(job, ctx, nodes)
+    return { job: job.id, code, text }
   })
 }
 
@@ -43,7 +48,7 @@ function reasonFor(job: Job, ctx: Context, nodes: ReadonlyMap<string, NodeRecord
   }
 }
 
-/** Must depend on nothing of the job but `eligible`, `features` and `reason`. */
+/** Depends on `reason`, and for an eligible job on `features`. */
 function pendingReason(job: Pick<Job, 'eligible' | 'features' | 'reason'>, ctx: Context): Words {
   const said = job.reason || 'no reason given'
   if (!job.eligible) {
