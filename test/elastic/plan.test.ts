@@ -109,9 +109,13 @@ describe('a life', () => {
       ['enrolling', 15_000, 'EnrolTimeout'],
     ] as const) {
       const late = node({ phase, phaseSinceMs: now - ms })
-      const made = decide({ nodes: [late], machines: { east: [machine()] } })
+      const machines = { east: code === 'CreateTimeout' ? [] : [machine()] }
+      const made = decide({ nodes: [late], machines })
       const step = made.steps[0]
       assert.equal(step?.kind === 'fail' && step.failure.code, code, phase)
+      if (phase === 'planned') continue
+      const unread = decide({ nodes: [late], machines, unreadQueue: true })
+      assert.deepEqual(kinds(unread), [], `${phase}: a job may run on it while the queue can't be read`)
       const inTime = decide({ nodes: [node({ phase, phaseSinceMs: now - ms + 1 })], machines: { east: [machine()] } })
       assert.ok(!inTime.steps.some((s) => s.kind === 'fail'), phase)
     }
@@ -124,6 +128,21 @@ describe('a life', () => {
     ])
     assert.deepEqual(kinds(decide({ nodes: [{ ...booting, phaseSinceMs: now }] })), [])
     assert.deepEqual(kinds(decide({ nodes: [booting], settledAtMs: new Map([['id-east-1', now]]) })), [])
+  })
+
+  test('a try whose answer was lost is looked for before it counts as a failure', () => {
+    const late = node({ phase: 'creating', phaseSinceMs: now - 10_000 })
+    assert.deepEqual(kinds(decide({ nodes: [late], machines: { east: [machine()] } })), ['move booting MachineFound'])
+    assert.deepEqual(kinds(decide({ nodes: [late], queueNodes: [queueNode()], unreadSites: ['east'] })), [])
+  })
+
+  test('a node that came after its failure and works is given up only when its job has ended', () => {
+    const late = node({ phase: 'failed', failure: { code: 'BootTimeout', text: 'late' } })
+    assert.deepEqual(kinds(decide({ nodes: [late], queueNodes: [queueNode({ busy: true })] })), [])
+    assert.deepEqual(kinds(decide({ nodes: [late], unreadQueue: true })), [])
+    assert.deepEqual(kinds(decide({ nodes: [late], queueNodes: [queueNode()] })), ['give-up Failed'])
+    const lost = { ...late, failure: { code: 'MachineLost', text: 'gone' } } as const
+    assert.deepEqual(kinds(decide({ nodes: [lost], queueNodes: [queueNode({ busy: true })] })), ['give-up Failed'])
   })
 
   test('a failed node is given up to the queue, then removed without telling it again', () => {

@@ -4,6 +4,7 @@ import { type Conclusion, isFresh } from './conclusion.ts'
 import type { Context } from './context.ts'
 import type { QueueNode } from './demand.ts'
 import { drainingStep, readyStep } from './node-step-ready.ts'
+import type { Reading } from './observation.ts'
 import type { Reason } from './steps.ts'
 
 /** Decides the next step of one life. Pure. */
@@ -18,15 +19,11 @@ export function nodeStep(node: NodeRecord, ctx: Context): Conclusion {
     case 'enrolling':
       return enrolStep(node, ctx)
     case 'ready':
-      return machineGone(node, ctx) ?? backingOff(node, ctx) ?? readyStep(node, ctx)
+      return machineGone(node, ctx) ?? siteUnread(node, ctx) ?? backingOff(node, ctx) ?? readyStep(node, ctx)
     case 'draining':
-      return machineGone(node, ctx) ?? backingOff(node, ctx) ?? drainingStep(node, ctx)
+      return machineGone(node, ctx) ?? siteUnread(node, ctx) ?? backingOff(node, ctx) ?? drainingStep(node, ctx)
     case 'failed':
-      return (
-        backingOff(node, ctx) ?? {
-          step: { kind: 'give-up', id: node.id, reason: { code: 'Failed', text: describeFailure(node) } },
-        }
-      )
+      return backingOff(node, ctx) ?? failedStep(node, ctx)
     case 'deleting':
       return backingOff(node, ctx) ?? removeStep(node, ctx)
     case 'gone':
@@ -34,27 +31,47 @@ export function nodeStep(node: NodeRecord, ctx: Context): Conclusion {
   }
 }
 
-/** `deleting`: the queue is told unless it knows already (a failed node was given up before; an absent one is its own wish). */
+/**
+ * `deleting`: the queue is told unless it knows already (a failed node was given up before; an absent one is its own wish).
+ * What can't be read now is told, too: without it the machine stays.
+ */
 function removeStep(node: NodeRecord, ctx: Context): Conclusion {
-  const tellQueue = node.failure === null && ctx.queueNodes.get(node.name)?.power === 'present'
+  const mayCount = !ctx.obs.queue.ok || ctx.queueNodes.get(node.name)?.power === 'present'
+  const tellQueue = node.failure === null && mayCount
   const text = tellQueue ? 'it leaves the queue and its machine is deleted' : 'its machine is deleted'
   return { step: { kind: 'remove', id: node.id, tellQueue, reason: { code: 'NotWanted', text } } }
+}
+
+/**
+ * `failed`: the queue is told that it won't come, unless it has come after all, too late, and works: then its job ends first.
+ * A lost machine can't work, whatever the queue believes.
+ */
+function failedStep(node: NodeRecord, ctx: Context): Conclusion {
+  if (node.failure?.code !== 'MachineLost') {
+    const { queue } = ctx.obs
+    if (!isRead(node, ctx)) return { wait: queueUnread(queue), againAtMs: ctx.now + 1 }
+    const inQueue = ctx.queueNodes.get(node.name)
+    if (inQueue?.busy && isEnrolled(inQueue)) {
+      return {
+        wait: { code: 'Busy', text: 'it came too late, but a job runs on it; it is given up when the job has ended' },
+      }
+    }
+  }
+  return { step: { kind: 'give-up', id: node.id, reason: { code: 'Failed', text: describeFailure(node) } } }
 }
 
 /** `planned` and `creating`: the machine is made, or made sure of, until it is there or the deadline has passed. */
 function createStep(node: NodeRecord, ctx: Context): Conclusion {
   const machines = ctx.machines(node.site)
   if (!machines) return { wait: { code: 'UnknownSite', text: `site ${node.site} is not in the configuration` } }
+  const found = machineFound(node, machines, ctx)
+  if (found) return found
   const overdue = deadlinePassed(node, ctx, ctx.policy.deadlines.createMs, 'CreateTimeout', 'was not created')
-  if (overdue) return overdue
+  // A try whose answer was lost may have made the machine, and a job may run on it by now.
+  const mayWork = node.phase === 'creating' && (!isRead(node, ctx) || (!machines.ok && enrolled(node, ctx) !== null))
+  if (overdue && !mayWork) return overdue
   if (!machines.ok) return { wait: siteUnreachable(node.site, machines.text) }
-  if (node.phase === 'creating' && isFresh(node, machines.startedAtMs, ctx.obs)) {
-    const machine = ctx.machine(node.site, node.id)
-    if (machine?.state === 'running') {
-      const reason: Reason = { code: 'MachineFound', text: 'the site lists its machine as running' }
-      return { step: { kind: 'move', id: node.id, to: 'booting', reason } }
-    }
-  }
+  if (overdue) return { wait: queueUnread(ctx.obs.queue), againAtMs: ctx.now + 1 }
   if (node.phase === 'planned' && ctx.closed(node.site)) {
     return failStep(node, 'InsufficientCapacity', `site ${node.site} was closed before the node was created`)
   }
@@ -65,16 +82,18 @@ function createStep(node: NodeRecord, ctx: Context): Conclusion {
   )
 }
 
-/** `booting`, `installing`, `enrolling`: the node is left to itself until the queue has it or its deadline has passed. */
+/**
+ * `booting`, `installing`, `enrolling`: the node is left to itself until the queue has it or its deadline has passed. While the
+ * queue can't be read it may have it already and run a job there: then only a lost machine is a failure.
+ */
 function enrolStep(node: NodeRecord, ctx: Context): Conclusion {
-  const { queue } = ctx.obs
-  const inQueue = ctx.queueNodes.get(node.name)
-  if (queue.ok && isFresh(node, queue.startedAtMs, ctx.obs) && inQueue && isEnrolled(inQueue)) {
-    const reason: Reason = { code: 'Enrolled', text: 'the queue has it and its daemon answers' }
-    return { step: { kind: 'move', id: node.id, to: 'ready', reason } }
-  }
-  const lost = machineGone(node, ctx)
-  if (lost) return lost
+  const here = enrolled(node, ctx)
+  if (here) return here
+  const gone = machineGone(node, ctx)
+  if (gone) return gone
+  if (!isRead(node, ctx)) return { wait: queueUnread(ctx.obs.queue), againAtMs: ctx.now + 1 }
+  const unread = siteUnread(node, ctx)
+  if (unread) return unread
   const { deadlines } = ctx.policy
   if (node.phase === 'booting') {
     return untilDeadline(node, ctx, deadlines.bootMs, 'BootTimeout', 'did not report from its boot')
@@ -85,30 +104,55 @@ function enrolStep(node: NodeRecord, ctx: Context): Conclusion {
   return untilDeadline(node, ctx, deadlines.enrolMs, 'EnrolTimeout', 'did not appear in the queue')
 }
 
+/** The step to `ready` if the queue has the node; else null. */
+function enrolled(node: NodeRecord, ctx: Context): Conclusion | null {
+  const inQueue = ctx.queueNodes.get(node.name)
+  if (!isRead(node, ctx) || !inQueue || !isEnrolled(inQueue)) return null
+  const reason: Reason = { code: 'Enrolled', text: 'the queue has it and its daemon answers' }
+  return { step: { kind: 'move', id: node.id, to: 'ready', reason } }
+}
+
+/** The step to `booting` if the site lists the machine as running; else null. */
+function machineFound(node: NodeRecord, machines: Reading<unknown>, ctx: Context): Conclusion | null {
+  if (node.phase !== 'creating' || !isFresh(node, machines.startedAtMs, ctx.obs)) return null
+  if (ctx.machine(node.site, node.id)?.state !== 'running') return null
+  const reason: Reason = { code: 'MachineFound', text: 'the site lists its machine as running' }
+  return { step: { kind: 'move', id: node.id, to: 'booting', reason } }
+}
+
+/** Whether the queue was read, late enough to say something about the node. */
+function isRead(node: NodeRecord, { obs }: Context): boolean {
+  return obs.queue.ok && isFresh(node, obs.queue.startedAtMs, obs)
+}
+
 function isEnrolled(node: QueueNode): boolean {
   return node.power === 'present' && node.responding && !node.down
 }
 
-/** A failure if the site has certainly lost the machine; a wait if the site can't say; else null. */
+/** A failure if the site has certainly lost the machine; else null. */
 function machineGone(node: NodeRecord, ctx: Context): Conclusion | null {
   const machines = ctx.machines(node.site)
   if (!machines) return { wait: { code: 'UnknownSite', text: `site ${node.site} is not in the configuration` } }
-  if (!machines.ok) {
-    const finished = node.phase === 'ready' || node.phase === 'draining'
-    const sinceMs = node.unreachableSinceMs ?? ctx.now
-    if (finished || ctx.now - sinceMs < ctx.policy.grace.unreachableMs) {
-      return { wait: siteUnreachable(node.site, machines.text), againAtMs: sinceMs + ctx.policy.grace.unreachableMs }
-    }
-    return failStep(
-      node,
-      'HostUnreachable',
-      `site ${node.site} could not be read for longer than the grace: ${machines.text}`,
-    )
-  }
-  if (!isFresh(node, machines.startedAtMs, ctx.obs)) return null
+  if (!machines.ok || !isFresh(node, machines.startedAtMs, ctx.obs)) return null
   const machine = ctx.machine(node.site, node.id)
   if (machine?.state === 'running') return null
   return failStep(node, 'MachineLost', machine ? 'its machine stopped by itself' : 'its machine is gone from the site')
+}
+
+/** While the site can't say: a wait, and for an unfinished node a failure after the grace; else null. */
+function siteUnread(node: NodeRecord, ctx: Context): Conclusion | null {
+  const machines = ctx.machines(node.site)
+  if (!machines || machines.ok) return null
+  const finished = node.phase === 'ready' || node.phase === 'draining'
+  const sinceMs = node.unreachableSinceMs ?? ctx.now
+  if (finished || ctx.now - sinceMs < ctx.policy.grace.unreachableMs) {
+    return { wait: siteUnreachable(node.site, machines.text), againAtMs: sinceMs + ctx.policy.grace.unreachableMs }
+  }
+  return failStep(
+    node,
+    'HostUnreachable',
+    `site ${node.site} could not be read for longer than the grace: ${machines.text}`,
+  )
 }
 
 function untilDeadline(node: NodeRecord, ctx: Context, limitMs: number, code: ErrorCode, what: string): Conclusion {
@@ -144,6 +188,11 @@ function backingOff(node: NodeRecord, ctx: Context): Conclusion | null {
 
 function siteUnreachable(site: string, why: string): Reason {
   return { code: 'SiteUnreachable', text: `site ${site} can't be read: ${why}` }
+}
+
+function queueUnread(queue: Context['obs']['queue']): Reason {
+  if (queue.ok) return { code: 'StaleReading', text: 'the queue was read before the last act on the node ended' }
+  return { code: 'QueueUnreachable', text: `the queue can't be read: ${queue.text}` }
 }
 
 function describeFailure(node: NodeRecord): string {
