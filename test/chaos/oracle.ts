@@ -39,6 +39,7 @@ export class Oracle {
   readonly #reported = new Set<string>()
   /** For each running job, the machine that each of its nodes is. */
   readonly #machinesOf = new Map<string, Map<string, string>>()
+  readonly #deleted = new Set<string>()
   readonly #unknownForMs = new Map<string, number>()
   #reading: { atMs: number; queue: QueueSnapshot } = { atMs: 0, queue: { jobs: [], nodes: [] } }
   #checkedMs = 0
@@ -51,7 +52,9 @@ export class Oracle {
     }
     for (const [site, driver] of scene.drivers) {
       driver.interfere = (call, moment) => {
-        if (call.call === 'delete' && moment === 'before') this.#isDeleted(site, call.id)
+        if (call.call !== 'delete') return
+        if (moment === 'before') this.#isDeleted(site, call.id)
+        else this.#deleted.add(call.id)
       }
     }
   }
@@ -70,10 +73,9 @@ export class Oracle {
   }
 
   /** A machine starts. `alive`: the controller that asked for it still runs. */
-  started(site: string, id: string, alive: boolean, wasStopped: boolean): void {
+  started(site: string, id: string, alive: boolean): void {
     if (!alive) this.zombies.add(id)
-    const body = this.#scene.machines.bodies.get(id)
-    if (body && body.earlierBoots > 0 && !wasStopped && alive) this.#violated(`id ${id} runs a second time`, id)
+    else if (this.#deleted.has(id)) this.#violated(`id ${id} runs again after it was deleted`, id)
     for (const [other, { at }] of this.#scene.drivers) {
       if (other !== site && at.machines.has(id)) this.#violated(`id ${id} runs at ${site} and at ${other}`, id)
     }

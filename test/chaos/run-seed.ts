@@ -73,7 +73,8 @@ function isDone(world: World): boolean {
   )
   if (!atMinimum) return false
   const known = new Set(lives.map((life) => life.id))
-  if ([...drivers.values()].some(({ at }) => [...at.machines.keys()].some((id) => !known.has(id)))) return false
+  if ([...drivers.values()].some(({ at }) => [...at.machines].some(([id, { running }]) => !running || !known.has(id))))
+    return false
   return scheduler.peek().jobs.every((job) => job.state === 'ended' || !isPossible(job, world))
 }
 

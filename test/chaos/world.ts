@@ -257,11 +257,10 @@ export class World {
       get: (target, key) => {
         if (key === 'create') {
           return async (spec: Parameters<FakeDriver['create']>[0]) => {
-            const wasStopped = target.at.machines.get(spec.id)?.running === false
             const machine = await target.create(spec)
             if (this.machines.bodies.has(spec.id)) return machine
             this.machines.start(site, spec.id, spec.name)
-            this.oracle.started(site, spec.id, !fuse.isBlown, wasStopped)
+            this.oracle.started(site, spec.id, !fuse.isBlown)
             return machine
           }
         }

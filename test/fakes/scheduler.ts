@@ -142,7 +142,7 @@ export class FakeScheduler implements Scheduler {
 
   /**
    * What the scheduler has saved by now, as a function that starts it again from there: it has then forgotten what it was
-   * told since, about nodes and about jobs. Jobs that were submitted or have ended since are made good: users and
+   * told since, about nodes and about jobs. Jobs that were submitted, let go or have ended since are made good: users and
    * daemons know of them.
    */
   checkpoint(): () => void {
@@ -152,7 +152,7 @@ export class FakeScheduler implements Scheduler {
       for (const job of this.#jobs) {
         const saved = jobs.find((candidate) => candidate.id === job.id)
         if (job.state === 'ended') continue
-        if (saved) Object.assign(job, saved)
+        if (saved) Object.assign(job, saved, { held: job.held, reason: '' })
         else Object.assign(job, { state: 'pending', reason: '', nodes: [], startedAtMs: null })
       }
       for (const saved of nodes) {
@@ -344,8 +344,8 @@ export class FakeScheduler implements Scheduler {
   }
 
   #breakDown(node: FakeNode, reason: string): void {
-    if (node.job) this.#requeue(node.job, this.#times.requeueMs)
     Object.assign(node, { down: true, reason: node.drained ? node.reason : reason })
+    if (node.job) this.#requeue(node.job, this.#times.requeueMs)
     if (node.power !== 'wanted') return
     this.#power(node, 'absent')
     this.onResumeFail([node.name])
