@@ -48,10 +48,10 @@ const someQueueNode = (name: string): fc.Arbitrary<QueueNode> =>
       .map((over) => queueNode({ name, ...over })),
   )
 
-const someNode = (name: string): fc.Arbitrary<NodeRecord> =>
+const anyNode = (name: string): fc.Arbitrary<NodeRecord> =>
   fc
     .record({
-      phase: fc.constantFrom(...phases, 'ready', 'ready', 'ready'),
+      phase: fc.constantFrom(...phases),
       phaseSinceMs: someTime,
       idleSinceMs: fc.option(fc.integer({ min: now - 40_000, max: now })),
       unreachableSinceMs: fc.option(someTime),
@@ -61,8 +61,16 @@ const someNode = (name: string): fc.Arbitrary<NodeRecord> =>
     .map(({ hasFailed, ...over }) => {
       const failed = over.phase === 'failed' || (over.phase === 'deleting' && hasFailed)
       const failure = failed ? ({ code: 'BootTimeout', text: 'late' } as const) : null
-      return node({ id: `id-${name}`, name, site: name.slice(0, 4), failure, ...over })
+      return named(name, { failure, ...over })
     })
+const idleNode = (name: string): fc.Arbitrary<NodeRecord> =>
+  fc.integer({ min: 5000, max: 40_000 }).map((ms) => named(name, { phaseSinceMs: 0, idleSinceMs: now - ms }))
+const someNode = (name: string) =>
+  fc.oneof({ weight: 1, arbitrary: idleNode(name) }, { weight: 2, arbitrary: anyNode(name) })
+
+function named(name: string, over: Partial<NodeRecord>): NodeRecord {
+  return node({ id: `id-${name}`, name, site: name.slice(0, 4), ...over })
+}
 
 const someJob: fc.Arbitrary<Job> = fc
   .record({
@@ -99,7 +107,7 @@ export const someWorld: fc.Arbitrary<SomeWorld> = fc
     inFlight: rarely(names),
     inFlightNames: rarely(names),
     settled: rarely(names),
-    rested: rarely(names),
+    rested: fc.subarray(names),
     closed: fc.subarray(['east', 'west']),
     due: fc.boolean(),
   })
