@@ -75,7 +75,7 @@ export class Loop {
     await this.#tools.network.idle()
   }
 
-  /** One round, for tests and for `--once`: returns when its records are committed and its acts are started. */
+  /** One round: returns when its records are committed and its acts are started. */
   async round(): Promise<View> {
     const { clock, policy, acts } = this.#tools
     const observation = await this.#observer.observe(acts, clock.now() - policy.breaker.cooldownMs)
@@ -114,7 +114,8 @@ export class Loop {
     let pauseMs = decided.steps.length > 0 ? busyPollMs : pollMs
     for (const node of observation.nodes) pauseMs = Math.min(pauseMs, this.#patienceMs(node, now))
     if (decided.nextAtMs !== null) pauseMs = Math.min(pauseMs, decided.nextAtMs - now)
-    return Math.max(0, pauseMs)
+    // A plan may want to look again at once because a source was unread; that source needs time, and so do others.
+    return Math.max(busyPollMs / 5, pauseMs)
   }
 
   /** How soon a node's phase may change without anyone telling: soon at first, less and less so the longer it lasts. */
