@@ -12,12 +12,10 @@ import { now } from './world.ts'
  * itself; none is to be added.
  */
 const disagreements: readonly ((finding: Finding) => boolean)[] = [
-  // It removes what is `deleting` whatever the queue says, or when it says nothing.
-  ({ code, step }) => step?.kind === 'remove' && (code === 'JobRunning' || code === 'ReadingNeeded'),
+  // It removes what is `deleting` though the queue shows a job on it.
+  ({ code, step }) => step?.kind === 'remove' && code === 'JobRunning',
   // It deletes a node that the queue powers down before the job on it has ended.
   ({ code, step, facts }) => step?.kind === 'move' && code === 'JobRunning' && facts.power === 'leaving',
-  // It misses nodes in a queue that it could not read.
-  ({ code, step }) => step?.kind === 'fail' && step.failure.code !== 'MachineLost' && code === 'ReadingNeeded',
   // It begins and takes over names while an act on the name is under way.
   ({ code, step }) => (step?.kind === 'begin' || step?.kind === 'adopt') && code === 'ActUnderWay',
   // It counts numbers, not lives, against a maximum that was lowered.
