@@ -29,8 +29,9 @@ describe('growing', () => {
     }
   })
 
-  test('a reading older than the end of the last life begins nothing', () => {
+  test('a reading older than the end of the last act begins nothing, nor while one is under way', () => {
     assert.deepEqual(kinds(decide({ queueNodes: [wanted], settledAtMs: new Map([['east-1', now]]) })), [])
+    assert.deepEqual(kinds(decide({ queueNodes: [wanted], inFlight: new Set(['east-1']) })), [])
   })
 
   test('beyond the maximum, and at a closed site, the queue is told no', () => {

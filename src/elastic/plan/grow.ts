@@ -126,7 +126,7 @@ export function dismissSteps(ctx: Context): Step[] {
   return steps
 }
 
-/** Whether the queue was read before the last act on this name ended. */
+/** Whether an act on this name is under way, or the queue was read before the last one ended. */
 function isStale(name: string, readingStartedAtMs: number, ctx: Context): boolean {
-  return readingStartedAtMs <= (ctx.obs.settledAtMs.get(name) ?? 0)
+  return ctx.obs.inFlight.has(name) || readingStartedAtMs <= (ctx.obs.settledAtMs.get(name) ?? 0)
 }
