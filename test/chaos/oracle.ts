@@ -1,4 +1,5 @@
 import type { Job, QueueSnapshot } from '../../src/elastic/plan/demand.ts'
+import type { Finding } from '../../src/elastic/plan/lint-findings.ts'
 import type { Policy } from '../../src/elastic/plan/policy.ts'
 import type { Scheduler } from '../../src/elastic/scheduler.ts'
 import type { NodeRecord } from '../../src/store/node-record.ts'
@@ -12,8 +13,11 @@ const patienceMs = 5000
 /** The oldest reading that an act may be based on, ms: a round's patience and a slow call. */
 const recentMs = 20_000
 
+/** The longest way of a call to the queue, ms: what is read meanwhile can't stop it. */
+const slowestCallMs = 9200
+
 /** How long an unknown machine may stay beyond the grace while everything can be reached, ms. */
-const collectionMs = 45_000
+const collectionMs = 90_000
 
 /** What the oracle looks at. */
 export interface Scene {
@@ -91,6 +95,11 @@ export class Oracle {
     this.#checkDrains(queue)
     this.#followJobs(queue)
     this.#checkedMs = this.#scene.now()
+  }
+
+  /** The planner's own linter must have nothing to hold back: it is there for faults that nobody knows of yet. */
+  checkFindings(findings: readonly Finding[]): void {
+    for (const { step, text } of findings) this.#violated(`the linter held back ${step?.kind ?? 'a plan'}: ${text}`)
   }
 
   #checkNames(known: ReadonlyMap<string, NodeRecord>): void {
@@ -186,7 +195,8 @@ export class Oracle {
   #isNew(job: Job, name: string): boolean {
     const { atMs, queue } = this.#reading
     const seen = queue.jobs.some(({ id, state, nodes }) => id === job.id && state === 'running' && nodes.includes(name))
-    return !seen && this.#scene.now() - atMs <= recentMs
+    const justStarted = (job.startedAtMs ?? 0) > this.#scene.now() - slowestCallMs
+    return (!seen || justStarted) && this.#scene.now() - atMs <= recentMs
   }
 
   /** @param once violations of the same kind and subject are told only once */

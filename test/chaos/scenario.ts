@@ -17,6 +17,7 @@ export const faultKinds = [
   'site-cut',
   'power-cut',
   'vanish',
+  'strays',
   'scheduler-away',
   'scheduler-restart',
   'kills',

@@ -51,6 +51,7 @@ export function unleash(world: World, scenario: Scenario, random: Random): void 
       world.loseMachine(site, id, kind === 'vanish')
     })
   }
+  moments('strays', 2, 1000, (stream) => world.addStray(stream.pick(sites), stream.int(1, 3)))
   moments('scheduler-restart', 4, savedAgoMs, (_, agoMs) => {
     const restore = world.scheduler.checkpoint()
     clock.after(agoMs, () => world.restartScheduler(restore))

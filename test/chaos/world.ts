@@ -5,6 +5,7 @@ import { NodeStore } from '../../src/store/node-store.ts'
 import { type Db, openStore } from '../../src/store/open.ts'
 import { FakeDriver } from '../fakes/driver.ts'
 import { FakeScheduler } from '../fakes/scheduler.ts'
+import { machineSpec } from '../support/machine-spec.ts'
 import { bootController, type Controller, tokenFor } from './controller.ts'
 import { Fuse, type FuseSpec } from './fuse.ts'
 import { Machines } from './machines.ts'
@@ -60,6 +61,7 @@ export class World {
   readonly #cutSites = new Set<string>()
   #controller: Controller | null = null
   #ids = 0
+  #strays = 0
   #lives: readonly NodeRecord[] = []
   #violationsTold = 0
 
@@ -179,6 +181,15 @@ export class World {
     this.machines.stop(id)
   }
 
+  /** A machine of this cluster that nobody knows: left by a call that came after all, or from a store that was lost. */
+  addStray(site: string, k: number): void {
+    const spec = machineSpec(`stray-${++this.#strays}`, { name: `${site}-${k}`, image: '/images/base' })
+    this.log(`${spec.id} is at ${site} as ${spec.name}`)
+    const createdAtMs = this.clock.now()
+    this.drivers.get(site)?.at.machines.set(spec.id, { spec, createdAtMs, running: true, printed: '' })
+    this.oracle.zombies.add(spec.id)
+  }
+
   /** The scheduler starts again from what it had saved. */
   restartScheduler(restore: () => void): void {
     this.log('the scheduler restarts and has forgotten what it was told last')
@@ -282,6 +293,7 @@ export class World {
       this.#lives = lives
       this.#tellPhases(lives)
       this.oracle.check(lives)
+      this.oracle.checkFindings(this.#controller?.loop.view?.findings ?? [])
     })
     this.clock.after(heartbeatMs, () => this.#beat())
   }
