@@ -23,11 +23,11 @@ export interface Surroundings {
   readonly random: Random
   readonly scheduler: FakeScheduler
   /** Whether such a fault may happen now. */
-  has(fault: FaultKind): boolean
+  readonly has: (fault: FaultKind) => boolean
   /** Whether the site is off the network. */
-  isCut(site: string): boolean
-  report(id: string, report: PhaseReport): void
-  log(text: string): void
+  readonly isCut: (site: string) => boolean
+  readonly report: (id: string, report: PhaseReport) => void
+  readonly log: (text: string) => void
 }
 
 /** What machines do by themselves: they boot, report, register with the queue, and are silent when they are gone or cut off. */

@@ -16,7 +16,7 @@ import { FakeScheduler } from '../fakes/scheduler.ts'
 import { machineSpec } from '../support/machine-spec.ts'
 import type { Fuse } from './fuse.ts'
 
-export const policy: Policy = {
+const policy: Policy = {
   sites: [
     { name: 'east', minimum: 0, maximum: 2, idleMs: 3000 },
     { name: 'west', minimum: 0, maximum: 2, idleMs: 3000 },

@@ -68,8 +68,8 @@ export function unleash(world: World, scenario: Scenario, random: Random): void 
 /** Everything is well again and nobody interferes. */
 function calm(world: World): void {
   world.log('the troubles are over')
-  for (const way of [...world.weather.closed]) world.mend(way)
-  for (const name of [...world.adminDrains.keys()]) world.adminUndrain(name)
+  for (const way of world.weather.closed) world.mend(way)
+  for (const name of world.adminDrains.keys()) world.adminUndrain(name)
   for (const { at } of world.drivers.values()) at.capacity = Infinity
   world.controller?.fuse.disarm()
 }

@@ -305,7 +305,7 @@ export class World {
       const why = life.phase === 'failed' ? ` ${life.failure?.code}: ${life.failure?.text}` : ''
       this.#tell(life.id, `${life.name} (${life.id}) ${life.phase}${why}`)
     }
-    for (const id of [...this.#phases.keys()]) if (!now.has(id)) this.#phases.delete(id)
+    for (const id of this.#phases.keys()) if (!now.has(id)) this.#phases.delete(id)
   }
 
   #tell(id: string, text: string): void {
