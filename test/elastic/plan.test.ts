@@ -284,6 +284,43 @@ describe('shrinking', () => {
     }
   })
 
+  test('a node that leaves while a job runs on it is kept until the job has ended, whoever sent it away', () => {
+    for (const phase of ['ready', 'draining'] as Phase[]) {
+      const leaving = decide({
+        ...here,
+        nodes: [node({ phase })],
+        queueNodes: [queueNode({ power: 'leaving', busy: true })],
+      })
+      assert.deepEqual(kinds(leaving), [], phase)
+    }
+    const deleting = { ...here, nodes: [node({ phase: 'deleting' })] }
+    for (const power of ['present', 'leaving'] as const) {
+      assert.deepEqual(kinds(decide({ ...deleting, queueNodes: [queueNode({ power, busy: true })] })), [], power)
+    }
+    const failed = node({ phase: 'deleting', failure: { code: 'MachineLost', text: 'gone' } })
+    const made = decide({ ...here, nodes: [failed], queueNodes: [queueNode({ busy: true })] })
+    assert.equal(made.steps[0]?.kind, 'remove')
+  })
+
+  test('while the queue is unread a leaving node is removed with word to the queue', () => {
+    const step = decide({ nodes: [node({ phase: 'deleting' })], unreadQueue: true }).steps[0]
+    assert.ok(step?.kind === 'remove' && step.tellQueue)
+  })
+
+  test('a maximum that was lowered counts the lives beyond it too', () => {
+    const [east, west] = policy.sites
+    assert.ok(east && west)
+    const lowered = { ...policy, sites: [{ ...east, maximum: 1 }, west] }
+    const second = node({ id: 'id-east-2', name: 'east-2' })
+    const queueNodes = [queueNode({ power: 'wanted' }), queueNode({ name: 'east-2', busy: true })]
+    const obs = observation({
+      nodes: [second],
+      queueNodes,
+      machines: { east: [machine({ id: 'id-east-2', name: 'east-2' })] },
+    })
+    assert.deepEqual(kinds(plan(obs, lowered, now)), ['refuse AboveMaximum'])
+  })
+
   test('on its way out the queue is told if it still counts on the node', () => {
     const told = decide({ nodes: [node({ phase: 'deleting' })], queueNodes: [queueNode()] }).steps[0]
     assert.ok(told?.kind === 'remove' && told.tellQueue)

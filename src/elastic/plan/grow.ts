@@ -9,6 +9,8 @@ export function growSteps(ctx: Context): Step[] {
   if (!queue.ok) return []
   const alive = new Map(ctx.obs.nodes.map((node) => [node.name, node]))
   const steps: Step[] = []
+  const lives = new Map<string, number>()
+  for (const node of ctx.obs.nodes) lives.set(node.site, (lives.get(node.site) ?? 0) + 1)
   for (const wanted of queue.value.nodes) {
     if (wanted.power !== 'wanted' || alive.has(wanted.name)) continue
     if (isStale(wanted.name, queue.startedAtMs, ctx)) continue
@@ -23,7 +25,11 @@ export function growSteps(ctx: Context): Step[] {
     } else if (ctx.closed(site.name)) {
       const text = `${site.name} is closed after failures`
       steps.push({ kind: 'refuse', names, site: site.name, reason: { code: 'SiteClosed', text } })
+    } else if ((lives.get(site.name) ?? 0) >= site.maximum) {
+      const text = `${site.name} may have ${site.maximum} nodes and has them, some beyond a maximum that was lowered`
+      steps.push({ kind: 'refuse', names, site: site.name, reason: { code: 'AboveMaximum', text } })
     } else {
+      lives.set(site.name, (lives.get(site.name) ?? 0) + 1)
       const text = jobs.length > 0 ? `the queue wants it for job ${jobs.join(', ')}` : 'the queue wants it'
       steps.push({
         kind: 'begin',

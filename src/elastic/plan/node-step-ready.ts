@@ -10,6 +10,9 @@ export function readyStep(node: NodeRecord, ctx: Context): Conclusion {
   const read = readInQueue(node, ctx)
   if ('conclusion' in read) return read.conclusion
   const { inQueue } = read
+  if (inQueue.power === 'leaving' && inQueue.busy) {
+    return { wait: { code: 'Busy', text: 'the queue powers it down when its job has ended' } }
+  }
   if (inQueue.power === 'absent' || inQueue.power === 'leaving') {
     return moveTo(node, 'deleting', { code: 'PoweredDownByQueue', text: 'the queue has powered it down' })
   }
@@ -57,6 +60,9 @@ export function drainingStep(node: NodeRecord, ctx: Context): Conclusion {
   const read = readInQueue(node, ctx)
   if ('conclusion' in read) return read.conclusion
   const { inQueue } = read
+  if (inQueue.power === 'leaving' && inQueue.busy) {
+    return { wait: { code: 'Busy', text: 'the queue powers it down when its job has ended' } }
+  }
   if (inQueue.power !== 'present') {
     return moveTo(node, 'deleting', { code: 'PoweredDownByQueue', text: 'the queue has powered it down' })
   }

@@ -36,7 +36,11 @@ export function nodeStep(node: NodeRecord, ctx: Context): Conclusion {
  * What can't be read now is told, too: without it the machine stays.
  */
 function removeStep(node: NodeRecord, ctx: Context): Conclusion {
-  const mayCount = !ctx.obs.queue.ok || ctx.queueNodes.get(node.name)?.power === 'present'
+  const inQueue = ctx.queueNodes.get(node.name)
+  if (node.failure === null && inQueue?.busy && (inQueue.power === 'present' || inQueue.power === 'leaving')) {
+    return { wait: { code: 'Busy', text: 'a job runs on it; its machine is deleted when the job has ended' } }
+  }
+  const mayCount = !ctx.obs.queue.ok || inQueue?.power === 'present'
   const tellQueue = node.failure === null && mayCount
   const text = tellQueue ? 'it leaves the queue and its machine is deleted' : 'its machine is deleted'
   return { step: { kind: 'remove', id: node.id, tellQueue, reason: { code: 'NotWanted', text } } }

@@ -21,7 +21,7 @@ export function orphanSteps(ctx: Context): { steps: Step[]; againAtMs: number | 
   for (const [site, machines] of ctx.obs.sites) {
     if (!machines.ok) continue
     for (const machine of machines.value) {
-      if (ids.has(machine.id) || ctx.obs.inFlight.has(machine.id)) continue
+      if (ids.has(machine.id) || ctx.obs.inFlight.has(machine.id) || ctx.obs.inFlight.has(machine.name)) continue
       if (machines.startedAtMs <= (ctx.obs.settledAtMs.get(machine.id) ?? 0)) continue
       // Of two that claim one name, either may be the one that works: while it does, both are left alone.
       const working = mayWork(machine, names, ctx)
