@@ -11,7 +11,7 @@ import { NetnsHost } from './netns-host.ts'
 const server = fileURLToPath(new URL('http-server.ts', import.meta.url))
 
 /** The address of the origin beyond the WAN. */
-export const originAddress = '10.250.9.2'
+const originAddress = '10.250.9.2'
 
 /**
  * An overlay in namespaces: a router (the WAN), a gateway on each of its legs with the underlay address that the overlay
