@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { askRaw } from './client.ts'
-import { askAndRest, scratchFolder, setUp } from './start.ts'
+import { askAndRest, scratchFolder, setUp, until } from './start.ts'
 
 test('the cache is not an open proxy', async (t) => {
   const { origin, cache } = await setUp(t, (_req, res) => res.end('x'))
@@ -85,6 +85,7 @@ test('the counters are there for this machine, whatever the Host, and every requ
   await askAndRest(cache, '/pool/x_1_all.deb')
   await askAndRest(cache, '/pool/x_1_all.deb')
   await askAndRest(cache, '/x', { headers: { host: 'evil.lab' } })
+  await until('all requests are over', () => cache.counters.inFlight === 0)
   const stats = await askAndRest(cache, '/_causeway/stats', { headers: { host: 'whatever' } })
   assert.deepEqual(JSON.parse(stats.body.toString()), {
     requests: 3,
