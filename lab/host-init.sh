@@ -23,8 +23,8 @@ done
 
 # What the host changes in these folders of the machine stays its own.
 for top in etc opt var; do
-  mkdir -p "$folder/$top" "$folder/work/$top"
-  mount -t overlay overlay -o "lowerdir=/$top,upperdir=$folder/$top,workdir=$folder/work/$top" "/$top"
+  mkdir -p "$folder/$top" "$folder/scratch/$top"
+  mount -t overlay overlay -o "lowerdir=/$top,upperdir=$folder/$top,workdir=$folder/scratch/$top" "/$top"
 done
 # Where machines live: their own overlays can't have their upper layer on an overlay, so this one is plain.
 mkdir -p "$folder/causeway" /var/lib/causeway
