@@ -79,7 +79,7 @@ function submitJobs({ clock, scheduler }: World, { jobs }: Scenario): void {
     const { nodes, runMs, features, heldUntilMs, cancelAtMs } = job
     clock.after(job.atMs, () => {
       const id = scheduler.submit({ nodes, runMs, features, held: heldUntilMs !== null })
-      if (heldUntilMs !== null) clock.after(heldUntilMs - job.atMs, () => scheduler.release(id))
+      if (heldUntilMs !== null) clock.after(heldUntilMs - job.atMs, () => scheduler.letGo(id))
       if (cancelAtMs !== null) clock.after(cancelAtMs - job.atMs, () => scheduler.cancel(id))
     })
   }

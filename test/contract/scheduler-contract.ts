@@ -83,10 +83,10 @@ export function schedulerContract(kind: string, open: () => Promise<SchedulerRig
       assert.equal(node(running, 'east-1').power, 'present')
       assert.equal(node(running, 'east-1').responding, true)
       const ended = await untilJob(id, 'ended')
-      const { nodes, startedAtMs, endedAtMs, submittedAtMs, eligible } = job(ended, id)
+      const { nodes, startedAtMs, endedAtMs, submittedAtMs, blocked } = job(ended, id)
       assert.deepEqual(nodes, ['east-1'])
       assert.ok(startedAtMs !== null && endedAtMs !== null && submittedAtMs <= startedAtMs && startedAtMs < endedAtMs)
-      assert.equal(eligible, false)
+      assert.equal(blocked, null)
       await rig.until('the node is idle again', (q) => !node(q, 'east-1').busy)
     })
 
@@ -107,10 +107,10 @@ export function schedulerContract(kind: string, open: () => Promise<SchedulerRig
       await scheduler.close(all, 'closed')
       const id = await rig.submit({})
       const queue = await rig.until('it was looked at', (q) => job(q, id).reason !== '')
-      const { state, eligible, nodes, nodeCount, count } = job(queue, id)
+      const { state, blocked, nodes, nodeCount, count } = job(queue, id)
       assert.deepEqual(
-        { state, eligible, nodes, nodeCount, count },
-        { state: 'pending', eligible: true, nodes: [], nodeCount: 1, count: 1 },
+        { state, blocked, nodes, nodeCount, count },
+        { state: 'pending', blocked: null, nodes: [], nodeCount: 1, count: 1 },
       )
     })
 
@@ -287,8 +287,8 @@ export function schedulerContract(kind: string, open: () => Promise<SchedulerRig
         ['east-1', 'east-2'].every((n) => node(q, n).power === 'absent'),
       )
       assert.ok(['east-1', 'east-2'].every((name) => node(queue, name).drained))
-      const { state, eligible } = job(queue, id)
-      assert.deepEqual({ state, eligible }, { state: 'pending', eligible: true })
+      const { state, blocked } = job(queue, id)
+      assert.deepEqual({ state, blocked }, { state: 'pending', blocked: null })
     })
 
     test('closed nodes are not picked, without any machine being asked for, and reopened ones are', async () => {

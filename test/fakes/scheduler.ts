@@ -1,5 +1,5 @@
 import { CausewayError } from '../../src/base/errors.ts'
-import type { Job, QueueNode, QueueSnapshot } from '../../src/elastic/plan/demand.ts'
+import type { Blocked, Job, QueueNode, QueueSnapshot, Size } from '../../src/elastic/plan/demand.ts'
 import { reasonPrefix, type Scheduler } from '../../src/elastic/scheduler.ts'
 
 /** A cloud node of the fake queue. Lower weight is filled first. */
@@ -9,9 +9,14 @@ export interface FakeNodeSpec {
   readonly features?: readonly string[]
 }
 
-/** What to submit; defaults: one node, 1 s, any feature, `alice`. */
+/** What to submit; defaults: one node for itself, 1 s, any feature, `alice`, no account, queue `batch`, no limit of time. */
 export interface FakeJobSpec {
   readonly nodes?: number
+  readonly perNode?: Partial<Size>
+  readonly exclusive?: boolean
+  readonly account?: string
+  readonly queue?: string
+  readonly wallMs?: number | null
   readonly runMs?: number
   /** `''`, or features joined by `&`. */
   readonly features?: string
@@ -32,9 +37,10 @@ export interface FakeTimes {
   readonly requeueMs: number
 }
 
-/** A call of the port: its name, the nodes, the reason if it has one. */
+/** A call of the port: its name, what it is about, the reason if it has one. */
 export interface SchedulerCall {
-  readonly call: 'snapshot' | 'powerUp' | 'drain' | 'cancelDrain' | 'powerDown' | 'fail' | 'close' | 'reopen'
+  readonly call: Exclude<keyof Scheduler, 'kind' | 'places'>
+  /** Of nodes; of jobs for `hold` and `release`. */
   readonly names: readonly string[]
   readonly reason: string
 }
@@ -57,7 +63,11 @@ interface FakeNode {
   job: FakeJob | null
 }
 
-type FakeJob = { -readonly [key in keyof Job]: Job[key] } & { runMs: number; beginAtMs: number; held: boolean }
+type FakeJob = { -readonly [key in keyof Omit<Job, 'beginAtMs' | 'blocked'>]: Job[key] } & {
+  runMs: number
+  beginAtMs: number
+  heldBy: 'somebody' | 'causeway' | null
+}
 
 /**
  * A queue with cloud nodes that behaves as Slurm's does, on virtual time: pending jobs choose nodes by weight, absent ones
@@ -67,6 +77,7 @@ type FakeJob = { -readonly [key in keyof Job]: Job[key] } & { runMs: number; beg
  */
 export class FakeScheduler implements Scheduler {
   readonly kind = 'fake'
+  readonly places: 'scheduler' | 'causeway' = 'scheduler'
   readonly calls: SchedulerCall[] = []
   /** ResumeProgram, SuspendProgram and ResumeFailProgram. */
   onResume: (names: readonly string[], jobs: readonly string[]) => void = () => undefined
@@ -110,11 +121,17 @@ export class FakeScheduler implements Scheduler {
       id,
       name: spec.name ?? `job${id}`,
       user: spec.user ?? 'alice',
-      partition: 'batch',
+      account: spec.account ?? '',
+      partition: spec.queue ?? 'batch',
       state: 'pending',
       reason: spec.held === true ? 'JobHeldUser' : '',
-      eligible: spec.held !== true,
       nodeCount: spec.nodes ?? 1,
+      perNode: { cpus: 0, memoryMiB: 0, gpus: 0, ...spec.perNode },
+      tasksPerNode: null,
+      exclusive: spec.exclusive ?? true,
+      wallMs: spec.wallMs ?? null,
+      dependency: '',
+      licences: '',
       features: spec.features ?? '',
       nodes: [],
       count: 1,
@@ -123,7 +140,7 @@ export class FakeScheduler implements Scheduler {
       endedAtMs: null,
       runMs: spec.runMs ?? 1000,
       beginAtMs: this.nowMs,
-      held: spec.held ?? false,
+      heldBy: spec.held === true ? 'somebody' : null,
     })
     return id
   }
@@ -134,10 +151,16 @@ export class FakeScheduler implements Scheduler {
     if (job && job.state !== 'ended') this.#end(job)
   }
 
-  /** The user or an admin lets a held job go. */
-  release(id: string): void {
+  /** The user or an admin holds a pending job, as may have been done before by somebody else. */
+  userHold(id: string): void {
     const job = this.#jobs.find((candidate) => candidate.id === id)
-    if (job) Object.assign(job, { held: false, reason: '' })
+    if (job?.state === 'pending') Object.assign(job, { heldBy: 'somebody', reason: 'JobHeldUser' })
+  }
+
+  /** The user or an admin lets a held job go, whoever held it. */
+  letGo(id: string): void {
+    const job = this.#jobs.find((candidate) => candidate.id === id)
+    if (job) Object.assign(job, { heldBy: null, reason: '' })
   }
 
   /**
@@ -152,7 +175,7 @@ export class FakeScheduler implements Scheduler {
       for (const job of this.#jobs) {
         const saved = jobs.find((candidate) => candidate.id === job.id)
         if (job.state === 'ended') continue
-        if (saved) Object.assign(job, saved, { held: job.held, reason: '' })
+        if (saved) Object.assign(job, saved, { heldBy: job.heldBy, reason: '' })
         else Object.assign(job, { state: 'pending', reason: '', nodes: [], startedAtMs: null })
       }
       for (const saved of nodes) {
@@ -213,10 +236,14 @@ export class FakeScheduler implements Scheduler {
 
   /** The queue as it is, without a call of the port. */
   peek(): QueueSnapshot {
-    const jobs = this.#jobs.map(({ runMs: _runMs, beginAtMs, held, ...job }) => {
-      const delayed = job.state === 'pending' && beginAtMs > this.nowMs
-      const reason = delayed ? 'BeginTime' : job.reason
-      return { ...job, reason, eligible: job.state === 'pending' && !delayed && !held, nodes: [...job.nodes] }
+    const jobs = this.#jobs.map(({ runMs: _runMs, beginAtMs, heldBy, ...job }) => {
+      const pending = job.state === 'pending'
+      const delayed = pending && beginAtMs > this.nowMs
+      let blocked: Blocked | null = null
+      if (pending && heldBy !== null) blocked = heldBy === 'causeway' ? 'HeldByCauseway' : 'Held'
+      else if (delayed) blocked = 'BeginTime'
+      const reason = blocked === 'BeginTime' ? 'BeginTime' : job.reason
+      return { ...job, reason, blocked, beginAtMs: delayed ? beginAtMs : null, nodes: [...job.nodes] }
     })
     const nodes = [...this.#nodes.values()].map((node) => ({
       name: node.name,
@@ -276,6 +303,21 @@ export class FakeScheduler implements Scheduler {
       if (node.power === 'absent' && !node.drained) drainFor(node, reason)
     }
     this.#complain(names)
+  }
+
+  async hold(jobs: readonly string[], reason: string): Promise<void> {
+    this.#record('hold', jobs, reason)
+    for (const job of this.#jobs) {
+      if (!jobs.includes(job.id) || job.state !== 'pending' || job.heldBy !== null) continue
+      Object.assign(job, { heldBy: 'causeway', reason: 'JobHeldAdmin' })
+    }
+  }
+
+  async release(jobs: readonly string[]): Promise<void> {
+    this.#record('release', jobs)
+    for (const job of this.#jobs) {
+      if (jobs.includes(job.id) && job.heldBy === 'causeway') Object.assign(job, { heldBy: null, reason: '' })
+    }
   }
 
   async reopen(names: readonly string[]): Promise<void> {
@@ -382,7 +424,7 @@ export class FakeScheduler implements Scheduler {
 
   #place(): void {
     for (const job of this.#jobs) {
-      if (job.state !== 'pending' || job.held || job.beginAtMs > this.nowMs) continue
+      if (job.state !== 'pending' || job.heldBy !== null || job.beginAtMs > this.nowMs) continue
       const wishes = job.features.split('&').filter(Boolean)
       const chosen = [...this.#nodes.values()]
         .filter((node) => isFree(node) && wishes.every((wish) => node.features.includes(wish)))

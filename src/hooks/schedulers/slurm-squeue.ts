@@ -1,4 +1,4 @@
-import type { Job } from '../../elastic/plan/demand.ts'
+import type { Blocked, Job } from '../../elastic/plan/demand.ts'
 import { expandHostlist } from '../hostlist.ts'
 import {
   type Fields,
@@ -10,6 +10,7 @@ import {
   textOf,
   wordsOf,
 } from './slurm-json.ts'
+import { blockedBy } from './slurm-reasons.ts'
 
 /**
  * The jobs in what `squeue --json` printed, ended ones that Slurm still remembers (MinJobAge) included.
@@ -19,17 +20,6 @@ import {
 export function parseSqueue(text: string, nowMs: number): Job[] {
   return readList(text, 'jobs').map((fields) => parseJob(fields, nowMs))
 }
-
-/** Reasons of a pending job for which nothing but nodes is missing. Every other is a hold, a dependency or a limit. */
-const reasonsForNodes: ReadonlySet<string> = new Set([
-  '',
-  'None',
-  'Priority',
-  'Resources',
-  'ReqNodeNotAvail',
-  'NodeDown',
-  'Cleaning',
-])
 
 /** What each of Slurm's job states is to us; flags that say nothing about nodes are left out. */
 const states: Readonly<Record<string, Job['state']>> = {
@@ -69,15 +59,25 @@ function parseJob(fields: Fields, nowMs: number): Job {
   const nodes = state === 'pending' ? [] : nodesOf(fields)
   const startedAtMs = timeOf(fields, 'start_time')
   const reason = textOf(fields, 'state_reason')
+  const eligibleAtMs = timeOf(fields, 'eligible_time') ?? 0
+  const beginAtMs = state === 'pending' && eligibleAtMs > nowMs ? eligibleAtMs : null
   return {
     ...identityOf(fields),
     name: textOf(fields, 'name'),
     user: textOf(fields, 'user_name'),
+    account: textOf(fields, 'account'),
     partition: textOf(fields, 'partition'),
     state,
     reason: reason === 'None' ? '' : reason,
-    eligible: state === 'pending' && reasonsForNodes.has(reason) && (timeOf(fields, 'eligible_time') ?? 0) <= nowMs,
+    blocked: state === 'pending' ? blockedOf(reason, beginAtMs) : null,
     nodeCount: Math.max(1, numberOf(fields, 'node_count') ?? 1),
+    perNode: { cpus: 0, memoryMiB: 0, gpus: 0 },
+    tasksPerNode: numberOf(fields, 'tasks_per_node') || null,
+    exclusive: false,
+    wallMs: null,
+    dependency: textOf(fields, 'dependency'),
+    beginAtMs,
+    licences: textOf(fields, 'licenses'),
     features: textOf(fields, 'features'),
     nodes,
     submittedAtMs: requiredNumberOf(fields, 'submit_time') * 1000,
@@ -85,6 +85,10 @@ function parseJob(fields: Fields, nowMs: number): Job {
     startedAtMs: state === 'pending' || state === 'starting' || nodes.length === 0 ? null : startedAtMs,
     endedAtMs: state === 'ended' ? timeOf(fields, 'end_time') : null,
   }
+}
+
+function blockedOf(reason: string, beginAtMs: number | null): Blocked | null {
+  return blockedBy(reason) ?? (beginAtMs === null ? null : 'BeginTime')
 }
 
 function stateOf(fields: Fields): Job['state'] {

@@ -22,6 +22,7 @@ import { isOurs, type SlurmNode } from './slurm-sinfo.ts'
  */
 export class SlurmScheduler implements Scheduler {
   readonly kind = 'slurm'
+  readonly places = 'scheduler'
   readonly #slurm: SlurmClient
 
   constructor(options: SlurmOptions) {
@@ -77,6 +78,10 @@ export class SlurmScheduler implements Scheduler {
   async reopen(names: readonly string[]): Promise<void> {
     await this.#act(names, updatesForReopen)
   }
+
+  async hold(_jobs: readonly string[], _reason: string): Promise<void> {}
+
+  async release(_jobs: readonly string[]): Promise<void> {}
 
   /**
    * Takes these nodes from their jobs and powers them down. Returns what is left to do for the jobs: once they are back in

@@ -18,8 +18,9 @@ const parseOne = (fields: Record<string, unknown>) => parseSqueue(queueWith(fiel
 
 test('a recorded queue is read job by job', () => {
   const lines = parseSqueue(sample, nowMs).map((job) => {
-    const { id, name, state, reason, eligible, nodeCount, count, nodes } = job
-    return [id, name, state, reason, eligible ? 'eligible' : '-', nodeCount, count, nodes.join('+')].join(' ')
+    const { id, name, state, reason, blocked, nodeCount, count, nodes } = job
+    const why = state === 'pending' ? (blocked ?? 'eligible') : '-'
+    return [id, name, state, reason, why, nodeCount, count, nodes.join('+')].join(' ')
   })
   assert.deepEqual(lines, [
     '1 ok ended  - 1 1 dyn1',
@@ -30,16 +31,16 @@ test('a recorded queue is read job by job', () => {
     '6 par running  - 2 1 dyn3+dyn2',
     '7_1 arr running  - 1 1 dyn4',
     '7_2 arr running  - 1 1 dyn4',
-    '7_[3-6] arr pending JobArrayTaskLimit - 1 4 ',
-    '10 dep pending Dependency - 1 1 ',
-    '11 held pending JobHeldUser - 1 1 ',
+    '7_[3-6] arr pending JobArrayTaskLimit Limit 1 4 ',
+    '10 dep pending Dependency Dependency 1 1 ',
+    '11 held pending JobHeldUser Held 1 1 ',
     '12 big pending Resources eligible 5 1 ',
-    '13 huge pending PartitionNodeLimit - 20 1 ',
-    '14 later pending BeginTime - 1 1 ',
-    '16 prio pending PartitionConfig - 10 1 ',
+    '13 huge pending PartitionNodeLimit Impossible 20 1 ',
+    '14 later pending BeginTime BeginTime 1 1 ',
+    '16 prio pending PartitionConfig Impossible 10 1 ',
     '17 onsn1 running  - 1 1 sn1',
     '18 onsn2 running  - 1 1 sn2',
-    '19 cfg pending Cleaning - 1 1 ',
+    '19 cfg pending Cleaning BeginTime 1 1 ',
     '20 cfg2 starting  - 1 1 sn4',
   ])
 })
@@ -66,7 +67,7 @@ function pick(job: { submittedAtMs: number; startedAtMs: number | null; endedAtM
 }
 
 test('a job is eligible only when nothing but nodes is missing', () => {
-  const eligible = (fields: Record<string, unknown>) => parseOne(fields)?.eligible
+  const eligible = (fields: Record<string, unknown>) => parseOne(fields)?.blocked === null
   for (const reason of ['None', '', 'Priority', 'Resources', 'ReqNodeNotAvail'])
     assert.equal(eligible({ state_reason: reason }), true)
   for (const reason of [
@@ -82,7 +83,7 @@ test('a job is eligible only when nothing but nodes is missing', () => {
   }
   assert.equal(eligible({ eligible_time: nowMs / 1000 + 60 }), false)
   assert.equal(eligible({ eligible_time: nowMs / 1000 - 60 }), true)
-  assert.equal(eligible({ job_state: 'RUNNING', nodes: 'n1' }), false)
+  assert.equal(parseOne({ job_state: 'RUNNING', nodes: 'n1', state_reason: 'Dependency' })?.blocked, null)
 })
 
 test('arrays that are not split off count their elements', () => {
