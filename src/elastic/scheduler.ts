@@ -13,6 +13,11 @@ export { reasonPrefix } from './plan/reason-prefix.ts'
  */
 export interface Scheduler {
   readonly kind: string
+  /**
+   * Who chooses the nodes of a job: the `scheduler`, which knows absent nodes and asks for them by name, or `causeway`: then
+   * nodes are unknown to the scheduler until their machines register, and again once they are powered down.
+   */
+  readonly places: 'scheduler' | 'causeway'
   snapshot(): Promise<QueueSnapshot>
   /** Asks for machines for absent nodes, as if a job had: they show up as `wanted`. Used to keep a site's minimum. */
   powerUp(names: readonly string[]): Promise<void>
@@ -32,6 +37,13 @@ export interface Scheduler {
   fail(names: readonly string[], reason: string): Promise<void>
   /** Nodes without a machine are not to be picked (a closed site). Admin's own drains are left alone. */
   close(names: readonly string[], reason: string): Promise<void>
+  /**
+   * These pending jobs are not to start until `release`; they show up as blocked by `HeldByCauseway`. Jobs that somebody else
+   * holds, or that are not pending any more, are left as they are. Ids as in the snapshot.
+   */
+  hold(jobs: readonly string[], reason: string): Promise<void>
+  /** Ends our own `hold` and only that. */
+  release(jobs: readonly string[]): Promise<void>
   /** Ends `fail` and `close` for nodes that carry our reason prefix: absent, and free to be asked for. */
   reopen(names: readonly string[]): Promise<void>
 }

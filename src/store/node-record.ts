@@ -28,6 +28,13 @@ export interface NodeRecord {
   readonly id: string
   readonly name: string
   readonly site: string
+  /** The node type at the site. */
+  readonly type: string
+  /** When this life began, ms since the epoch. */
+  readonly beganAtMs: number
+  /** What it costs per hour, and the time that is charged for at once (ms, 0: by the ms), as they were when it began. */
+  readonly costPerHour: number
+  readonly billingMs: number
   readonly phase: Phase
   /** When it entered the phase, ms since the epoch. A reading says something about it only if it began later. */
   readonly phaseSinceMs: number
@@ -44,9 +51,13 @@ export interface NodeRecord {
   readonly jobs: readonly string[]
 }
 
-/** The breaker of a site: failures in a row, and until when the site is closed (null: open for use). */
+/**
+ * The breaker of a node type at a site: failures in a row, and until when the type is closed. null: open for use. A time that
+ * has passed: half-open, one node may try.
+ */
 export interface BreakerRecord {
   readonly site: string
+  readonly type: string
   readonly failures: number
   readonly closedUntilMs: number | null
 }

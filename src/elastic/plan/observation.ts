@@ -17,13 +17,21 @@ export interface SiteMachine {
 /** Everything that a plan is made from: one immutable picture of the queue, the sites and the store. */
 export interface Observation {
   readonly queue: Reading<QueueSnapshot>
+  /**
+   * Who chooses the nodes of a job: the `scheduler`, which asks for absent ones by name (Slurm), or `causeway`, which makes
+   * nodes for pending jobs and leaves it to the scheduler to use them (Grid Engine, Torque).
+   */
+  readonly places: 'scheduler' | 'causeway'
   /** By site name. */
   readonly sites: ReadonlyMap<string, Reading<readonly SiteMachine[]>>
   /** All lives that are not gone. */
   readonly nodes: readonly NodeRecord[]
   /** Ids of nodes with an act under way: they are left alone in this round. */
   readonly inFlight: ReadonlySet<string>
+  /** By `typeKey`. */
   readonly breakers: ReadonlyMap<string, BreakerRecord>
+  /** What the lives that are over have cost in each budget's period so far, by `budgetKey`. */
+  readonly spent: ReadonlyMap<string, number>
   /** When the last act on a node ended, by its id and by its name, ms; readings begun before are stale for it. */
   readonly settledAtMs: ReadonlyMap<string, number>
   /** When a node name last failed, by name, ms. */
