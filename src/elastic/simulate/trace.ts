@@ -28,12 +28,20 @@ export interface BadLine {
   readonly why: string
 }
 
+/** Jobs that a trace names but that are of no use to a simulation: how many, and why. */
+export interface LeftOut {
+  readonly why: string
+  readonly jobs: number
+}
+
 /** Jobs in the order of their submission. */
 export interface Trace {
   readonly name: string
   /** When the trace began, ms since the epoch. Windows of a policy go by it. */
   readonly startedAtMs: number
   readonly jobs: readonly TraceJob[]
-  /** Lines that were left out. */
+  /** Lines that were left out because they could not be understood. */
   readonly bad: readonly BadLine[]
+  /** Jobs that were left out although their lines are fine, such as those that never ran; a reason each. */
+  readonly leftOut: readonly LeftOut[]
 }

@@ -1,0 +1,38 @@
+import { createReadStream } from 'node:fs'
+import { pipeline } from 'node:stream'
+import { createGunzip } from 'node:zlib'
+import { CausewayError } from '../../../base/errors.ts'
+
+/**
+ * The lines of a text file one after another, without their line ends; a file called `*.gz` is unpacked on the way. The file is
+ * never held whole.
+ * @throws CausewayError `NotFound` when there is no such file, `InvalidRequest` when it can't be read or unpacked
+ */
+export async function* linesOf(path: string): AsyncGenerator<string> {
+  let rest = ''
+  try {
+    for await (const chunk of open(path)) {
+      const lines = (rest + chunk).split('\n')
+      rest = lines.pop() ?? ''
+      for (const line of lines) yield line.endsWith('\r') ? line.slice(0, -1) : line
+    }
+  } catch (error) {
+    throw unreadable(path, error)
+  }
+  if (rest !== '') yield rest
+}
+
+/** Its chunks of text. */
+function open(path: string): AsyncIterable<string> {
+  const file = createReadStream(path)
+  if (!path.endsWith('.gz')) return file.setEncoding('utf8')
+  // Nothing is swallowed: what goes wrong in either stream comes out of the last one, which is read.
+  return pipeline(file, createGunzip(), () => {}).setEncoding('utf8')
+}
+
+function unreadable(path: string, error: unknown): CausewayError {
+  if (error instanceof CausewayError) return error
+  const { code, message } = error as NodeJS.ErrnoException
+  if (code === 'ENOENT') return new CausewayError('NotFound', `${path}: there is no such file`, { cause: error })
+  return new CausewayError('InvalidRequest', `${path}: can't be read: ${message}`, { cause: error })
+}
