@@ -91,6 +91,7 @@ async function startController(config: ControllerConfig, log: Logger): Promise<{
   const events = new EventStore(db)
   const jobs = new JobStore(db)
   const policy = policyFromConfig(config)
+  const policyAt = () => policy
   const scheduler = new SlurmScheduler({ host: head, conf: config.scheduler.conf, clock })
   const network = new NetworkKeeper(async (overlay, gateway) => {
     const host = hosts.get(gateway)
@@ -117,7 +118,7 @@ async function startController(config: ControllerConfig, log: Logger): Promise<{
       drivers,
       acts,
       backoff: new Backoff(clock),
-      policy,
+      policyAt,
       network,
       newId: randomUUID,
       tokenFor: (id) => tokenFor(secret, id),
@@ -130,7 +131,7 @@ async function startController(config: ControllerConfig, log: Logger): Promise<{
   const services = {
     clock,
     events,
-    reports: new Reports(nodes, clock, policy, () => loop.wake()),
+    reports: new Reports(nodes, clock, policyAt, () => loop.wake()),
     readModel: new ReadModel({
       clock,
       config,

@@ -1,8 +1,12 @@
 import type { Clock } from '../base/clock.ts'
+import type { Policy } from './plan/policy.ts'
 
-/** How long to wait after the n-th failure in a row (n counts from 0), ms: doubling from 0.5 s up to 30 s. */
-export function backoffMs(failures: number): number {
-  return Math.min(30_000, 500 * 2 ** Math.min(failures, 10))
+/** For calls that no policy speaks of. */
+const usual: Policy['retry'] = { firstMs: 500, mostMs: 30_000 }
+
+/** How long to wait after the n-th failure in a row (n counts from 0), ms: doubling from the first up to the most. */
+export function backoffMs(failures: number, { firstMs, mostMs }: Policy['retry'] = usual): number {
+  return Math.min(mostMs, firstMs * 2 ** Math.min(failures, 30))
 }
 
 /**

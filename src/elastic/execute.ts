@@ -3,15 +3,16 @@ import type { CausewayError, ErrorCode } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
 import type { Driver } from '../sites/driver.ts'
 import type { EventStore } from '../store/event-store.ts'
-import type { NodeRecord } from '../store/node-record.ts'
+import type { Failure, NodeRecord } from '../store/node-record.ts'
 import type { NodeStore } from '../store/node-store.ts'
 import type { Acts } from './acts.ts'
 import { type Backoff, backoffMs } from './backoff.ts'
 import { createMachine, type MachineMaker } from './create-machine.ts'
 import { afterFailure, afterSuccess } from './plan/breaker.ts'
+import { jobKey } from './plan/caps.ts'
 import type { Observation } from './plan/observation.ts'
-import type { Policy } from './plan/policy.ts'
-import type { NameStep, NodeStep, Plan } from './plan/steps.ts'
+import { type Policy, typeKey } from './plan/policy.ts'
+import { isJobStep, isNodeStep, type JobStep, type NameStep, type NodeStep, type Plan } from './plan/steps.ts'
 import type { Scheduler } from './scheduler.ts'
 
 /** What carrying out a plan needs. */
@@ -25,7 +26,8 @@ export interface Tools extends MachineMaker {
   readonly acts: Acts
   /** Of steps on names, which every round decides anew until the queue shows their effect. */
   readonly backoff: Backoff
-  readonly policy: Policy
+  /** The rules that are in force at a time. */
+  policyAt(now: number): Policy
   /** A new unique id for a life. */
   newId(): string
 }
@@ -47,12 +49,10 @@ export async function execute(plan: Plan, obs: Observation, tools: Tools): Promi
   await tools.nodes.note(plan.notes)
   const byId = new Map(obs.nodes.map((node) => [node.id, node]))
   for (const step of plan.steps) {
-    if (!('id' in step)) {
-      await onName(step, tools)
-      continue
-    }
-    const node = byId.get(step.id)
-    if (node) await onNode(step, node, obs, tools)
+    const node = isNodeStep(step) ? byId.get(step.id) : undefined
+    if (isJobStep(step)) await onJobs(step, tools)
+    else if (!isNodeStep(step)) await onName(step, tools)
+    else if (node) await onNode(step, node, obs, tools)
   }
 }
 
@@ -61,13 +61,11 @@ async function onNode(step: NodeStep, node: NodeRecord, obs: Observation, tools:
   switch (step.kind) {
     case 'move': {
       await nodes.move(node.id, [node.phase], step.to, step.reason, clock.now())
-      if (step.to === 'ready' && obs.breakers.has(node.site)) await nodes.setBreaker(afterSuccess(node.site))
+      if (step.to === 'ready' && obs.breakers.has(typeKey(node))) await nodes.setBreaker(afterSuccess(node))
       return
     }
     case 'fail': {
-      const now = clock.now()
-      const before = (await nodes.breakers()).get(node.site)
-      await nodes.fail(node.id, step.failure, afterFailure(before, node.site, tools.policy.breaker, now), now)
+      await recordFailure(node, step.failure, tools)
       return
     }
     case 'create':
@@ -103,16 +101,18 @@ async function onName(step: NameStep, tools: Tools): Promise<void> {
   const { nodes, scheduler, clock, drivers } = tools
   switch (step.kind) {
     case 'begin': {
-      const { name, site, jobs, reason } = step
+      const { name, site, type, jobs, reason } = step
       const id = tools.newId()
-      await nodes.begin({ id, name, site, jobs, phase: 'planned' }, reason, clock.now())
+      const life = { id, name, site, type, jobs, phase: 'planned' as const, ...tariff(step, tools) }
+      await nodes.begin(life, reason, clock.now())
       const node = await nodes.get(id)
       if (node) startCreate(node, tools)
       return
     }
     case 'adopt': {
-      const { machine, name, site, reason } = step
-      await nodes.begin({ id: machine, name, site, jobs: [], phase: 'booting' }, reason, clock.now())
+      const { machine, name, site, type, reason } = step
+      const life = { id: machine, name, site, type, jobs: [], phase: 'booting' as const, ...tariff(step, tools) }
+      await nodes.begin(life, reason, clock.now())
       return
     }
     case 'collect': {
@@ -156,6 +156,38 @@ async function onName(step: NameStep, tools: Tools): Promise<void> {
   }
 }
 
+/** Queue calls on jobs count as acts of no site. */
+async function onJobs(step: JobStep, tools: Tools): Promise<void> {
+  const { scheduler, clock } = tools
+  const { kind, jobs, reason } = step
+  if (!tools.backoff.mayTry(`${kind} ${jobs.join(' ')}`)) return
+  const call = () => (kind === 'hold' ? scheduler.hold(jobs, reason.text) : scheduler.release(jobs))
+  if (!tools.acts.start('', jobs.map(jobKey), call, (error) => queueFailure(step, error, tools))) return
+  await tools.events.append({
+    atMs: clock.now(),
+    kind: 'queue',
+    site: null,
+    nodeId: null,
+    nodeName: null,
+    code: reason.code,
+    text: `${kind} ${jobs.length > 5 ? `${jobs.slice(0, 5).join(', ')} and ${jobs.length - 5} more` : jobs.join(', ')}: ${reason.text}`,
+    facts: { ...reason.facts },
+    jobs,
+  })
+}
+
+/** What a life that begins now will cost. */
+function tariff(of: { site: string; type: string }, { policyAt, clock }: Tools) {
+  const type = policyAt(clock.now()).types.find((candidate) => typeKey(candidate) === typeKey(of))
+  return { costPerHour: type?.costPerHour ?? 0, billingMs: type?.billingMs ?? 0 }
+}
+
+async function recordFailure(node: NodeRecord, failure: Failure, { nodes, clock, policyAt }: Tools): Promise<void> {
+  const now = clock.now()
+  const before = (await nodes.breakers()).get(typeKey(node))
+  await nodes.fail(node.id, failure, afterFailure(before, node, policyAt(now).breaker, now), now)
+}
+
 /** Makes the machine; a hopeless failure ends this life, any other is tried again until the deadline. */
 function startCreate(node: NodeRecord, tools: Tools): void {
   tools.acts.start(
@@ -164,10 +196,7 @@ function startCreate(node: NodeRecord, tools: Tools): void {
     () => createMachine(node, tools),
     async (error) => {
       if (!hopeless.has(error.code)) return attemptFailed(node, error, tools)
-      const now = tools.clock.now()
-      const before = (await tools.nodes.breakers()).get(node.site)
-      const failure = { code: error.code, text: error.message }
-      await tools.nodes.fail(node.id, failure, afterFailure(before, node.site, tools.policy.breaker, now), now)
+      await recordFailure(node, { code: error.code, text: error.message }, tools)
     },
   )
 }
@@ -182,10 +211,11 @@ async function attemptFailed(node: NodeRecord, error: CausewayError, tools: Tool
     { node: node.name, id: node.id, code: error.code, err: error },
     'an act failed and will be tried again',
   )
-  await tools.nodes.attemptFailed(node, { code: error.code, text: error.message }, now + backoffMs(node.attempts), now)
+  const pauseMs = backoffMs(node.attempts, tools.policyAt(now).retry)
+  await tools.nodes.attemptFailed(node, { code: error.code, text: error.message }, now + pauseMs, now)
 }
 
-async function queueFailure(step: NameStep, error: CausewayError, tools: Tools): Promise<void> {
+async function queueFailure(step: NameStep | JobStep, error: CausewayError, tools: Tools): Promise<void> {
   tools.log.warn(
     { step: step.kind, code: error.code, err: error },
     'an act failed; the next round sees whether it is still due',

@@ -77,9 +77,12 @@ export class Loop {
 
   /** One round: returns when its records are committed and its acts are started. */
   async round(): Promise<View> {
-    const { clock, policy, acts } = this.#tools
-    const observation = await this.#observer.observe(acts, clock.now() - policy.breaker.cooldownMs)
+    const { clock, acts } = this.#tools
+    const before = this.#tools.policyAt(clock.now())
+    const since = clock.now() - before.breaker.cooldownMs
+    const observation = await this.#observer.observe(acts, since, before.budgets)
     const now = clock.now()
+    const policy = this.#tools.policyAt(now)
     const decided = this.#decide(observation, policy, now)
     const findings = lintPlan(decided, observation, policy, now)
     const view = { observation, plan: decided, findings }

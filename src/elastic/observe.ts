@@ -4,6 +4,7 @@ import type { Driver } from '../sites/driver.ts'
 import type { NodeStore } from '../store/node-store.ts'
 import type { QueueSnapshot } from './plan/demand.ts'
 import type { Observation, Reading, SiteMachine } from './plan/observation.ts'
+import { type Budget, budgetKey } from './plan/policy.ts'
 import type { Scheduler } from './scheduler.ts'
 
 /** How long a round waits for a source before it goes on without it, ms. */
@@ -13,6 +14,7 @@ const patienceMs = 5_000
 export class Observer {
   readonly #clock: Clock
   readonly #nodes: NodeStore
+  readonly #places: Observation['places']
   readonly #queue: Source<QueueSnapshot>
   readonly #sites: ReadonlyMap<string, Source<readonly SiteMachine[]>>
   readonly #orphansSinceMs = new Map<string, number>()
@@ -20,6 +22,7 @@ export class Observer {
   constructor(clock: Clock, scheduler: Scheduler, drivers: ReadonlyMap<string, Driver>, nodes: NodeStore) {
     this.#clock = clock
     this.#nodes = nodes
+    this.#places = scheduler.places
     this.#queue = new Source('the queue', clock, () => scheduler.snapshot())
     this.#sites = new Map(
       [...drivers].map(([name, driver]) => [name, new Source(`site ${name}`, clock, () => driver.list())]),
@@ -29,10 +32,12 @@ export class Observer {
   /**
    * One picture of everything. A source that can't be read, or not in time, is marked unread; nothing here throws for it.
    * @param failuresSinceMs how far back failed names matter, ms since the epoch
+   * @param budgets whose periods' costs are wanted
    */
   async observe(
     acts: { inFlight: ReadonlySet<string>; settledAtMs: ReadonlyMap<string, number> },
     failuresSinceMs: number,
+    budgets: readonly Budget[],
   ): Promise<Observation> {
     const [queue, ...sites] = await Promise.all([
       this.#queue.read(),
@@ -41,13 +46,17 @@ export class Observer {
     // The store is read last: a node recorded while the sources were read is then known, and is no orphan.
     const nodes = await this.#nodes.live()
     const siteReadings = new Map(sites)
+    const spent = new Map<string, number>()
+    for (const budget of budgets) spent.set(budgetKey(budget), await this.#nodes.spent(budget))
     return {
       queue,
+      places: this.#places,
       sites: siteReadings,
       nodes,
       inFlight: new Set(acts.inFlight),
       settledAtMs: new Map(acts.settledAtMs),
       breakers: await this.#nodes.breakers(),
+      spent,
       lastFailureMs: await this.#nodes.lastFailures(failuresSinceMs),
       orphansSinceMs: this.#orphans(siteReadings, new Set(nodes.map((node) => node.id))),
     }

@@ -3,7 +3,7 @@ import { CausewayError } from '../base/errors.ts'
 import type { Phase } from '../store/node-record.ts'
 import type { NodeStore } from '../store/node-store.ts'
 import { afterFailure } from './plan/breaker.ts'
-import type { Policy } from './plan/policy.ts'
+import { type Policy, typeKey } from './plan/policy.ts'
 import { matchesHash } from './tokens.ts'
 
 /** What a node says of itself while it becomes a member of the queue. */
@@ -23,13 +23,13 @@ const before: Record<'installing' | 'enrolling', readonly Phase[]> = {
 export class Reports {
   readonly #nodes: NodeStore
   readonly #clock: Clock
-  readonly #policy: Policy
+  readonly #policyAt: (now: number) => Policy
   readonly #wake: () => void
 
-  constructor(nodes: NodeStore, clock: Clock, policy: Policy, wake: () => void) {
+  constructor(nodes: NodeStore, clock: Clock, policyAt: (now: number) => Policy, wake: () => void) {
     this.#nodes = nodes
     this.#clock = clock
-    this.#policy = policy
+    this.#policyAt = policyAt
     this.#wake = wake
   }
 
@@ -55,7 +55,8 @@ export class Reports {
     const node = await this.#nodes.get(id)
     if (!node) return
     const now = this.#clock.now()
-    const breaker = afterFailure((await this.#nodes.breakers()).get(node.site), node.site, this.#policy.breaker, now)
+    const before = (await this.#nodes.breakers()).get(typeKey(node))
+    const breaker = afterFailure(before, node, this.#policyAt(now).breaker, now)
     const failure = { code: 'NodeReportedFailure', text: `${node.name} reports: ${detail}` } as const
     await this.#nodes.fail(id, failure, breaker, now)
   }

@@ -8,7 +8,11 @@ const first: Migration = {
       .addColumn('id', 'text', (c) => c.primaryKey())
       .addColumn('name', 'text', (c) => c.notNull())
       .addColumn('site', 'text', (c) => c.notNull())
+      .addColumn('type', 'text', (c) => c.notNull())
+      .addColumn('cost_per_hour', 'real', (c) => c.notNull())
+      .addColumn('billing_ms', 'bigint', (c) => c.notNull())
       .addColumn('began_at', 'bigint', (c) => c.notNull())
+      .addColumn('gone_at', 'bigint')
       .addColumn('phase', 'text', (c) => c.notNull())
       .addColumn('phase_since', 'bigint', (c) => c.notNull())
       .addColumn('unreachable_since', 'bigint')
@@ -23,6 +27,13 @@ const first: Migration = {
       .execute()
     await db.schema.createIndex('nodes_name').on('nodes').column('name').execute()
     await db.schema.createIndex('nodes_failed_at').on('nodes').column('failed_at').execute()
+    // What a period has cost is asked for in every round.
+    await db.schema
+      .createIndex('nodes_gone_at')
+      .on('nodes')
+      .column('gone_at')
+      .where(sql.ref('gone_at'), 'is not', null)
+      .execute()
     // Past lives add up; every round reads the others.
     await db.schema
       .createIndex('nodes_live')
@@ -58,9 +69,11 @@ const first: Migration = {
       .execute()
     await db.schema
       .createTable('breakers')
-      .addColumn('site', 'text', (c) => c.primaryKey())
+      .addColumn('site', 'text', (c) => c.notNull())
+      .addColumn('type', 'text', (c) => c.notNull())
       .addColumn('failures', 'integer', (c) => c.notNull())
       .addColumn('closed_until', 'bigint')
+      .addPrimaryKeyConstraint('breakers_key', ['site', 'type'])
       .execute()
   },
 }

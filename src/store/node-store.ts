@@ -19,6 +19,9 @@ export interface NodeNote {
   readonly unreachableSinceMs?: number | null
 }
 
+/** The longest time that can be charged for at once, ms. */
+const monthMs = 31 * 86_400_000
+
 /** As the index of live nodes has it: with a parameter in place of the word SQLite would read past lives too. */
 const notGone = sql<boolean>`phase != 'gone'`
 
@@ -53,7 +56,9 @@ export class NodeStore {
 
   /** Writes a new life: the intent that comes before any act. `phase` is `planned`, or `booting` for an adopted machine. */
   async begin(
-    node: { id: string; name: string; site: string; jobs: readonly string[]; phase: 'planned' | 'booting' },
+    node: Pick<NodeRecord, 'id' | 'name' | 'site' | 'type' | 'costPerHour' | 'billingMs' | 'jobs'> & {
+      phase: 'planned' | 'booting'
+    },
     cause: Cause,
     atMs: number,
   ): Promise<void> {
@@ -62,8 +67,12 @@ export class NodeStore {
         id: node.id,
         name: node.name,
         site: node.site,
+        type: node.type,
+        cost_per_hour: node.costPerHour,
+        billing_ms: node.billingMs,
         phase: node.phase,
         began_at: atMs,
+        gone_at: null,
         phase_since: atMs,
         unreachable_since: null,
         idle_since: null,
@@ -93,6 +102,7 @@ export class NodeStore {
         attempts: 0,
         next_attempt_at: 0,
         ...(to === 'ready' || to === 'gone' ? { token_hash: null } : {}),
+        ...(to === 'gone' ? { gone_at: atMs } : {}),
       })
       if (node) await appendEvent(tx, phaseEvent(node, to, cause, atMs))
       return node !== undefined
@@ -100,7 +110,7 @@ export class NodeStore {
   }
 
   /**
-   * Records that a node failed, and the breaker of its site that follows from it.
+   * Records that a node failed, and the breaker of its type that follows from it.
    * @returns whether it was recorded: false when the node is past failing (deleting, gone) or has failed already
    */
   async fail(id: string, failure: Failure, breaker: BreakerRecord, atMs: number): Promise<boolean> {
@@ -121,7 +131,7 @@ export class NodeStore {
       await appendEvent(tx, phaseEvent(node, 'failed', failure, atMs))
       await writeBreaker(tx, breaker)
       if (breaker.closedUntilMs !== null) {
-        const text = `${breaker.site} is closed until ${new Date(breaker.closedUntilMs).toISOString()} after failures in a row`
+        const text = `${breaker.site}/${breaker.type} is closed until ${new Date(breaker.closedUntilMs).toISOString()} after failures in a row`
         await appendEvent(tx, {
           ...phaseEvent(node, 'failed', failure, atMs),
           kind: 'breaker',
@@ -186,13 +196,40 @@ export class NodeStore {
     return new Map(rows.map((row) => [row.name, Number(row.failed_at)]))
   }
 
-  /** All breakers that are not at rest, by site. */
-  async breakers(): Promise<Map<string, BreakerRecord>> {
-    const rows = await this.#db.selectFrom('breakers').selectAll().execute()
-    return new Map(rows.map((r) => [r.site, { site: r.site, failures: r.failures, closedUntilMs: r.closed_until }]))
+  /**
+   * What the lives that are over have cost within a period: charged times counted whole, as `costWithin` of the planner has it
+   * for those that go on.
+   * @param site null: at all sites
+   */
+  async spent(period: { startMs: number; endMs: number; site: string | null }): Promise<number> {
+    const { startMs, endMs, site } = period
+    const charged = sql<number>`case when billing_ms > 0
+      then ((gone_at - began_at + billing_ms - 1) / billing_ms) * billing_ms
+      else gone_at - began_at end`
+    const within = sql<number>`max(0, min(began_at + ${charged}, ${endMs}) - max(began_at, ${startMs}))`
+    const row = await this.#db
+      .selectFrom('nodes')
+      .select(sql<number | null>`sum(${within} / 3600000.0 * cost_per_hour)`.as('cost'))
+      .where('gone_at', 'is not', null)
+      // A charged time may reach beyond the end of a life, but no further than its own length, which is a month at most.
+      .where('gone_at', '>', startMs - monthMs)
+      .$if(site !== null, (query) => query.where('site', '=', site))
+      .executeTakeFirst()
+    return Number(row?.cost ?? 0)
   }
 
-  /** Replaces a site's breaker. */
+  /** All breakers that are not at rest, by site and type. */
+  async breakers(): Promise<Map<string, BreakerRecord>> {
+    const rows = await this.#db.selectFrom('breakers').selectAll().execute()
+    return new Map(
+      rows.map(({ site, type, failures, closed_until }) => [
+        `${site}/${type}`,
+        { site, type, failures, closedUntilMs: closed_until },
+      ]),
+    )
+  }
+
+  /** Replaces a type's breaker. */
   async setBreaker(breaker: BreakerRecord): Promise<void> {
     await writeBreaker(this.#db, breaker)
   }
@@ -219,8 +256,8 @@ async function writeBreaker(db: Kysely<Schema>, breaker: BreakerRecord): Promise
   const values = { failures: breaker.failures, closed_until: breaker.closedUntilMs }
   await db
     .insertInto('breakers')
-    .values({ site: breaker.site, ...values })
-    .onConflict((conflict) => conflict.column('site').doUpdateSet(values))
+    .values({ site: breaker.site, type: breaker.type, ...values })
+    .onConflict((conflict) => conflict.columns(['site', 'type']).doUpdateSet(values))
     .execute()
 }
 
@@ -244,6 +281,10 @@ function toRecord(row: NodesTable): NodeRecord {
     id: row.id,
     name: row.name,
     site: row.site,
+    type: row.type,
+    beganAtMs: row.began_at,
+    costPerHour: row.cost_per_hour,
+    billingMs: row.billing_ms,
     phase: row.phase as Phase,
     phaseSinceMs: row.phase_since,
     unreachableSinceMs: row.unreachable_since,

@@ -13,7 +13,12 @@ export interface NodesTable {
   id: string
   name: string
   site: string
+  type: string
+  cost_per_hour: number
+  billing_ms: number
   began_at: number
+  /** Null while it lives. */
+  gone_at: number | null
   phase: string
   phase_since: number
   unreachable_since: number | null
@@ -60,9 +65,10 @@ interface JobsTable {
   seen_at: number
 }
 
-/** One row per site whose breaker is not at rest. */
+/** One row per node type whose breaker is not at rest. */
 interface BreakersTable {
   site: string
+  type: string
   failures: number
   closed_until: number | null
 }

@@ -1,28 +1,34 @@
 import type { BreakerRecord } from '../../store/node-record.ts'
 import type { Policy } from './policy.ts'
 
-/** Whether the site is closed now. */
+/** Whether the type is closed now. */
 export function isClosed(breaker: BreakerRecord | undefined, now: number): boolean {
   return breaker?.closedUntilMs != null && now < breaker.closedUntilMs
 }
 
+/** Whether the type was closed and may be tried with one node. */
+export function isHalfOpen(breaker: BreakerRecord | undefined, now: number): boolean {
+  return breaker?.closedUntilMs != null && now >= breaker.closedUntilMs
+}
+
 /**
- * The breaker after one more failure: it closes the site when `policy.failures` came in a row. After the cooldown the count
- * still stands one below the limit, so that the first new failure closes the site again: a probe, not a flood.
+ * The breaker after one more failure: it closes the type when `policy.failures` came in a row, and at once when it was
+ * half-open: the node that was to try has shown that nothing is better yet.
  */
 export function afterFailure(
   before: BreakerRecord | undefined,
-  site: string,
+  of: { readonly site: string; readonly type: string },
   policy: Policy['breaker'],
   now: number,
 ): BreakerRecord {
   if (before && isClosed(before, now)) return before
-  const failures = (before?.failures ?? 0) + 1
-  if (failures < policy.failures) return { site, failures, closedUntilMs: null }
-  return { site, failures: policy.failures - 1, closedUntilMs: now + policy.cooldownMs }
+  const { site, type } = of
+  const failures = Math.min((before?.failures ?? 0) + 1, policy.failures)
+  const closes = failures >= policy.failures || isHalfOpen(before, now)
+  return { site, type, failures, closedUntilMs: closes ? now + policy.cooldownMs : null }
 }
 
 /** The breaker after a node became ready: all is forgotten. */
-export function afterSuccess(site: string): BreakerRecord {
-  return { site, failures: 0, closedUntilMs: null }
+export function afterSuccess({ site, type }: { readonly site: string; readonly type: string }): BreakerRecord {
+  return { site, type, failures: 0, closedUntilMs: null }
 }

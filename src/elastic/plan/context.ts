@@ -1,8 +1,12 @@
-import { isClosed } from './breaker.ts'
-import type { Job, QueueNode } from './demand.ts'
+import { isClosed, isHalfOpen } from './breaker.ts'
+import type { Job, QueueNode, Size } from './demand.ts'
+import { couldUse } from './features.ts'
 import type { Observation, Reading, SiteMachine } from './observation.ts'
 import { isCapacity } from './phases.ts'
-import type { Policy, SitePolicy } from './policy.ts'
+import { type PlacementRule, type Policy, type TypePolicy, typeKey } from './policy.ts'
+
+/** What a type is known by. */
+type TypeName = Pick<TypePolicy, 'site' | 'type'>
 
 /** One observation with the lookups that all parts of the planner share. */
 export interface Context {
@@ -11,66 +15,107 @@ export interface Context {
   readonly now: number
   readonly queueNodes: ReadonlyMap<string, QueueNode>
   readonly jobs: readonly Job[]
-  readonly sites: ReadonlyMap<string, SitePolicy>
-  /** Nodes that are or will be ready, by site. */
+  /** Names that have a life. */
+  readonly alive: ReadonlySet<string>
+  /** Nodes that are or will be ready, and all lives, by `typeKey`. */
   readonly capacity: ReadonlyMap<string, number>
-  closed(site: string): boolean
+  readonly lives: ReadonlyMap<string, number>
+  /** The rules for a type; undefined when the policy has it no more. */
+  typeOf(of: TypeName): TypePolicy | undefined
+  isSite(site: string): boolean
+  closed(type: TypeName): boolean
+  /** Whether the type may be tried with one node. */
+  halfOpen(type: TypeName): boolean
   /** The jobs that hold or wait for a node, by its name. */
   jobsOn(name: string): readonly Job[]
-  /** The first pending, eligible job that could use a node of the site, if there is one. */
-  demandFor(site: string): Job | undefined
-  /** The sites that a job with this feature expression could use, preferred ones first. */
-  usableSites(features: string): readonly SitePolicy[]
+  /** The types whose nodes a job could have, preferred ones first. */
+  usableTypes(job: Wish): readonly TypePolicy[]
+  /** Where a job may go and how it spreads. */
+  placementOf(job: Wish): PlacementRule
   machines(site: string): Reading<readonly SiteMachine[]> | undefined
   /** The machine of this id that the site lists. */
   machine(site: string, id: string): SiteMachine | undefined
 }
 
+/** What of a job decides which nodes it could have. */
+export type Wish = Pick<Job, 'features' | 'perNode' | 'partition'>
+
+const anywhere: PlacementRule = { queue: '', feature: '', spread: 'one-site', sites: [] }
+
 /** Builds the lookups; reads nothing but its arguments. */
 export function createContext(obs: Observation, policy: Policy, now: number): Context {
   const queue = obs.queue.ok ? obs.queue.value : { jobs: [], nodes: [] }
   const capacity = new Map<string, number>()
+  const lives = new Map<string, number>()
   for (const node of obs.nodes) {
-    if (isCapacity(node.phase)) capacity.set(node.site, (capacity.get(node.site) ?? 0) + 1)
+    const key = typeKey(node)
+    lives.set(key, (lives.get(key) ?? 0) + 1)
+    if (isCapacity(node.phase)) capacity.set(key, (capacity.get(key) ?? 0) + 1)
   }
   const byNode = jobsByNode(queue.jobs)
   const machines = machinesById(obs)
-  // Thousands of jobs share a few expressions.
-  const usable = new Map<string, readonly SitePolicy[]>()
-  const usableSites = (features: string) => {
-    const known = usable.get(features) ?? policy.sites.filter((site) => couldUse(features, site.name))
-    usable.set(features, known)
-    return known
-  }
-  const demand = firstDemand(queue.jobs, usableSites)
+  const types = new Map(policy.types.map((type) => [typeKey(type), type]))
+  const sites = new Set(policy.types.map((type) => type.site))
+  const usableTypes = usableTypesIn(policy)
   return {
     obs,
     policy,
     now,
     queueNodes: new Map(queue.nodes.map((node) => [node.name, node])),
     jobs: queue.jobs,
-    sites: new Map(policy.sites.map((site) => [site.name, site])),
+    alive: new Set(obs.nodes.map((node) => node.name)),
     capacity,
-    closed: (site) => isClosed(obs.breakers.get(site), now),
+    lives,
+    typeOf: (of) => types.get(typeKey(of)),
+    isSite: (site) => sites.has(site),
+    closed: (type) => isClosed(obs.breakers.get(typeKey(type)), now),
+    halfOpen: (type) => isHalfOpen(obs.breakers.get(typeKey(type)), now),
     jobsOn: (name) => byNode.get(name) ?? [],
-    demandFor: (site) => demand.bySite.get(site) ?? demand.anywhere,
-    usableSites,
+    usableTypes,
+    placementOf: (job) => placementOf(job, policy),
     machines: (site) => obs.sites.get(site),
     machine: (site, id) => machines.get(site)?.get(id),
   }
 }
 
-/**
- * Whether a job's feature expression leaves room for nodes of a site. Only `site-NAME` features are understood: an
- * expression that names sites and not this one excludes it; any other may match.
- */
-function couldUse(features: string, site: string): boolean {
-  const named = namedSites(features)
-  return named === null || named.includes(`site-${site}`)
+/** Whether a job that needs this of each node could run on a node of this size. */
+export function fits(need: Size, size: Size): boolean {
+  return need.cpus <= size.cpus && need.memoryMiB <= size.memoryMiB && need.gpus <= size.gpus
 }
 
-function namedSites(features: string): readonly string[] | null {
-  return features.match(/(?<![\w-])site-[A-Za-z0-9_-]+/g)
+function placementOf(job: Wish, policy: Policy): PlacementRule {
+  return (
+    policy.placement.find(
+      ({ queue, feature }) =>
+        (queue === '' || queue === job.partition) && (feature === '' || wordsOf(job.features).includes(feature)),
+    ) ?? anywhere
+  )
+}
+
+/** The lookup for `usableTypes`, which remembers: thousands of jobs share a few wishes. */
+function usableTypesIn(policy: Policy): (job: Wish) => readonly TypePolicy[] {
+  const known = new Set(policy.types.flatMap((type) => type.features))
+  const features = new Map(policy.types.map((type) => [type, new Set(type.features)]))
+  const found = new Map<string, readonly TypePolicy[]>()
+  return (job) => {
+    const { cpus, memoryMiB, gpus } = job.perNode
+    const key = `${cpus} ${memoryMiB} ${gpus} ${job.partition} ${job.features}`
+    const before = found.get(key)
+    if (before) return before
+    const { sites } = placementOf(job, policy)
+    const usable = policy.types.filter(
+      (type) =>
+        fits(job.perNode, type.size) &&
+        (sites.length === 0 || sites.includes(type.site)) &&
+        couldUse(job.features, features.get(type) ?? new Set(), known),
+    )
+    found.set(key, usable)
+    return usable
+  }
+}
+
+function wordsOf(expression: string): readonly string[] {
+  return expression.split(/[^A-Za-z0-9._-]+/)
 }
 
 /** The jobs that are not over, by the names of their nodes. */
@@ -93,21 +138,4 @@ function machinesById(obs: Observation): ReadonlyMap<string, ReadonlyMap<string,
     if (reading.ok) bySite.set(site, new Map(reading.value.map((machine) => [machine.id, machine])))
   }
   return bySite
-}
-
-/** The first job that waits for nodes of a site, by site as far as jobs name sites, and the first that may go anywhere. */
-function firstDemand(
-  jobs: readonly Job[],
-  usableSites: (features: string) => readonly SitePolicy[],
-): { bySite: ReadonlyMap<string, Job>; anywhere: Job | undefined } {
-  const bySite = new Map<string, Job>()
-  for (const job of jobs) {
-    if (job.state !== 'pending' || !job.eligible) continue
-    const usable = usableSites(job.features)
-    // A job that all sites together are too small for is no demand.
-    if (job.nodeCount > usable.reduce((room, site) => room + site.maximum, 0)) continue
-    if (namedSites(job.features) === null) return { bySite, anywhere: job }
-    for (const { name } of usable) if (!bySite.has(name)) bySite.set(name, job)
-  }
-  return { bySite, anywhere: undefined }
 }

@@ -1,27 +1,47 @@
 import type { NodeRecord } from '../../store/node-record.ts'
 import type { Context } from './context.ts'
-import type { Job } from './demand.ts'
-import type { JobReason } from './steps.ts'
+import type { Blocked, Job } from './demand.ts'
+import { typeKey } from './policy.ts'
+import type { JobReason, Reason } from './steps.ts'
 
 type Words = Omit<JobReason, 'job'>
 
-/** Why each job in the queue is where it is, in words for its user. */
-export function jobReasons(ctx: Context): JobReason[] {
+/**
+ * Why each job in the queue is where it is, in words for its user.
+ * @param obstacles what this plan found in the way of jobs, by their ids
+ * @param placed whether every other eligible job has nodes in this plan
+ */
+export function jobReasons(ctx: Context, obstacles: ReadonlyMap<string, Reason>, placed: boolean): JobReason[] {
   const nodes = new Map(ctx.obs.nodes.map((node) => [node.name, node]))
-  // Thousands of pending jobs wait for the same: what is said of them is found once. By features, null for the ineligible.
-  const known = new Map<string | null, Map<string, Words>>()
-  const pending = (job: Job) => {
-    const key = job.eligible ? job.features : null
-    const byReason = known.get(key) ?? new Map<string, Words>()
-    known.set(key, byReason)
-    const words = byReason.get(job.reason) ?? pendingReason(job, ctx)
-    byReason.set(job.reason, words)
+  // Thousands of pending jobs wait for the same: what is said of them is found once.
+  const known = new Map<string, Words>()
+  const pending = (job: Job): Words => {
+    const obstacle = obstacles.get(job.id)
+    if (obstacle) return fromObstacle(obstacle)
+    const { cpus, memoryMiB, gpus } = job.perNode
+    const key = [job.blocked, job.reason, cpus, memoryMiB, gpus, job.partition, job.features].join(' ')
+    const words = known.get(key) ?? pendingReason(job, ctx, placed)
+    known.set(key, words)
     return words
   }
-  return ctx.jobs.map((job) => {
-    const { code, text } = job.state === 'pending' ? pending(job) : reasonFor(job, ctx, nodes)
-    return { job: job.id, code, text }
-  })
+  return ctx.jobs.map((job) => ({
+    job: job.id,
+    ...(job.state === 'pending' ? pending(job) : reasonFor(job, ctx, nodes)),
+  }))
+}
+
+/** The codes of obstacles, as they are told of jobs. */
+const codes: Readonly<Partial<Record<Reason['code'], JobReason['code']>>> = {
+  AboveMaximum: 'AllNodesBusy',
+  SiteClosed: 'SitesClosed',
+  OverBudget: 'OverBudget',
+  OverCap: 'OverCap',
+  NoTypeFits: 'NoTypeFits',
+  ProbeUnderWay: 'ProbeUnderWay',
+}
+
+function fromObstacle({ code, text, facts }: Reason): Words {
+  return { code: codes[code] ?? 'WaitsForScheduler', text, ...(facts ? { facts } : {}) }
 }
 
 function reasonFor(job: Job, ctx: Context, nodes: ReadonlyMap<string, NodeRecord>): Words {
@@ -32,49 +52,55 @@ function reasonFor(job: Job, ctx: Context, nodes: ReadonlyMap<string, NodeRecord
     case 'running':
     case 'completing':
     case 'other':
+    case 'pending':
       return { code: 'Running', text: `it holds ${on}` }
     case 'starting': {
       const coming = job.nodes.map((name) => describe(name, nodes.get(name), ctx.now))
       if (coming.every((c) => c.ready)) {
         return { code: 'NodesReady', text: `its nodes are ready (${on}); the scheduler is starting it` }
       }
-      return {
-        code: 'NodesComing',
-        text: `its nodes are being made: ${coming.map((c) => c.text).join('; ')}`,
-      }
+      return { code: 'NodesComing', text: `its nodes are being made: ${coming.map((c) => c.text).join('; ')}` }
     }
-    case 'pending':
-      return pendingReason(job, ctx)
   }
 }
 
-/** Depends on `reason`, and for an eligible job on `features`. */
-function pendingReason(job: Pick<Job, 'eligible' | 'features' | 'reason'>, ctx: Context): Words {
+const blockedBy: Readonly<Record<Blocked, string>> = {
+  Held: 'somebody holds it',
+  HeldByCauseway: 'Causeway holds it until it fits under its caps',
+  Dependency: 'it depends on other jobs',
+  BeginTime: 'its begin time is yet to come',
+  Limit: 'a limit of the scheduler is reached',
+  Licence: 'a licence is missing',
+  Impossible: 'the scheduler can never run it as it is',
+  Other: 'something other than nodes is missing',
+}
+
+function pendingReason(job: Job, ctx: Context, placed: boolean): Words {
   const said = job.reason || 'no reason given'
-  if (!job.eligible) {
-    return {
-      code: 'NotEligible',
-      text: `it can't run yet and causes no growth: the scheduler says ${said}`,
-    }
+  if (job.blocked !== null) {
+    const text = `it can't run yet and causes no growth: ${blockedBy[job.blocked]} (the scheduler says ${said})`
+    return { code: 'NotEligible', text, facts: { blocked: job.blocked } }
   }
-  const usable = ctx.usableSites(job.features)
-  const open = usable.filter((site) => !ctx.closed(site.name))
-  if (usable.length > 0 && open.length === 0) {
-    const names = usable.map((site) => site.name).join(', ')
-    return { code: 'SitesClosed', text: `every site it could use is closed after failures: ${names}` }
+  const usable = ctx.usableTypes(job)
+  if (usable.length === 0) {
+    const { perNode, features } = job
+    return { code: 'NoTypeFits', text: 'no node type has what it asks for', facts: { perNode, features } }
   }
-  const full = open.filter((site) => (ctx.capacity.get(site.name) ?? 0) >= site.maximum)
-  if (open.length > 0 && full.length === open.length) {
-    const limits = full.map((site) => `${site.name} ${site.maximum}`).join(', ')
+  const open = usable.filter((type) => !ctx.closed(type))
+  if (open.length === 0) {
+    const names = usable.map(typeKey).join(', ')
+    return { code: 'SitesClosed', text: `every type it could use is closed after failures: ${names}` }
+  }
+  if (placed) return { code: 'NodesComing', text: 'its nodes are there or being made; the scheduler will start it' }
+  const full = open.filter((type) => (ctx.capacity.get(typeKey(type)) ?? 0) >= type.maximum)
+  if (full.length === open.length) {
+    const limits = full.map((type) => `${typeKey(type)} ${type.maximum}`).join(', ')
     return {
       code: 'AllNodesBusy',
-      text: `the sites it could use have their maximum of nodes (${limits}); the scheduler says ${said}`,
+      text: `the types it could use have their maximum of nodes (${limits}); the scheduler says ${said}`,
     }
   }
-  return {
-    code: 'WaitsForScheduler',
-    text: `the scheduler has not chosen nodes for it yet; it says ${said}`,
-  }
+  return { code: 'WaitsForScheduler', text: `the scheduler has not chosen nodes for it yet; it says ${said}` }
 }
 
 function describe(name: string, node: NodeRecord | undefined, now: number): { ready: boolean; text: string } {

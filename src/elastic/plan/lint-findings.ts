@@ -13,9 +13,11 @@ import type { Step } from './steps.ts'
  * - `TooEarly`: deadlines, graces, idle times and pauses between tries are over.
  * - `JobRunning`: no job loses its node, and no machine goes that a job may use.
  * - `SecondLife`: a name has one life at a time.
- * - `AboveMaximum`: no site has more nodes than its maximum.
- * - `BelowMinimum`: no site is drained below its minimum.
- * - `SiteClosed`: nothing begins at a closed site.
+ * - `AboveMaximum`: no type has more nodes than its maximum.
+ * - `BelowMinimum`: no type is drained below its minimum.
+ * - `SiteClosed`: nothing begins of a closed type, and of a half-open one nothing beside its probe.
+ * - `OverBudget`: nothing begins that, with all that is bound to come, exceeds a budget.
+ * - `OverCap`: no node begins for jobs whose user, account or queue has its cap of nodes; no such job is released.
  * - `AdminDrain`: what an admin took out of use is left so.
  */
 export type Invariant =
@@ -32,6 +34,8 @@ export type Invariant =
   | 'AboveMaximum'
   | 'BelowMinimum'
   | 'SiteClosed'
+  | 'OverBudget'
+  | 'OverCap'
   | 'AdminDrain'
 
 /** An invariant that a plan would break. */

@@ -31,12 +31,31 @@ function moveNotShown(to: Phase, node: NodeRecord, world: World): Breach {
 function failureNotShown(code: ErrorCode, node: NodeRecord, world: World): Breach {
   if (code === 'MachineLost' && machineRuns(node, world)) return { text: `${node.site} lists its machine as running` }
   if (code === 'HostUnreachable' && world.machines.has(node.site)) return { text: `${node.site} was read` }
-  if (code === 'InsufficientCapacity' && !isShut(node.site, world)) return { text: `${node.site} is not closed` }
+  if (code === 'InsufficientCapacity' && !isShut(node, world))
+    return { text: `${node.site}/${node.type} is not closed` }
   return null
 }
 
 function machineRuns(node: NodeRecord, world: World): boolean {
   return machineOf(node.site, node.id, world)?.state === 'running'
+}
+
+/** Unless there are too many of its type, or too dear, a node stays for its idle time and its least lifetime. */
+function drainTooEarly({ reason }: NodeStep, node: NodeRecord, world: World): Breach {
+  const type = world.types.get(`${node.site}/${node.type}`)
+  if (!type) return null
+  const paidForMs = node.billingMs - ((world.now - node.beganAtMs) % (node.billingMs || 1))
+  if (node.billingMs > 0 && paidForMs > node.billingMs / 10) {
+    return { text: 'it is paid for, for a while yet', facts: { paidForMs } }
+  }
+  // These are checked over the whole plan, with all that goes in it.
+  if (reason.code === 'AboveMaximum' || reason.code === 'OverBudget') return null
+  const idleMs = world.now - (node.idleSinceMs ?? world.now)
+  if (idleMs < type.idleMs) return { text: 'its idle time is not over', facts: { idleMs, allowedMs: type.idleMs } }
+  const livedMs = world.now - node.beganAtMs
+  return livedMs < type.lifetimeMs
+    ? { text: 'its least lifetime is not over', facts: { livedMs, lifetimeMs: type.lifetimeMs } }
+    : null
 }
 
 /** Whether the time of a step on a node has come. */
@@ -45,11 +64,7 @@ export function nodeTooEarly(step: NodeStep, node: NodeRecord, world: World): Br
   if (step.kind !== 'move' && step.kind !== 'fail' && now < node.nextAttemptAtMs) {
     return { text: 'the last try failed and the pause is not over', facts: { untilMs: node.nextAttemptAtMs } }
   }
-  if (step.kind === 'drain') {
-    const idleMs = now - (node.idleSinceMs ?? now)
-    const allowedMs = world.sites.get(node.site)?.idleMs ?? Infinity
-    return idleMs < allowedMs ? { text: 'its idle time is not over', facts: { idleMs, allowedMs } } : null
-  }
+  if (step.kind === 'drain') return drainTooEarly(step, node, world)
   if (step.kind !== 'fail') return null
   const { code } = step.failure
   if (code === 'HostUnreachable') {

@@ -1,7 +1,7 @@
 import type { Breach } from './lint-findings.ts'
 import { deedOf } from './lint-phases.ts'
-import { isNodeStep, siteOf, type World } from './lint-world.ts'
-import type { Step } from './steps.ts'
+import { siteOf, type World } from './lint-world.ts'
+import { isJobStep, isNodeStep, type Step } from './steps.ts'
 
 /** `read`: in this round. `fresh`: also begun after the last act on the thing ended and after it came into its phase. */
 type Need = 'read' | 'fresh'
@@ -22,6 +22,8 @@ const needs = {
   drain: { queue: 'fresh' },
   'cancel-drain': { queue: 'fresh' },
   'give-up': {},
+  hold: { queue: 'fresh' },
+  release: { queue: 'fresh' },
   remove: { queue: 'read' },
   begin: { queue: 'fresh' },
   adopt: { queue: 'read', site: 'fresh' },
@@ -73,6 +75,7 @@ function needsOf(step: Step, world: World): Needs {
 function readingsCountSinceMs(step: Step, world: World): number {
   const settled = (key: string) => world.obs.settledAtMs.get(key) ?? 0
   if (isNodeStep(step)) return Math.max(settled(step.id), world.byId.get(step.id)?.phaseSinceMs ?? 0)
+  if (isJobStep(step)) return Math.max(0, ...step.jobs.map((id) => settled(`job ${id}`)))
   if ('machine' in step) return settled(step.machine)
   return Math.max(0, ...('names' in step ? step.names : [step.name]).map(settled))
 }

@@ -1,11 +1,12 @@
 import type { Breach, Invariant } from './lint-findings.ts'
+import { strangeJob } from './lint-job-steps.ts'
 import { nameFactsMissing, nameTooEarly, strangeName } from './lint-name-steps.ts'
 import { nodeFactsMissing, nodeTooEarly } from './lint-node-steps.ts'
 import { deedOf, isLegal } from './lint-phases.ts'
 import { readingMissing } from './lint-readings.ts'
-import { isNodeStep, isShut, namesOf, runningOn, siteOf, type World } from './lint-world.ts'
+import { isShut, namesOf, runningOn, siteOf, typeOf, type World } from './lint-world.ts'
 import { reasonPrefix } from './reason-prefix.ts'
-import type { Step } from './steps.ts'
+import { isJobStep, isNodeStep, type Step } from './steps.ts'
 
 /** The invariants that a step keeps or breaks by itself, whatever else is in the plan. */
 export const stepChecks: readonly (readonly [Invariant, (step: Step, world: World) => Breach])[] = [
@@ -23,6 +24,7 @@ export const stepChecks: readonly (readonly [Invariant, (step: Step, world: Worl
 
 function unknownThing(step: Step, world: World): Breach {
   if (isNodeStep(step) && !world.byId.has(step.id)) return { text: `no live node has the id ${step.id}` }
+  if (isJobStep(step)) return strangeJob(step, world)
   // The end of a node whose site is no longer configured can be recorded, but nothing can be done there.
   if (['move', 'fail', 'give-up', 'cancel-drain'].includes(step.kind)) return null
   const site = siteOf(step, world)
@@ -42,20 +44,24 @@ function illegalPhase(step: Step, world: World): Breach {
  */
 function actUnderWay(step: Step, world: World): Breach {
   if ('names' in step) return null
-  const keys = isNodeStep(step)
-    ? [step.id]
-    : ['machine' in step ? step.machine : [], 'name' in step ? step.name : []].flat()
+  const keys = isJobStep(step)
+    ? step.jobs.map((id) => `job ${id}`)
+    : isNodeStep(step)
+      ? [step.id]
+      : ['machine' in step ? step.machine : [], 'name' in step ? step.name : []].flat()
   const busy = keys.find((key) => world.obs.inFlight.has(key))
   return busy === undefined ? null : { text: `an act on ${busy} is under way` }
 }
 
 function factsMissing(step: Step, world: World): Breach {
+  if (isJobStep(step)) return null
   if (!isNodeStep(step)) return nameFactsMissing(step, world)
   const node = world.byId.get(step.id)
   return node ? nodeFactsMissing(step, node, world) : null
 }
 
 function tooEarly(step: Step, world: World): Breach {
+  if (isJobStep(step)) return null
   if (!isNodeStep(step)) return nameTooEarly(step, world)
   const node = world.byId.get(step.id)
   return node ? nodeTooEarly(step, node, world) : null
@@ -75,13 +81,13 @@ function jobRunning(step: Step, world: World): Breach {
 }
 
 function siteClosed(step: Step, world: World): Breach {
-  const site = siteOf(step, world)
+  const type = typeOf(step, world)
   const starts =
     step.kind === 'begin' ||
     step.kind === 'power-up' ||
     step.kind === 'reopen' ||
     (step.kind === 'create' && world.byId.get(step.id)?.phase === 'planned')
-  return starts && site !== undefined && isShut(site, world) ? { text: `${site} is closed after failures` } : null
+  return starts && type && isShut(type, world) ? { text: `${type.site}/${type.type} is closed after failures` } : null
 }
 
 function adminDrain(step: Step, world: World): Breach {

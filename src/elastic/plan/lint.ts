@@ -1,10 +1,11 @@
 import type { Breach, Finding, Invariant } from './lint-findings.ts'
+import { capBreaches, moneyBreaches } from './lint-limits.ts'
 import { usefulPhases } from './lint-phases.ts'
 import { stepChecks } from './lint-step.ts'
-import { isNodeStep, numberOf, siteOf, type World, worldOf } from './lint-world.ts'
+import { numberOf, typeOf, type World, worldOf } from './lint-world.ts'
 import type { Observation } from './observation.ts'
 import type { Policy } from './policy.ts'
-import type { Plan, Step } from './steps.ts'
+import { isNodeStep, type Plan, type Step } from './steps.ts'
 
 /**
  * A second opinion on a plan, before it is carried out: which invariants it would break, and by which step. It shares no code
@@ -20,7 +21,9 @@ export function lintPlan(plan: Plan, observation: Observation, policy: Policy, n
   for (const step of plan.steps) for (const [code, check] of stepChecks) report(code, step, check(step, world))
   answers(world, report)
   lives(world, report)
-  minima(world, report)
+  drains(world, report)
+  for (const [code, step, breach] of moneyBreaches(world)) report(code, step, breach)
+  for (const [code, step, breach] of capBreaches(world)) report(code, step, breach)
   return findings
 }
 
@@ -41,51 +44,74 @@ function answers(world: World, report: Report): void {
   }
 }
 
-/** New lives: one at a time for a name, and no more at a site than its maximum, those on their way out included. */
+/** New lives: one at a time for a name, and no more of a type than its maximum, those on their way out included. */
 function lives(world: World, report: Report): void {
   const names = new Set(world.byName.keys())
   const count = new Map<string, number>()
-  for (const node of world.byId.values()) count.set(node.site, (count.get(node.site) ?? 0) + 1)
+  const growing = new Map<string, number>()
+  for (const { site, type, phase } of world.byId.values()) {
+    if (phase !== 'ready' && usefulPhases.has(phase))
+      growing.set(`${site}/${type}`, (growing.get(`${site}/${type}`) ?? 0) + 1)
+  }
+  for (const { site, type } of world.byId.values())
+    count.set(`${site}/${type}`, (count.get(`${site}/${type}`) ?? 0) + 1)
   for (const step of world.plan.steps) {
-    const maximum = world.sites.get(siteOf(step, world) ?? '')?.maximum ?? Infinity
+    const type = typeOf(step, world)
+    const maximum = type?.maximum ?? 0
     if (step.kind === 'power-up') {
-      const beyond = step.names.find((name) => (numberOf(name, step.site) ?? 0) > maximum)
+      const beyond = step.names.find((name) => (numberOf(name, type?.prefix ?? '') ?? 0) > maximum)
       if (beyond !== undefined)
         report('AboveMaximum', step, { text: `${beyond} is beyond the maximum`, facts: { maximum } })
     }
     if (step.kind !== 'begin' && step.kind !== 'adopt') continue
-    const { name, site } = step
+    const { name } = step
+    const key = `${step.site}/${step.type}`
     if (names.has(name)) report('SecondLife', step, { text: `${name} has a life already`, facts: { name } })
     names.add(name)
-    const have = (count.get(site) ?? 0) + 1
-    count.set(site, have)
+    const until = world.obs.breakers.get(key)?.closedUntilMs ?? null
+    if (step.kind === 'begin' && until !== null && until <= world.now) {
+      const others = growing.get(key) ?? 0
+      growing.set(key, others + 1)
+      if (others > 0) {
+        report('SiteClosed', step, { text: `${key} is half-open, and its probe is under way`, facts: { others } })
+      }
+    }
+    const have = (count.get(key) ?? 0) + 1
+    count.set(key, have)
     // A machine that is taken over is there, and costs, whether it is known or not.
     const tooMany = step.kind === 'begin' && have > maximum
-    if (tooMany || (numberOf(name, site) ?? 0) > maximum) {
+    if (tooMany || (numberOf(name, type?.prefix ?? '') ?? 0) > maximum) {
       report('AboveMaximum', step, {
-        text: `${name} would be beyond the maximum of ${site}`,
+        text: `${name} would be beyond the maximum of ${key}`,
         facts: { name, have, maximum },
       })
     }
   }
 }
 
-/** Drains that leave a site with fewer useful nodes than its minimum: the later ones in the plan are the ones too many. */
-function minima(world: World, report: Report): void {
+/**
+ * Drains, in the plan's order: none that leaves a type with fewer useful nodes than its minimum, none for a maximum that is
+ * not exceeded.
+ */
+function drains(world: World, report: Report): void {
   const left = new Map<string, number>()
   const drained = new Set<string>()
-  for (const node of world.byId.values()) {
-    if (usefulPhases.has(node.phase)) left.set(node.site, (left.get(node.site) ?? 0) + 1)
+  for (const { site, type, phase } of world.byId.values()) {
+    if (usefulPhases.has(phase)) left.set(`${site}/${type}`, (left.get(`${site}/${type}`) ?? 0) + 1)
   }
   for (const step of world.plan.steps) {
-    const site = siteOf(step, world)
-    if (step.kind !== 'drain' || site === undefined || drained.has(step.id)) continue
+    const type = typeOf(step, world)
+    if (step.kind !== 'drain' || !type || drained.has(step.id)) continue
     drained.add(step.id)
-    const rest = (left.get(site) ?? 0) - 1
-    const minimum = world.sites.get(site)?.minimum ?? 0
-    left.set(site, rest)
+    const key = `${type.site}/${type.type}`
+    const rest = (left.get(key) ?? 0) - 1
+    const { minimum, maximum } = type
+    left.set(key, rest)
     if (rest < minimum) {
-      report('BelowMinimum', step, { text: `${site} would keep ${rest} nodes of ${minimum}`, facts: { rest, minimum } })
+      report('BelowMinimum', step, { text: `${key} would keep ${rest} nodes of ${minimum}`, facts: { rest, minimum } })
+    }
+    if (step.reason.code === 'AboveMaximum' && rest < maximum) {
+      report('NotShown', step, { text: `${key} has no more nodes than its ${maximum}`, facts: { rest, maximum } })
     }
   }
 }

@@ -5,10 +5,12 @@ import type { Context } from './context.ts'
 import type { QueueNode } from './demand.ts'
 import { drainingStep, readyStep } from './node-step-ready.ts'
 import type { Reading } from './observation.ts'
+import { typeKey } from './policy.ts'
+import type { Shrinking } from './shrink.ts'
 import type { Reason } from './steps.ts'
 
 /** Decides the next step of one life. Pure. */
-export function nodeStep(node: NodeRecord, ctx: Context): Conclusion {
+export function nodeStep(node: NodeRecord, ctx: Shrinking): Conclusion {
   if (ctx.obs.inFlight.has(node.id)) return { wait: { code: 'ActUnderWay', text: 'an act on it is under way' } }
   switch (node.phase) {
     case 'planned':
@@ -76,8 +78,8 @@ function createStep(node: NodeRecord, ctx: Context): Conclusion {
   if (overdue && !mayWork) return overdue
   if (!machines.ok) return { wait: siteUnreachable(node.site, machines.text) }
   if (overdue) return { wait: queueUnread(ctx.obs.queue), againAtMs: ctx.now + 1 }
-  if (node.phase === 'planned' && ctx.closed(node.site)) {
-    return failStep(node, 'InsufficientCapacity', `site ${node.site} was closed before the node was created`)
+  if (node.phase === 'planned' && ctx.closed(node)) {
+    return failStep(node, 'InsufficientCapacity', `${typeKey(node)} was closed before the node was created`)
   }
   return (
     backingOff(node, ctx) ?? {

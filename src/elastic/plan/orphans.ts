@@ -9,7 +9,7 @@ import type { Step } from './steps.ts'
  */
 export function orphanSteps(ctx: Context): { steps: Step[]; againAtMs: number | null } {
   const ids = new Set(ctx.obs.nodes.map((node) => node.id))
-  const names = new Set(ctx.obs.nodes.map((node) => node.name))
+  const names = ctx.alive
   const adopted = new Set<string>()
   const claims = new Map<string, number>()
   for (const machines of ctx.obs.sites.values()) {
@@ -28,10 +28,12 @@ export function orphanSteps(ctx: Context): { steps: Step[]; againAtMs: number | 
       const only = claims.get(machine.name) === 1 || !working
       if (only && !adopted.has(machine.name) && isAdoptable(machine, site, names, ctx)) {
         adopted.add(machine.name)
+        const type = parseNodeName(machine.name, ctx.policy)?.type.type ?? ''
         const text = `${site} runs machine ${machine.id} as ${machine.name}, which the store does not know`
         steps.push({
           kind: 'adopt',
           site,
+          type,
           machine: machine.id,
           name: machine.name,
           reason: { code: 'MachineFound', text },
@@ -55,7 +57,7 @@ export function orphanSteps(ctx: Context): { steps: Step[]; againAtMs: number | 
 function isAdoptable(machine: SiteMachine, site: string, taken: ReadonlySet<string>, ctx: Context): boolean {
   if (machine.state !== 'running' || taken.has(machine.name)) return false
   const place = parseNodeName(machine.name, ctx.policy)
-  if (place?.site.name !== site || place.k > place.site.maximum) return false
+  if (place?.type.site !== site || place.k > place.type.maximum) return false
   return ctx.queueNodes.get(machine.name)?.power === 'present'
 }
 

@@ -1,9 +1,9 @@
 import type { Phase } from '../../store/node-record.ts'
 
 /** The phases in which a machine is on its way to the queue, in order. */
-const growingPhases = ['planned', 'creating', 'booting', 'installing', 'enrolling'] as const
+export const growingPhases: ReadonlySet<Phase> = new Set(['planned', 'creating', 'booting', 'installing', 'enrolling'])
 
-/** Whether the node counts as (future) capacity of its site. */
+/** Whether the node counts as (future) capacity of its type. */
 export function isCapacity(phase: Phase): boolean {
-  return phase === 'ready' || (growingPhases as readonly Phase[]).includes(phase)
+  return phase === 'ready' || growingPhases.has(phase)
 }

@@ -1,20 +1,27 @@
-import { createContext } from './context.ts'
-import { availabilitySteps, dismissSteps, growSteps, minimumSteps } from './grow.ts'
+import type { NodeRecord } from '../../store/node-record.ts'
+import { availabilitySteps, dismissSteps } from './availability.ts'
+import { CapCount, capSteps } from './caps.ts'
+import { type Context, createContext } from './context.ts'
+import { growWanted } from './grow-wanted.ts'
 import { jobReasons } from './job-reasons.ts'
+import { keepSteps } from './keep.ts'
 import { nodeStep } from './node-step.ts'
 import type { Observation } from './observation.ts'
 import { orphanSteps } from './orphans.ts'
-import type { Policy } from './policy.ts'
+import { type Packing, pack } from './pack.ts'
+import { type Policy, typeKey } from './policy.ts'
+import { Room } from './room.ts'
+import { createShrinking } from './shrink.ts'
 import type { Note, Plan, Reason, Step } from './steps.ts'
 
 /**
  * What to do now. Reads nothing but its arguments and writes nothing: the same observation, policy and time give the same
  * plan, live, dry or simulated.
  * @param now ms since the epoch
+ * @param explain whether to say of each job why it is where it is
  */
-export function plan(obs: Observation, policy: Policy, now: number): Plan {
+export function plan(obs: Observation, policy: Policy, now: number, explain = true): Plan {
   const ctx = createContext(obs, policy, now)
-  const steps: Step[] = []
   const notes: Note[] = []
   const waiting = new Map<string, Reason>()
   let nextAtMs: number | null = null
@@ -22,10 +29,17 @@ export function plan(obs: Observation, policy: Policy, now: number): Plan {
     if (atMs != null && atMs > now) nextAtMs = Math.min(nextAtMs ?? atMs, atMs)
   }
 
-  // A minimum must not be undercut by several nodes drained in one round: capacity shrinks as drains are decided.
-  const capacity = new Map(ctx.capacity)
-  const shrinking = { ...ctx, capacity }
-  for (const node of oldestIdleFirst(obs)) {
+  const room = new Room(ctx)
+  const caps = new CapCount(ctx)
+  const wanted = obs.places === 'scheduler' ? growWanted(ctx, room, caps) : []
+  const { steps: holds, held } = capSteps(ctx, caps)
+  const packing = obs.places === 'causeway' && obs.queue.ok ? pack(ctx, room, held) : null
+  const growing = [...wanted, ...(packing ? beginSteps(packing) : [])]
+  growing.push(...keepSteps(ctx, room, countByType(growing)))
+
+  const steps: Step[] = [...holds]
+  const shrinking = createShrinking(ctx, room, packing, held)
+  for (const node of dispensableFirst(obs)) {
     const conclusion = nodeStep(node, shrinking)
     const unreachableSinceMs = unreachable(node.site, node.unreachableSinceMs, obs, now)
     const note = {
@@ -40,21 +54,52 @@ export function plan(obs: Observation, policy: Policy, now: number): Plan {
       continue
     }
     steps.push(conclusion.step)
-    if (conclusion.step.kind === 'drain') capacity.set(node.site, (capacity.get(node.site) ?? 0) - 1)
+    if (conclusion.step.kind === 'drain') shrinking.change(node, -1)
+    if (conclusion.step.kind === 'cancel-drain') shrinking.change(node, 1)
   }
 
   const orphans = orphanSteps(ctx)
   lookAgain(orphans.againAtMs)
   for (const breaker of obs.breakers.values()) lookAgain(breaker.closedUntilMs)
   for (const failedAt of obs.lastFailureMs.values()) lookAgain(failedAt + policy.breaker.cooldownMs)
-  steps.push(...growSteps(ctx), ...minimumSteps(ctx), ...dismissSteps(ctx), ...availabilitySteps(ctx), ...orphans.steps)
-  return { atMs: now, steps, notes, waiting, jobs: jobReasons(ctx), nextAtMs }
+  steps.push(...growing, ...dismissSteps(ctx), ...availabilitySteps(ctx, room), ...orphans.steps)
+  return { atMs: now, steps, notes, waiting, jobs: explain ? reasons(ctx, packing, held) : [], nextAtMs }
 }
 
-/** Longest idle first, so that these are drained first when only some may go. */
-function oldestIdleFirst(obs: Observation) {
+function beginSteps({ begun }: Packing): Step[] {
+  return begun.map(({ name, type, jobs }) => {
+    const more = jobs.length > 3 ? ` and ${jobs.length - 3} more` : ''
+    const text = `${jobs.length > 1 ? 'jobs' : 'job'} ${jobs.slice(0, 3).join(', ')}${more} can't start without it`
+    return {
+      kind: 'begin',
+      name,
+      site: type.site,
+      type: type.type,
+      jobs,
+      reason: { code: 'NeededByJobs', text, facts: { jobs: jobs.slice(0, 10), count: jobs.length } },
+    }
+  })
+}
+
+function reasons(ctx: Context, packing: Packing | null, held: ReadonlyMap<string, Reason>) {
+  return jobReasons(ctx, new Map([...(packing?.unplaced ?? []), ...held]), packing !== null)
+}
+
+function countByType(steps: readonly Step[]): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>()
+  for (const step of steps) {
+    if (step.kind === 'begin') counts.set(typeKey(step), (counts.get(typeKey(step)) ?? 0) + 1)
+  }
+  return counts
+}
+
+/** The dearest first, and of equals the one idle longest: when only some may go, it is these. */
+function dispensableFirst(obs: Observation): NodeRecord[] {
   return obs.nodes.toSorted(
-    (a, b) => (a.idleSinceMs ?? Infinity) - (b.idleSinceMs ?? Infinity) || a.name.localeCompare(b.name),
+    (a, b) =>
+      b.costPerHour - a.costPerHour ||
+      (a.idleSinceMs ?? Infinity) - (b.idleSinceMs ?? Infinity) ||
+      (a.name < b.name ? -1 : 1),
   )
 }
 

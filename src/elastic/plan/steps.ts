@@ -10,14 +10,17 @@ export interface Reason {
 /**
  * The reasons of plans.
  *
- * Acting: `WantedByQueue`, `BelowMinimum`, `Enrolled`, `Idle`, `Drained`, `DemandReturned`, `PoweredDownByQueue`, `RestartedByQueue`,
- * `NotWanted`, `Failed`, `SiteClosed`, `SiteReopened`, `AboveMaximum`, `Orphan`, `MachineFound`.
+ * Acting: `WantedByQueue`, `NeededByJobs`, `BelowMinimum`, `BelowSpare`, `Enrolled`, `Idle`, `Drained`, `DemandReturned`, `PoweredDownByQueue`, `RestartedByQueue`,
+ * `NotWanted`, `Failed`, `SiteClosed`, `SiteReopened`, `AboveMaximum`, `OverBudget`, `OverCap`, `WithinCap`, `Orphan`, `MachineFound`.
  * Waiting: `ActUnderWay`, `BackingOff`, `SiteUnreachable`, `QueueUnreachable`, `StaleReading`, `InTime`, `Busy`, `IdleTimeRunning`,
- * `AtMinimum`, `DemandWaiting`, `DrainedByAdmin`, `DrainNotSeen`, `QueueSaysDown`, `UnknownSite`.
+ * `LifetimeRunning`, `PaidFor`, `AtMinimum`, `Spare`, `DemandWaiting`, `DrainedByAdmin`, `DrainNotSeen`, `DrainOverdue`, `QueueSaysDown`,
+ * `UnknownSite`, `ProbeUnderWay`, `NoTypeFits`.
  */
 type ReasonCode =
   | 'WantedByQueue'
+  | 'NeededByJobs'
   | 'BelowMinimum'
+  | 'BelowSpare'
   | 'Enrolled'
   | 'Idle'
   | 'Drained'
@@ -29,6 +32,9 @@ type ReasonCode =
   | 'SiteClosed'
   | 'SiteReopened'
   | 'AboveMaximum'
+  | 'OverBudget'
+  | 'OverCap'
+  | 'WithinCap'
   | 'Orphan'
   | 'MachineFound'
   | 'ActUnderWay'
@@ -39,15 +45,21 @@ type ReasonCode =
   | 'InTime'
   | 'Busy'
   | 'IdleTimeRunning'
+  | 'LifetimeRunning'
+  | 'PaidFor'
   | 'AtMinimum'
+  | 'Spare'
   | 'DemandWaiting'
   | 'DrainedByAdmin'
   | 'DrainNotSeen'
+  | 'DrainOverdue'
   | 'QueueSaysDown'
   | 'UnknownSite'
+  | 'ProbeUnderWay'
+  | 'NoTypeFits'
 
 /** One thing to do. Steps on different nodes are independent of each other. */
-export type Step = NodeStep | NameStep
+export type Step = NodeStep | NameStep | JobStep
 
 /** A step on a live node, by the id of its life. */
 export type NodeStep =
@@ -71,6 +83,7 @@ export type NameStep =
       readonly kind: 'begin'
       readonly name: string
       readonly site: string
+      readonly type: string
       readonly jobs: readonly string[]
       readonly reason: Reason
     }
@@ -78,6 +91,7 @@ export type NameStep =
   | {
       readonly kind: 'adopt'
       readonly site: string
+      readonly type: string
       readonly machine: string
       readonly name: string
       readonly reason: Reason
@@ -91,6 +105,23 @@ export type NameStep =
       readonly site: string
       readonly reason: Reason
     }
+
+/** A step on pending jobs: keep them from starting, or let them go again. Ids as the queue writes them. */
+export interface JobStep {
+  readonly kind: 'hold' | 'release'
+  readonly jobs: readonly string[]
+  readonly reason: Reason
+}
+
+/** Whether a step is about a live node. */
+export function isNodeStep(step: Step): step is NodeStep {
+  return 'id' in step
+}
+
+/** Whether a step is about jobs. */
+export function isJobStep(step: Step): step is JobStep {
+  return step.kind === 'hold' || step.kind === 'release'
+}
 
 /** Facts about a node that are recorded without a phase change. */
 export interface Note {
@@ -111,8 +142,13 @@ export interface JobReason {
     | 'NodesReady'
     | 'SitesClosed'
     | 'AllNodesBusy'
+    | 'OverBudget'
+    | 'OverCap'
+    | 'NoTypeFits'
+    | 'ProbeUnderWay'
     | 'WaitsForScheduler'
   readonly text: string
+  readonly facts?: Readonly<Record<string, unknown>>
 }
 
 /** What to do now, made from one observation. Immutable; every node that is left alone has a reason too. */

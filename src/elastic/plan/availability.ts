@@ -1,0 +1,83 @@
+import type { Context } from './context.ts'
+import { leastEndMs } from './cost.ts'
+import { nodeName, parseNodeName, type TypePolicy, typeKey } from './policy.ts'
+import { reasonPrefix } from './reason-prefix.ts'
+import type { Room } from './room.ts'
+import { isStale } from './stale.ts'
+import type { Reason, Step } from './steps.ts'
+
+/**
+ * Where the scheduler places the jobs: takes names that it could not be given out of its choice (a closed type, a budget that
+ * one more node would exceed, numbers beyond the maximum that is in force), and puts them back when their time has come.
+ */
+export function availabilitySteps(ctx: Context, room: Room): Step[] {
+  const { queue } = ctx.obs
+  if (!queue.ok || ctx.obs.places !== 'scheduler') return []
+  return ctx.policy.types.flatMap((type) => availabilityOf(type, queue.startedAtMs, ctx, room))
+}
+
+function availabilityOf(type: TypePolicy, readAtMs: number, ctx: Context, room: Room): Step[] {
+  const shut = whyShut(type, ctx, room)
+  const toClose: string[] = []
+  const beyond: string[] = []
+  const toReopen: string[] = []
+  for (let k = 1; k <= type.names; k++) {
+    const name = nodeName(type.prefix, k)
+    const inQueue = ctx.queueNodes.get(name)
+    if (!inQueue || inQueue.power !== 'absent' || ctx.alive.has(name) || isStale(name, readAtMs, ctx)) continue
+    const ours = inQueue.reason.startsWith(reasonPrefix)
+    const out = inQueue.drained || inQueue.down
+    const failedAt = ctx.obs.lastFailureMs.get(name)
+    const resting = failedAt !== undefined && ctx.now < failedAt + ctx.policy.breaker.cooldownMs
+    if (k > type.maximum) {
+      if (!out) beyond.push(name)
+    } else if (shut) {
+      if (!out) toClose.push(name)
+    } else if (!resting && ours && out) toReopen.push(name)
+  }
+  const { site } = type
+  const steps: Step[] = []
+  if (shut && toClose.length > 0) steps.push({ kind: 'close', names: toClose, site, reason: shut })
+  if (beyond.length > 0) {
+    const text = `${typeKey(type)} may have ${type.maximum} nodes now`
+    steps.push({ kind: 'close', names: beyond, site, reason: { code: 'AboveMaximum', text } })
+  }
+  if (toReopen.length > 0) {
+    const text = 'they may be asked for again'
+    steps.push({ kind: 'reopen', names: toReopen, site, reason: { code: 'SiteReopened', text } })
+  }
+  return steps
+}
+
+function whyShut(type: TypePolicy, ctx: Context, room: Room): Reason | null {
+  if (ctx.closed(type)) {
+    const until = ctx.obs.breakers.get(typeKey(type))?.closedUntilMs ?? null
+    return { code: 'SiteClosed', text: `${typeKey(type)} is closed after failures in a row`, facts: { until } }
+  }
+  const refusal = room.refusal(type, leastEndMs(type, [], ctx.now))
+  return refusal?.code === 'OverBudget' ? refusal : null
+}
+
+/** Nodes that the queue believes present though their site, fully read, has no machine of that name and nobody makes one. */
+export function dismissSteps(ctx: Context): Step[] {
+  const { queue } = ctx.obs
+  if (!queue.ok) return []
+  const listed = new Map(
+    [...ctx.obs.sites].map(([site, reading]) => [
+      site,
+      new Set(reading.ok ? reading.value.map(({ name }) => name) : []),
+    ]),
+  )
+  const steps: Step[] = []
+  for (const inQueue of queue.value.nodes) {
+    if (inQueue.power !== 'present' || ctx.alive.has(inQueue.name) || isStale(inQueue.name, queue.startedAtMs, ctx)) {
+      continue
+    }
+    const site = parseNodeName(inQueue.name, ctx.policy)?.type.site
+    const machines = site === undefined ? undefined : ctx.machines(site)
+    if (site === undefined || !machines?.ok || listed.get(site)?.has(inQueue.name)) continue
+    const text = `the queue shows ${inQueue.name} as present, but ${site} has no such machine`
+    steps.push({ kind: 'dismiss', names: [inQueue.name], site, reason: { code: 'NotWanted', text } })
+  }
+  return steps
+}

@@ -1,0 +1,74 @@
+import type { NodeRecord } from '../../store/node-record.ts'
+import { type Context, fits } from './context.ts'
+import type { Job, Size } from './demand.ts'
+import { growingPhases } from './phases.ts'
+import { type TypePolicy, typeKey } from './policy.ts'
+import { reasonPrefix } from './reason-prefix.ts'
+
+/** A node that jobs can be thought onto: one that lives, or one that the plan is to begin. */
+export interface Bin {
+  readonly type: TypePolicy
+  /** null: to be begun. */
+  readonly node: NodeRecord | null
+  /** What is left of it. */
+  free: Size
+  /** Nothing runs on it and nothing is thought onto it. */
+  empty: boolean
+  /** The jobs that are thought onto it. */
+  readonly jobs: string[]
+}
+
+/** Whether a job takes a whole node: it says so, or says nothing of what it needs. */
+export function takesWhole(job: Pick<Job, 'exclusive' | 'perNode'>): boolean {
+  return job.exclusive || job.perNode.cpus === 0
+}
+
+export function hasRoom(bin: Bin, need: Size, whole: boolean): boolean {
+  return whole ? bin.empty : fits(need, bin.free)
+}
+
+export function put(bin: Bin, job: Job): void {
+  bin.free = takesWhole(job) ? nothing : less(bin.free, job.perNode)
+  bin.empty = false
+  bin.jobs.push(job.id)
+}
+
+const nothing: Size = { cpus: 0, memoryMiB: 0, gpus: -1 }
+
+/** The living nodes that can take jobs, by `typeKey`: ready ones first, then those to come, then those being drained by us. */
+export function livingBins(ctx: Context): Map<string, Bin[]> {
+  const bins = new Map<string, Bin[]>()
+  const order = new Map<Bin, number>()
+  for (const node of ctx.obs.nodes) {
+    const type = ctx.typeOf(node)
+    const rank = type && rankOf(node, ctx)
+    if (!type || rank === null || rank === undefined) continue
+    const bin: Bin = { type, node, free: type.size, empty: true, jobs: [] }
+    for (const job of ctx.jobsOn(node.name)) {
+      bin.free = takesWhole(job) ? nothing : less(bin.free, job.perNode)
+      bin.empty = false
+    }
+    order.set(bin, rank)
+    const others = bins.get(typeKey(type))
+    if (others) others.push(bin)
+    else bins.set(typeKey(type), [bin])
+  }
+  const earlier = (a: Bin, b: Bin) => (order.get(a) ?? 0) - (order.get(b) ?? 0)
+  for (const list of bins.values()) list.sort(earlier)
+  return bins
+}
+
+/** 0: it is there. 1: it comes. 2: its drain would have to be cancelled. null: it takes no jobs. */
+function rankOf(node: NodeRecord, { queueNodes, obs }: Context): number | null {
+  if (growingPhases.has(node.phase)) return 1
+  if (node.phase !== 'ready' && node.phase !== 'draining') return null
+  const inQueue = queueNodes.get(node.name)
+  if (!inQueue || inQueue.power !== 'present' || inQueue.down || !inQueue.responding) return null
+  // What an act on it is under way for may be its end.
+  if (node.phase === 'draining') return obs.inFlight.has(node.id) ? null : 2
+  return inQueue.drained && !inQueue.reason.startsWith(reasonPrefix) ? null : 0
+}
+
+function less(from: Size, need: Size): Size {
+  return { cpus: from.cpus - need.cpus, memoryMiB: from.memoryMiB - need.memoryMiB, gpus: from.gpus - need.gpus }
+}

@@ -1,0 +1,218 @@
+import type { Context } from './context.ts'
+import { leastEndMs } from './cost.ts'
+import type { Job } from './demand.ts'
+import { type Bin, hasRoom, livingBins, put, takesWhole } from './pack-bins.ts'
+import { type TypePolicy, typeKey } from './policy.ts'
+import type { Room } from './room.ts'
+import type { Reason } from './steps.ts'
+
+/** What the pending jobs need. */
+export interface Packing {
+  /** Nodes to begin, with the jobs that each is for. */
+  readonly begun: readonly { readonly name: string; readonly type: TypePolicy; readonly jobs: readonly string[] }[]
+  /** Living nodes that a pending job is thought onto: the first such job, by node id. */
+  readonly needed: ReadonlyMap<string, string>
+  /** Why a job gets no nodes now, by its id. */
+  readonly unplaced: ReadonlyMap<string, Reason>
+}
+
+/** Ways to place a job, the ones that cost nothing first. */
+const passes = ['there', 'living', 'new'] as const
+type Pass = (typeof passes)[number]
+
+/** What jobs have in common that fit into the same places. */
+interface Kind {
+  readonly whole: boolean
+  readonly usable: readonly TypePolicy[]
+  /** By type: bins before this one have no room for such a job, nor will they have in this round. */
+  readonly from: Map<string, number>
+  /** Set once there is no place for such a job: nor will there be in this round. */
+  refusal: Reason | null
+}
+
+/**
+ * Thinks the pending jobs onto nodes, in the queue's order: onto nodes that are there or come, then onto nodes whose drain
+ * can be cancelled, then onto new ones of preferred types. All nodes of a job or none. Near linear in jobs and nodes.
+ * @param held jobs that are not to run now
+ */
+export function pack(ctx: Context, room: Room, held: ReadonlyMap<string, Reason>): Packing {
+  const packer = new Packer(ctx, room)
+  for (const job of ctx.jobs) {
+    if (job.state === 'pending' && job.blocked === null && !held.has(job.id)) packer.place(job)
+  }
+  return packer
+}
+
+class Packer implements Packing {
+  readonly begun: { name: string; type: TypePolicy; jobs: string[] }[] = []
+  readonly needed = new Map<string, string>()
+  readonly unplaced = new Map<string, Reason>()
+  readonly #ctx: Context
+  readonly #room: Room
+  readonly #bins: Map<string, Bin[]>
+  readonly #kinds = new Map<string, Kind>()
+
+  constructor(ctx: Context, room: Room) {
+    this.#ctx = ctx
+    this.#room = room
+    this.#bins = livingBins(ctx)
+  }
+
+  place(job: Job): void {
+    const kind = this.#kindOf(job)
+    for (let element = 0; element < job.count; element++) {
+      kind.refusal ??= this.#placeOne(job, kind)
+      if (!kind.refusal) continue
+      this.unplaced.set(job.id, kind.refusal)
+      return
+    }
+  }
+
+  #kindOf(job: Job): Kind {
+    const { cpus, memoryMiB, gpus } = job.perNode
+    const { partition, features, exclusive, nodeCount, wallMs } = job
+    const key = [cpus, memoryMiB, gpus, partition, features, exclusive, nodeCount, this.#priced ? wallMs : ''].join(' ')
+    const known = this.#kinds.get(key)
+    if (known) return known
+    const usable = this.#ctx.usableTypes(job)
+    const kind: Kind = { whole: takesWhole(job), usable, from: new Map(), refusal: null }
+    kind.refusal = this.#impossible(job, usable)
+    this.#kinds.set(key, kind)
+    return kind
+  }
+
+  /** How long a job may run matters only to budgets. */
+  get #priced(): boolean {
+    return this.#ctx.policy.budgets.length > 0
+  }
+
+  #impossible(job: Job, usable: readonly TypePolicy[]): Reason | null {
+    const facts = { nodeCount: job.nodeCount, perNode: job.perNode, features: job.features }
+    if (usable.length === 0) return { code: 'NoTypeFits', text: 'no node type has what it asks for', facts }
+    const { spread } = this.#ctx.placementOf(job)
+    const sites = sitesOf(usable)
+    if (spread === 'must-span' && (sites.length < 2 || job.nodeCount < 2)) {
+      return { code: 'NoTypeFits', text: 'it must span sites, and can have nodes in one only', facts }
+    }
+    const areas = spread === 'one-site' ? sites.map((site) => usable.filter((type) => type.site === site)) : [usable]
+    const most = Math.max(...areas.map((types) => types.reduce((sum, type) => sum + type.maximum, 0)))
+    if (job.nodeCount <= most) return null
+    const where = spread === 'one-site' ? 'the largest site' : 'all sites together'
+    return {
+      code: 'NoTypeFits',
+      text: `it asks for ${job.nodeCount} nodes, and ${where} may have ${most} that fit`,
+      facts: { ...facts, most },
+    }
+  }
+
+  #placeOne(job: Job, kind: Kind): Reason | null {
+    const { spread } = this.#ctx.placementOf(job)
+    const sites = sitesOf(kind.usable)
+    const areas =
+      spread === 'one-site' ? sites.map((site) => kind.usable.filter((t) => t.site === site)) : [kind.usable]
+    const refusals: Reason[] = []
+    for (const pass of passes) {
+      for (const area of areas) {
+        const found = this.#gather(job, kind, area, pass, refusals, spread === 'must-span')
+        if (!found) continue
+        for (const bin of found) this.#think(job, bin)
+        return null
+      }
+    }
+    return this.#probe(job, refusals) ?? summary(refusals)
+  }
+
+  /** Enough places for the job in these types; null if there are not. What is begun for nothing is taken back. */
+  #gather(
+    job: Job,
+    kind: Kind,
+    area: readonly TypePolicy[],
+    pass: Pass,
+    refusals: Reason[],
+    spans: boolean,
+  ): Bin[] | null {
+    const found: Bin[] = []
+    // Of a job that must span sites, no site gets all nodes.
+    const most = (site: string) =>
+      spans && found.every((bin) => bin.type.site === site)
+        ? job.nodeCount - 1 - found.length
+        : job.nodeCount - found.length
+    for (const type of area)
+      this.#living(job, kind, type, pass, Math.min(job.nodeCount - found.length, most(type.site)), found)
+    if (found.length === job.nodeCount) return found
+    if (pass !== 'new') return null
+    const undo: (() => void)[] = []
+    for (const type of area) {
+      const untilMs = leastEndMs(type, [job], this.#ctx.now)
+      while (found.length < job.nodeCount && most(type.site) > 0) {
+        const refusal = this.#room.refusal(type, untilMs)
+        if (refusal) {
+          refusals.push(refusal)
+          break
+        }
+        undo.push(this.#room.take(type, untilMs))
+        found.push({ type, node: null, free: type.size, empty: true, jobs: [] })
+      }
+    }
+    if (found.length === job.nodeCount) return found
+    for (const back of undo) back()
+    return null
+  }
+
+  /** Adds living bins of a type that have room for the job, `most` at most. */
+  #living(job: Job, kind: Kind, type: TypePolicy, pass: Pass, most: number, found: Bin[]): void {
+    const key = typeKey(type)
+    const bins = this.#bins.get(key) ?? []
+    let from = kind.from.get(key) ?? 0
+    while (from < bins.length && !hasRoom(bins[from] as Bin, job.perNode, kind.whole)) from++
+    kind.from.set(key, from)
+    for (let i = from, left = most; i < bins.length && left > 0; i++) {
+      const bin = bins[i] as Bin
+      if (pass === 'there' && bin.node?.phase === 'draining') break
+      if (!hasRoom(bin, job.perNode, kind.whole)) continue
+      found.push(bin)
+      left--
+    }
+  }
+
+  #think(job: Job, bin: Bin): void {
+    put(bin, job)
+    if (bin.node) {
+      if (!this.needed.has(bin.node.id)) this.needed.set(bin.node.id, job.id)
+      return
+    }
+    if (bin.jobs.length > 1) return
+    const name = this.#room.nextName(bin.type)
+    if (name === null) return
+    this.begun.push({ name, type: bin.type, jobs: bin.jobs })
+    const bins = this.#bins.get(typeKey(bin.type))
+    if (bins) bins.push(bin)
+    else this.#bins.set(typeKey(bin.type), [bin])
+  }
+
+  /** A type that failed is tried with one node of a job that needs several: the job waits for the answer. */
+  #probe(job: Job, refusals: readonly Reason[]): Reason | null {
+    if (job.nodeCount < 2 || !refusals.some(({ code }) => code === 'ProbeUnderWay')) return null
+    for (const type of this.#ctx.usableTypes(job)) {
+      const untilMs = leastEndMs(type, [job], this.#ctx.now)
+      if (!this.#ctx.halfOpen(type) || this.#room.refusal(type, untilMs)) continue
+      this.#room.take(type, untilMs)
+      this.#think(job, { type, node: null, free: type.size, empty: true, jobs: [] })
+      break
+    }
+    return null
+  }
+}
+
+function sitesOf(types: readonly TypePolicy[]): string[] {
+  return [...new Set(types.map((type) => type.site))]
+}
+
+/** What is said of a job that finds no place: every obstacle once, under the code of the one that weighs most. */
+function summary(refusals: readonly Reason[]): Reason {
+  const texts = [...new Set(refusals.map(({ text }) => text))]
+  const weight = ['OverBudget', 'AboveMaximum', 'ProbeUnderWay', 'SiteClosed']
+  const first = refusals.toSorted((a, b) => weight.indexOf(a.code) - weight.indexOf(b.code))[0]
+  const text = texts.join('; ') || 'no node is free'
+  return { code: first?.code ?? 'AboveMaximum', text, ...(first?.facts ? { facts: first.facts } : {}) }
+}
