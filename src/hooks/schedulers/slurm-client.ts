@@ -3,8 +3,9 @@ import { CausewayError } from '../../base/errors.ts'
 import type { Host } from '../../base/host.ts'
 import type { Job } from '../../elastic/plan/demand.ts'
 import { type NodeUpdate, nodeUpdateArgv } from './slurm-commands.ts'
+import { groupsOf, type JobUpdate, jobUpdateArgvs } from './slurm-holds.ts'
 import { parseSinfo, type SlurmNode } from './slurm-sinfo.ts'
-import { parseSqueue } from './slurm-squeue.ts'
+import { parseSqueue, type SlurmJob } from './slurm-squeue.ts'
 
 /** Slurm's own commands give up after MessageTimeout (10 s) with a retry; later the answer is no longer worth having. */
 const commandTimeoutMs = 30_000
@@ -38,7 +39,7 @@ export class SlurmClient {
     this.#clock = options.clock
   }
 
-  async jobs(): Promise<Job[]> {
+  async jobs(): Promise<SlurmJob[]> {
     return parseSqueue(await this.#run(['squeue', '--all', '--json']), this.#clock.now())
   }
 
@@ -51,10 +52,26 @@ export class SlurmClient {
     for (const update of updates) await this.#run(nodeUpdateArgv(update))
   }
 
+  /**
+   * Carries updates of jobs out one after the other. Slurm serves all jobs of a list that it can, and fails when one of them
+   * has ended: whether that is a failure is for `isDone` to say, from a new reading.
+   */
+  async updateJobs(updates: readonly JobUpdate[], isDone: (jobs: readonly SlurmJob[]) => boolean): Promise<void> {
+    for (const argv of updates.flatMap(jobUpdateArgvs)) {
+      try {
+        await this.#run(argv)
+      } catch (error) {
+        const isRefusal = error instanceof CausewayError && error.code === 'CommandFailed'
+        if (!isRefusal || !isDone(await this.jobs())) throw error
+      }
+    }
+  }
+
   /** Takes the begin time off pending jobs. */
   async startNow(jobs: readonly Job[]): Promise<void> {
-    if (jobs.length === 0) return
-    await this.#run(['scontrol', 'update', `jobid=${jobs.map((job) => job.id).join(',')}`, 'starttime=now'])
+    for (const ids of groupsOf(jobs.map((job) => job.id))) {
+      await this.#run(['scontrol', 'update', `jobid=${ids.join(',')}`, 'starttime=now'])
+    }
   }
 
   /**

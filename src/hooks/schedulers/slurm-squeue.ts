@@ -1,23 +1,23 @@
 import type { Blocked, Job } from '../../elastic/plan/demand.ts'
 import { expandHostlist } from '../hostlist.ts'
-import {
-  type Fields,
-  malformed,
-  numberOf,
-  readList,
-  requiredNumberOf,
-  requiredTextOf,
-  textOf,
-  wordsOf,
-} from './slurm-json.ts'
+import { holdMark } from './slurm-hold-mark.ts'
+import { type Fields, malformed, numberOf, readList, requiredNumberOf, textOf, wordsOf } from './slurm-json.ts'
 import { blockedBy } from './slurm-reasons.ts'
+import { sizePerNode, tasksPerNode } from './slurm-size.ts'
+
+/** A job, with what only the adapter has to tell apart. */
+export interface SlurmJob extends Job {
+  readonly adminComment: string
+  /** Causeway has held it, and nobody has let it go since; true of a running job that began while it was being held. */
+  readonly heldByUs: boolean
+}
 
 /**
  * The jobs in what `squeue --json` printed, ended ones that Slurm still remembers (MinJobAge) included.
  * @param nowMs for telling a begin time that is yet to come
  * @throws CausewayError `MalformedOutput`, `SchedulerUnreachable`
  */
-export function parseSqueue(text: string, nowMs: number): Job[] {
+export function parseSqueue(text: string, nowMs: number): SlurmJob[] {
   return readList(text, 'jobs').map((fields) => parseJob(fields, nowMs))
 }
 
@@ -54,13 +54,18 @@ const states: Readonly<Record<string, Job['state']>> = {
 /** Where several words come together (`RUNNING`, `CONFIGURING`), the first of these that is among them counts. */
 const precedence: readonly Job['state'][] = ['completing', 'starting', 'other', 'pending', 'running', 'ended']
 
-function parseJob(fields: Fields, nowMs: number): Job {
+function parseJob(fields: Fields, nowMs: number): SlurmJob {
   const state = stateOf(fields)
   const nodes = state === 'pending' ? [] : nodesOf(fields)
   const startedAtMs = timeOf(fields, 'start_time')
   const reason = textOf(fields, 'state_reason')
   const eligibleAtMs = timeOf(fields, 'eligible_time') ?? 0
   const beginAtMs = state === 'pending' && eligibleAtMs > nowMs ? eligibleAtMs : null
+  const nodeCount = Math.max(1, numberOf(fields, 'node_count') ?? 1)
+  const adminComment = textOf(fields, 'admin_comment')
+  const held = numberOf(fields, 'priority') === 0
+  // An admin who makes it a user's hold (`scontrol uhold`) has taken it over.
+  const heldByUs = held && adminComment.includes(holdMark) && reason !== 'JobHeldUser'
   return {
     ...identityOf(fields),
     name: textOf(fields, 'name'),
@@ -69,17 +74,19 @@ function parseJob(fields: Fields, nowMs: number): Job {
     partition: textOf(fields, 'partition'),
     state,
     reason: reason === 'None' ? '' : reason,
-    blocked: state === 'pending' ? blockedOf(reason, beginAtMs) : null,
-    nodeCount: Math.max(1, numberOf(fields, 'node_count') ?? 1),
-    perNode: { cpus: 0, memoryMiB: 0, gpus: 0 },
-    tasksPerNode: numberOf(fields, 'tasks_per_node') || null,
-    exclusive: false,
-    wallMs: null,
+    blocked: state === 'pending' ? blockedOf(reason, held, heldByUs, beginAtMs) : null,
+    nodeCount,
+    perNode: sizePerNode(fields, nodeCount),
+    tasksPerNode: tasksPerNode(fields),
+    exclusive: wordsOf(fields, 'shared').some((word) => exclusiveWords.has(word)),
+    wallMs: wallOf(fields),
     dependency: textOf(fields, 'dependency'),
     beginAtMs,
     licences: textOf(fields, 'licenses'),
     features: textOf(fields, 'features'),
     nodes,
+    adminComment,
+    heldByUs,
     submittedAtMs: requiredNumberOf(fields, 'submit_time') * 1000,
     // A pending or starting job has an estimate here, a job cancelled before its start the time of that.
     startedAtMs: state === 'pending' || state === 'starting' || nodes.length === 0 ? null : startedAtMs,
@@ -87,8 +94,24 @@ function parseJob(fields: Fields, nowMs: number): Job {
   }
 }
 
-function blockedOf(reason: string, beginAtMs: number | null): Blocked | null {
-  return blockedBy(reason) ?? (beginAtMs === null ? null : 'BeginTime')
+function blockedOf(reason: string, held: boolean, heldByUs: boolean, beginAtMs: number | null): Blocked | null {
+  if (heldByUs) return 'HeldByCauseway'
+  const told = blockedBy(reason)
+  if (told !== null) return told
+  // Slurm may not have looked at the job since, and still tell the reason of before.
+  if (held) return 'Held'
+  return beginAtMs === null ? null : 'BeginTime'
+}
+
+/** `--exclusive`; nodes kept for one user or MCS label take nobody else's jobs either. */
+const exclusiveWords: ReadonlySet<string> = new Set(['NONE', 'USER', 'MCS'])
+
+/** What Slurm writes, in minutes, where a partition has no limit: a year. */
+const unlimitedMinutes = 365 * 24 * 60
+
+function wallOf(fields: Fields): number | null {
+  const minutes = numberOf(fields, 'time_limit')
+  return minutes === null || minutes >= unlimitedMinutes ? null : minutes * 60_000
 }
 
 function stateOf(fields: Fields): Job['state'] {
@@ -117,8 +140,9 @@ function identityOf(fields: Fields): { id: string; count: number } {
   const task = numberOf(fields, 'array_task_id')
   const heterogeneous = numberOf(fields, 'het_job_id') ?? 0
   if (array > 0 && task !== null) return { id: `${array}_${task}`, count: 1 }
-  if (array > 0) {
-    const tasks = requiredTextOf(fields, 'array_task_string').replace(/%\d+$/, '')
+  // An array that was cancelled as a whole names no elements.
+  const tasks = textOf(fields, 'array_task_string').replace(/%\d+$/, '')
+  if (array > 0 && tasks !== '') {
     return { id: `${array}_[${tasks}]`, count: countTasks(tasks) }
   }
   if (heterogeneous > 0) return { id: `${heterogeneous}+${numberOf(fields, 'het_job_offset') ?? 0}`, count: 1 }

@@ -12,7 +12,9 @@ import {
   updatesForPowerUp,
   updatesForReopen,
 } from './slurm-commands.ts'
+import { isFree, updatesForHold, updatesForRelease, updatesForTidying } from './slurm-holds.ts'
 import { isOurs, type SlurmNode } from './slurm-sinfo.ts'
+import type { SlurmJob } from './slurm-squeue.ts'
 
 /**
  * Slurm behind the port, by its command line tools. Truth is `squeue --json` and `sinfo --json`; every act reads the nodes
@@ -79,9 +81,35 @@ export class SlurmScheduler implements Scheduler {
     await this.#act(names, updatesForReopen)
   }
 
-  async hold(_jobs: readonly string[], _reason: string): Promise<void> {}
+  async hold(jobs: readonly string[], reason: string): Promise<void> {
+    if (jobs.length === 0) return
+    const asked = new Set(jobs)
+    const all = await this.#slurm.jobs()
+    const updates = updatesForHold(
+      all.filter((job) => asked.has(job.id)),
+      reason,
+    )
+    await this.#slurm.updateJobs(updates, (now) => !now.some((job) => asked.has(job.id) && isFree(job)))
+    await this.#tidyHolds(all.filter((job) => !asked.has(job.id)))
+  }
 
-  async release(_jobs: readonly string[]): Promise<void> {}
+  async release(jobs: readonly string[]): Promise<void> {
+    if (jobs.length === 0) return
+    const asked = new Set(jobs)
+    const isHeld = (job: SlurmJob) => asked.has(job.id) && job.blocked === 'HeldByCauseway'
+    const updates = updatesForRelease((await this.#slurm.jobs()).filter(isHeld))
+    await this.#slurm.updateJobs(updates, (now) => !now.some(isHeld))
+    // The marks go last: without one, nobody would ever end a hold that is still there.
+    await this.#tidyHolds(await this.#slurm.jobs())
+  }
+
+  async #tidyHolds(jobs: readonly SlurmJob[]): Promise<void> {
+    const { release, unmark } = updatesForTidying(jobs)
+    const ids = new Set([...release, ...unmark].flatMap((update) => update.ids))
+    const isDone = (now: readonly SlurmJob[]) =>
+      updatesForTidying(now.filter((job) => ids.has(job.id))).unmark.length === 0
+    await this.#slurm.updateJobs([...release, ...unmark], isDone)
+  }
 
   /**
    * Takes these nodes from their jobs and powers them down. Returns what is left to do for the jobs: once they are back in

@@ -86,6 +86,50 @@ test('a job is eligible only when nothing but nodes is missing', () => {
   assert.equal(parseOne({ job_state: 'RUNNING', nodes: 'n1', state_reason: 'Dependency' })?.blocked, null)
 })
 
+test('a hold is ours when our mark is in the comment that only administrators write, and it is still an admin hold', () => {
+  const blocked = (state_reason: string, priority: number, admin_comment: string) =>
+    parseOne({ state_reason, priority, admin_comment })?.blocked
+  assert.equal(blocked('JobHeldAdmin', 0, 'causeway:hold: cap of alice'), 'HeldByCauseway')
+  assert.equal(blocked('JobHeldAdmin', 0, 'of the site causeway:hold: cap of alice'), 'HeldByCauseway')
+  assert.equal(blocked('Dependency', 0, 'causeway:hold: cap'), 'HeldByCauseway')
+  assert.equal(blocked('JobHeldUser', 0, 'causeway:hold: cap'), 'Held')
+  assert.equal(blocked('JobHeldAdmin', 0, 'of the site'), 'Held')
+  assert.equal(blocked('Priority', 0, ''), 'Held')
+  assert.equal(blocked('None', 5, 'causeway:hold: let go by an admin'), null)
+  const running = parseOne({ job_state: 'RUNNING', nodes: 'n1', priority: 0, admin_comment: 'causeway:hold: late' })
+  assert.deepEqual([running?.blocked, running?.heldByUs], [null, true])
+})
+
+test('limits of time, begin times, licences and dependencies are passed on', () => {
+  const facts = (fields: Record<string, unknown>) => {
+    const job = parseOne(fields)
+    return [job?.wallMs, job?.beginAtMs, job?.licences, job?.dependency, job?.account]
+  }
+  assert.deepEqual(facts({}), [null, null, '', '', ''])
+  assert.deepEqual(facts({ time_limit: 90, licenses: 'matlab:1', account: 'physics' }), [
+    5_400_000,
+    null,
+    'matlab:1',
+    '',
+    'physics',
+  ])
+  // A year is what Slurm writes for no limit.
+  assert.deepEqual(facts({ time_limit: 525_600, dependency: 'afterok:9(unfulfilled)' }), [
+    null,
+    null,
+    '',
+    'afterok:9(unfulfilled)',
+    '',
+  ])
+  assert.equal(facts({ eligible_time: nowMs / 1000 + 60 })[1], nowMs + 60_000)
+  assert.equal(facts({ eligible_time: nowMs / 1000 + 60, job_state: 'RUNNING', nodes: 'n1' })[1], null)
+})
+
+test('an array that was cancelled as a whole, which names no elements any more, does not spoil the reading', () => {
+  const job = parseOne({ job_state: 'CANCELLED', array_job_id: 5, array_task_id: null, array_task_string: '' })
+  assert.deepEqual([job?.id, job?.state, job?.count], ['5', 'ended', 1])
+})
+
 test('arrays that are not split off count their elements', () => {
   const array = (array_task_string: string) => {
     const job = parseOne({ array_job_id: 5, array_task_id: null, array_task_string })

@@ -89,3 +89,69 @@ test('nothing is done when the nodes could not be read', async () => {
   }
   assert.ok(ran.every((argv) => argv[3] === 'sinfo'))
 })
+
+/** A pending job as squeue prints it; `fields` change it. */
+const pendingJob = (job_id: number, fields: object = {}) => ({
+  job_id,
+  job_state: 'PENDING',
+  state_reason: 'Priority',
+  priority: 9,
+  submit_time: 1000,
+  nodes: '',
+  ...fields,
+})
+const ourHold = { state_reason: 'JobHeldAdmin', priority: 0, admin_comment: 'causeway:hold: cap' }
+
+/** A scheduler whose queue is as each of `readings` in turn, then as the last; its scontrol answers as told. */
+function schedulerReading(readings: readonly object[][], scontrol: Partial<ExecResult> = {}) {
+  let next = 0
+  const { ran, scheduler } = schedulerOn((program) => {
+    if (program !== 'squeue') return scontrol
+    const jobs = readings[Math.min(next++, readings.length - 1)]
+    return { stdout: JSON.stringify({ errors: [], jobs }) }
+  })
+  return { scheduler, commands: () => ran.map((argv) => argv.slice(3)).filter(([program]) => program === 'scontrol') }
+}
+const refused = { code: 1, stderr: 'Job/step already completing or completed for job 1' }
+
+test('a job that still carries the mark of an old hold is held anew, and keeps the new mark', async () => {
+  const { scheduler, commands } = schedulerReading([[pendingJob(1, { admin_comment: 'causeway:hold: old' })]])
+  await scheduler.hold(['1'], 'new')
+  assert.deepEqual(commands(), [['scontrol', 'update', 'jobid=1', 'priority=0', 'admincomment=causeway:hold: new']])
+})
+
+test('a hold is ended first and its mark taken away then, from the jobs as they are by then', async () => {
+  const array = { array_job_id: 1, array_task_string: '1-3' }
+  const element = { array_job_id: 1, array_task_id: 1, job_state: 'RUNNING', nodes: 'n1', priority: 9 }
+  const { scheduler, commands } = schedulerReading([
+    [pendingJob(1, { ...array, ...ourHold })],
+    [
+      pendingJob(2, { ...ourHold, ...element }),
+      pendingJob(1, { ...ourHold, ...array, array_task_string: '2-3', priority: 9 }),
+    ],
+  ])
+  await scheduler.release(['1_[1-3]'])
+  assert.deepEqual(commands(), [
+    ['scontrol', 'release', '1_[1-3]'],
+    ['scontrol', 'update', 'jobid=1_1,1_[2-3]', 'admincomment='],
+  ])
+})
+
+test('that a job has ended in between is no failure, that one could not be held is', async () => {
+  const gone = schedulerReading([[pendingJob(1), pendingJob(2)], [pendingJob(2, ourHold)]], refused)
+  await gone.scheduler.hold(['1', '2'], 'x')
+  const stubborn = schedulerReading([[pendingJob(1), pendingJob(2)], [pendingJob(2)]], refused)
+  await assert.rejects(stubborn.scheduler.hold(['1', '2'], 'x'), { code: 'CommandFailed' })
+  const kept = schedulerReading([[pendingJob(1, ourHold)]], refused)
+  await assert.rejects(kept.scheduler.release(['1']), { code: 'CommandFailed' })
+})
+
+test('no jobs are no commands, nor are jobs of others', async () => {
+  const admins = { state_reason: 'JobHeldAdmin', priority: 0 }
+  const { scheduler, commands } = schedulerReading([[pendingJob(1, admins), pendingJob(2, { job_state: 'RUNNING' })]])
+  await scheduler.hold([], 'x')
+  await scheduler.release([])
+  await scheduler.hold(['1', '2', '99'], 'x')
+  await scheduler.release(['1', '2', '99'])
+  assert.deepEqual(commands(), [])
+})
