@@ -29,7 +29,7 @@ export interface Chart {
 }
 
 const margin = { left: 56, right: 12, top: 22, bottom: 24 }
-const pxPerTimeTick = 90
+const pxPerTimeTick = 80
 const pxPerValueTick = 36
 
 /** The chart as an SVG element, in px of its own that grow and shrink with its width on the page; titled for screen readers. */

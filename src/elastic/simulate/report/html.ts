@@ -32,7 +32,7 @@ export function reportHtml(results: readonly SimulationResult[], notes: TraceNot
     ...queueAndCostCharts(results),
     '<h2>Nodes by site</h2>',
     nodeLegend(),
-    nodeCharts(results),
+    ...nodeCharts(results),
     '<h2>Sites</h2>',
     htmlTable(sitesTable(metrics), 2),
     '</body>',

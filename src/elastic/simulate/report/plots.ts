@@ -56,28 +56,25 @@ function lineCurve(result: SimulationResult, column: Float64Array, index: number
   }
 }
 
-/** Nodes by state over time, a panel for each policy and site; a site has one scale under all policies. */
-export function nodeCharts(results: readonly SimulationResult[]): string {
-  const panels: string[] = []
-  for (const site of sitesOf(results)) {
+/** Nodes by state over time: for each site a panel for each policy, all of one scale. */
+export function nodeCharts(results: readonly SimulationResult[]): readonly string[] {
+  return sitesOf(results).map((site) => {
     const stacks = results.map((result) => stackOf(result, site))
     const maxValue = largest(stacks.map((stack) => stack.at(-1) ?? new Float64Array()))
-    for (const [i, result] of results.entries()) {
+    const panels = results.map((result, i) => {
       const stack = stacks[i] ?? []
-      panels.push(
-        figure({
-          title: `${site}, ${result.policy}`,
-          description: `at most ${numberText(largest(stack.slice(-1)))} nodes within ${durationText(result.endedMs)}`,
-          unit: 'nodes',
-          ...panel,
-          maxMs: endOf(results),
-          maxValue,
-          curves: areaCurves(result, stack),
-        }),
-      )
-    }
-  }
-  return `<div class="panels">${panels.join('\n')}</div>`
+      return figure({
+        title: `${site}, ${result.policy}`,
+        description: `at most ${numberText(largest(stack.slice(-1)))} nodes within ${durationText(result.endedMs)}`,
+        unit: 'nodes',
+        ...panel,
+        maxMs: endOf(results),
+        maxValue,
+        curves: areaCurves(result, stack),
+      })
+    })
+    return `<div class="panels">${panels.join('\n')}</div>`
+  })
 }
 
 /** The upper edges of the stacked states at each sample, lowest state first. */
@@ -110,5 +107,6 @@ function endOf(results: readonly SimulationResult[]): number {
 }
 
 function figure(chart: Chart): string {
-  return `<figure><figcaption><h3>${escaped(chart.title)}</h3></figcaption>\n${chartSvg(chart)}\n</figure>`
+  const kind = chart.width === wide.width ? ' class="wide"' : ''
+  return `<figure${kind}><figcaption><h3>${escaped(chart.title)}</h3></figcaption>\n${chartSvg(chart)}\n</figure>`
 }

@@ -24,11 +24,11 @@ table { border-collapse: collapse; font-size: .875rem; font-variant-numeric: tab
 th, td { border-bottom: 1px solid var(--rule); padding: .25rem .75rem; text-align: right; white-space: nowrap; }
 th[scope=row], thead th:first-child, td.name { text-align: left; font-weight: 500; }
 figure { background: var(--panel); border: 1px solid var(--rule); border-radius: 6px; margin: .5rem 0; padding: .5rem .75rem; }
-.panels { display: grid; gap: .75rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 340px), 1fr)); } .panels figure { margin: 0; }
-svg { display: block; height: auto; width: 100%; }
+.panels { display: grid; gap: .75rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 340px), 1fr)); } .panels { margin-bottom: .75rem; } .panels figure { margin: 0; }
+svg { display: block; height: auto; width: 100%; } .wide { overflow-x: auto; } .wide svg { min-width: 720px; }
 svg text { fill: var(--faint); font: 11px system-ui, sans-serif; } .value { text-anchor: end; } .time { text-anchor: middle; }
 .grid { stroke: var(--rule); } .tick { stroke: var(--faint); }
-.line { fill: none; stroke-linejoin: round; stroke-width: 1.6; }
+.line { fill: none; stroke-linejoin: round; stroke-opacity: .9; stroke-width: 1.4; }
 .legend { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; list-style: none; margin: .25rem 0; padding: 0; }
 .legend svg { display: inline-block; height: 10px; margin-right: .4rem; vertical-align: baseline; width: 28px; }
 .p0 { stroke: var(--p0); } .p1 { stroke: var(--p1); stroke-dasharray: 7 3; } .p2 { stroke: var(--p2); stroke-dasharray: 2 2; } .p3 { stroke: var(--p3); stroke-dasharray: 9 3 2 3; }

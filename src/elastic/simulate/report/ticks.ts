@@ -31,12 +31,15 @@ export function valueTicks(max: number, wanted: number): readonly Tick[] {
 export function timeTicks(maxMs: number, wanted: number): readonly Tick[] {
   const rough = maxMs / wanted
   const step = timeSteps.find((one) => one >= rough) ?? niceDays(rough)
-  const [unitMs, unit] = step >= dayMs ? [dayMs, 'd'] : step >= hourMs ? [hourMs, 'h'] : shortUnit(step)
+  const [unitMs, unit] = unitFor(step, maxMs)
   const count = Math.floor((maxMs / step) * (1 + 1e-9))
   return Array.from({ length: count + 1 }, (_, i) => ({ at: i * step, text: `${(i * step) / unitMs} ${unit}` }))
 }
 
-function shortUnit(step: number): [number, string] {
+/** The largest unit of which steps are whole, or quarters of days on an axis of days. */
+function unitFor(step: number, maxMs: number): [number, string] {
+  if (step >= dayMs || (step >= 6 * hourMs && maxMs >= 2 * dayMs)) return [dayMs, 'd']
+  if (step >= hourMs) return [hourMs, 'h']
   return step >= minuteMs ? [minuteMs, 'min'] : [secondMs, 's']
 }
 
