@@ -47,6 +47,7 @@ export async function engineOn(config: ControllerConfig, outside: Outside, db: D
     },
   }
   const nodes = new NodeStore(db)
+  const policy = policyFromConfig(config)
   const scheduler = schedulerOf(outside)
   const drivers = new Map([...outside.machines].map(([site, machines]) => [site, driverOf(site, machines, outside)]))
   const network = new NetworkKeeper(async () => ({ pending: [] }), clock)
@@ -61,7 +62,7 @@ export async function engineOn(config: ControllerConfig, outside: Outside, db: D
     drivers,
     acts: new Acts(clock, silentLog, () => loop.wake()),
     backoff: new Backoff(clock),
-    policy: policyFromConfig(config),
+    policyAt: () => policy,
     network,
     newId: randomUUID,
     tokenFor: (id: string) => tokenFor(secret, id),
@@ -78,6 +79,7 @@ function schedulerOf(outside: Outside): Scheduler {
   const accept = async () => undefined
   return {
     kind: 'bench',
+    places: 'scheduler',
     snapshot: async () => outside.queue,
     powerUp: accept,
     drain: accept,
@@ -86,6 +88,8 @@ function schedulerOf(outside: Outside): Scheduler {
     fail: accept,
     close: accept,
     reopen: accept,
+    hold: accept,
+    release: accept,
   }
 }
 

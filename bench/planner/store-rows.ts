@@ -61,7 +61,16 @@ export async function nodeRows(file: string, count: number): Promise<BenchRow[]>
     const writing = await timedUntil(async () => {
       for (let index = 0; index < begun; index++) {
         await nodes.begin(
-          { id: `new-${index}`, name: `new-${index}`, site: 'new', jobs: ['1'], phase: 'planned' },
+          {
+            id: `new-${index}`,
+            name: `new-${index}`,
+            site: 'new',
+            type: 'standard',
+            costPerHour: 0.1,
+            billingMs: 0,
+            jobs: ['1'],
+            phase: 'planned',
+          },
           cause,
           now,
         )
@@ -132,6 +141,10 @@ function row(kind: string, index: number, phase: Phase): NodesTable {
     id: `${kind}-${index}`,
     name: `${site}-${1 + Math.floor(index / siteNames.length)}`,
     site,
+    type: 'standard',
+    cost_per_hour: 0.1,
+    billing_ms: 0,
+    gone_at: phase === 'gone' ? now - 5000 : null,
     began_at: now - 10_000,
     phase,
     phase_since: now - 5000,

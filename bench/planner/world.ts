@@ -17,6 +17,8 @@ export interface Size {
 /** What an observation is about; `features` draws the sites that a pending job names. */
 export interface WorldOptions extends Size {
   readonly features?: (random: () => number) => string
+  /** Who places the jobs; by default the scheduler. */
+  readonly places?: Observation['places']
 }
 
 const siteCount = 10
@@ -25,8 +27,26 @@ export const siteNames = Array.from({ length: siteCount }, (_, index) => `site${
 /** The rules for ten sites that have room for `nodes` together. */
 export function policyFor(nodes: number): Policy {
   return {
-    sites: siteNames.map((name) => ({ name, minimum: 2, maximum: Math.ceil(nodes / siteCount), idleMs: 300_000 })),
-    deadlines: { createMs: 60_000, bootMs: 120_000, installMs: 300_000, enrolMs: 60_000 },
+    types: siteNames.map((site) => ({
+      site,
+      type: 'standard',
+      prefix: site,
+      size: { cpus: 16, memoryMiB: 64_000, gpus: 0 },
+      features: [`site-${site}`, 'type-standard'],
+      minimum: 2,
+      maximum: Math.ceil(nodes / siteCount),
+      names: Math.ceil(nodes / siteCount),
+      spare: 1,
+      idleMs: 300_000,
+      lifetimeMs: 600_000,
+      billingMs: 0,
+      costPerHour: 0.5,
+    })),
+    caps: [{ of: 'user', name: '*', nodes: 2000 }],
+    budgets: [{ period: 'day', site: null, amount: 1e6, startMs: now - 43_200_000, endMs: now + 43_200_000 }],
+    placement: [],
+    retry: { firstMs: 500, mostMs: 30_000 },
+    deadlines: { createMs: 60_000, bootMs: 120_000, installMs: 300_000, enrolMs: 60_000, drainMs: 86_400_000 },
     grace: { unreachableMs: 600_000, orphanMs: 300_000 },
     breaker: { failures: 3, cooldownMs: 300_000 },
   }
@@ -76,7 +96,11 @@ export function observe(options: WorldOptions, seed: number): Observation {
     nodes,
     inFlight: new Set(nodes.filter(() => random() < 0.01).map(({ id }) => id)),
     settledAtMs: new Map(nodes.filter(() => random() < 0.05).map(({ id }) => [id, now - 5000])),
-    breakers: new Map([['site9', { site: 'site9', failures: 2, closedUntilMs: now + 60_000 }]]),
+    places: options.places ?? 'scheduler',
+    spent: new Map([['day/*', 1000]]),
+    breakers: new Map([
+      ['site9/standard', { site: 'site9', type: 'standard', failures: 2, closedUntilMs: now + 60_000 }],
+    ]),
     lastFailureMs: new Map(nodes.filter(() => random() < 0.02).map(({ name }) => [name, now - 20_000])),
     orphansSinceMs: new Map(),
   }
@@ -97,6 +121,10 @@ function node(id: string, name: string, site: string, phase: Phase, random: () =
     id,
     name,
     site,
+    type: 'standard',
+    beganAtMs: now - 1_000_000,
+    costPerHour: 0.5,
+    billingMs: 0,
     phase,
     phaseSinceMs: now - 1000 - Math.floor(random() * (phase === 'ready' ? 400_000 : 65_000)),
     unreachableSinceMs: null,
@@ -140,11 +168,19 @@ function drawJobs(options: WorldOptions, nodes: readonly QueueNode[], random: ()
       id: random() < 0.5 ? String(1000 + index) : `${1 + Math.floor(index / 50)}_${index % 50}`,
       name: `job${index % 100}`,
       user: `user${index % 40}`,
+      account: `account${index % 7}`,
       partition: 'all',
       state,
       reason: eligible ? 'Resources' : state === 'pending' ? 'Dependency' : '',
-      eligible,
+      blocked: state === 'pending' && !eligible ? 'Dependency' : null,
       nodeCount,
+      perNode: { cpus: 1 + (index % 16), memoryMiB: 1000 * (1 + (index % 4)), gpus: 0 },
+      tasksPerNode: null,
+      exclusive: index % 3 === 0,
+      wallMs: 600_000 * (1 + (index % 12)),
+      dependency: '',
+      beginAtMs: null,
+      licences: '',
       features: features(random),
       nodes: state === 'pending' ? [] : take(state === 'running' ? busy : wanted, nodeCount),
       count: 1,

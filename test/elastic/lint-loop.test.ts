@@ -56,7 +56,7 @@ beforeEach(async () => {
     drivers,
     acts,
     backoff: new Backoff(clock),
-    policy,
+    policyAt: () => policy,
     network: new NetworkKeeper(async () => ({ pending: [] }), clock),
     newId: () => 'new',
     tokenFor: (id: string) => `token-${id}`,
@@ -79,7 +79,11 @@ beforeEach(async () => {
     }),
   )
   const life = (id: string, name: string, phase: 'planned' | 'booting') =>
-    nodes.begin({ id, name, site: 'east', jobs: ['7'], phase }, reason, now - 1000)
+    nodes.begin(
+      { id, name, site: 'east', type: 'standard', costPerHour: 0, billingMs: 0, jobs: ['7'], phase },
+      reason,
+      now - 1000,
+    )
   await life('early', 'east-1', 'booting')
   await life('sound', 'east-2', 'planned')
 })

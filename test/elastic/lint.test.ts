@@ -54,15 +54,15 @@ const idleWorld = { ...here, nodes: [idle], queueNodes: [queueNode()] }
 const failure = { code: 'BootTimeout', text: 'late' } as const
 const absent = queueNode({ power: 'absent' })
 const wanted = queueNode({ power: 'wanted', responding: false, busy: true })
-const shut = new Map([['east', { site: 'east', failures: 1, closedUntilMs: now + 1 }]])
+const shut = new Map([['east/standard', { site: 'east', type: 'standard', failures: 1, closedUntilMs: now + 1 }]])
 const overdue = new Map([[id, long]])
 
 const drain: Step = { kind: 'drain', id, reason }
 const remove: Step = { kind: 'remove', id, tellQueue: true, reason }
 const giveUp: Step = { kind: 'give-up', id, reason }
 const create: Step = { kind: 'create', id, reason }
-const begin: Step = { kind: 'begin', name: 'east-1', site: 'east', jobs: [], reason }
-const adopt: Step = { kind: 'adopt', site: 'east', machine: id, name: 'east-1', reason }
+const begin: Step = { kind: 'begin', name: 'east-1', site: 'east', type: 'standard', jobs: [], reason }
+const adopt: Step = { kind: 'adopt', site: 'east', type: 'standard', machine: id, name: 'east-1', reason }
 const collect: Step = { kind: 'collect', site: 'east', machine: id, reason }
 const move = (to: Phase): Step => ({ kind: 'move', id, to, reason })
 const fail = (code: 'MachineLost' | 'EnrolTimeout' | 'HostUnreachable' | 'InsufficientCapacity'): Step => ({
@@ -323,7 +323,7 @@ describe('JobRunning', () => {
 
 describe('SecondLife', () => {
   const [west, live] = [queueNode({ ...wanted, name: 'west-1' }), node({ name: 'west-1', site: 'west' })]
-  const again: Step = { kind: 'begin', name: 'west-1', site: 'west', jobs: [], reason }
+  const again: Step = { kind: 'begin', name: 'west-1', site: 'west', type: 'standard', jobs: [], reason }
   holdsBack('SecondLife', 'a name lives once', again, { queueNodes: [west], nodes: [live] }, { queueNodes: [west] })
   test('also within one plan', () => {
     const twice = { ...again }
@@ -349,7 +349,7 @@ describe('AboveMaximum', () => {
   )
   const strange = machine({ name: 'east-3' })
   const adopted = { machines: { east: [strange] }, queueNodes: [queueNode({ name: 'east-3' })] }
-  const roomy = { ...policy, sites: policy.sites.map((site) => ({ ...site, maximum: 3 })) }
+  const roomy = { ...policy, types: policy.types.map((type) => ({ ...type, maximum: 3 })) }
   const takeOver: Step = { ...adopt, name: 'east-3' }
   test('nothing is taken over or powered up beyond it', () => {
     assert.deepEqual(
@@ -375,7 +375,7 @@ describe('BelowMinimum', () => {
       queueNodes: [queueNode(), queueNode({ name: 'east-2' })],
     }
     const other: Step = { kind: 'drain', id: second.id, reason }
-    const keeping = (minimum: number) => ({ ...policy, sites: policy.sites.map((site) => ({ ...site, minimum })) })
+    const keeping = (minimum: number) => ({ ...policy, types: policy.types.map((type) => ({ ...type, minimum })) })
     assert.deepEqual(lint(over, [drain, other], keeping(0)), [])
     assert.deepEqual(lint(over, [drain], keeping(1)), [])
     assert.deepEqual(

@@ -36,7 +36,9 @@ describe('growing', () => {
 
   test('beyond the maximum, and at a closed site, the queue is told no', () => {
     assert.deepEqual(kinds(decide({ queueNodes: [{ ...wanted, name: 'east-3' }] })), ['refuse AboveMaximum'])
-    const breakers = new Map([['east', { site: 'east', failures: 1, closedUntilMs: now + 1 }]])
+    const breakers = new Map([
+      ['east/standard', { site: 'east', type: 'standard', failures: 1, closedUntilMs: now + 1 }],
+    ])
     assert.deepEqual(kinds(decide({ queueNodes: [wanted], breakers })), ['refuse SiteClosed'])
   })
 
@@ -55,9 +57,9 @@ describe('growing', () => {
   })
 
   test('below the minimum the queue is asked for absent nodes, and not for drained ones', () => {
-    const [east, west] = policy.sites
+    const [east, west] = policy.types
     assert.ok(east && west)
-    const withMinimum = { ...policy, sites: [{ ...east, minimum: 1 }, west] }
+    const withMinimum = { ...policy, types: [{ ...east, minimum: 1 }, west] }
     const queueNodes = [
       queueNode({ power: 'absent', drained: true, reason: 'disk' }),
       queueNode({ name: 'east-2', power: 'absent' }),
@@ -226,16 +228,16 @@ describe('shrinking', () => {
       jobs: [job({ features: 'site-west' })],
     })
     assert.deepEqual(kinds(elsewhere), ['drain Idle'])
-    const held = decide({ ...here, nodes: [idle], queueNodes: [queueNode()], jobs: [job({ eligible: false })] })
+    const held = decide({ ...here, nodes: [idle], queueNodes: [queueNode()], jobs: [job({ blocked: 'Held' })] })
     assert.deepEqual(kinds(held), ['drain Idle'])
     const impossible = decide({ ...here, nodes: [idle], queueNodes: [queueNode()], jobs: [job({ nodeCount: 7 })] })
     assert.deepEqual(kinds(impossible), ['drain Idle'])
   })
 
   test('the minimum is kept, even when several could go at once; the longest idle goes', () => {
-    const [east, west] = policy.sites
+    const [east, west] = policy.types
     assert.ok(east && west)
-    const withMinimum = { ...policy, sites: [{ ...east, minimum: 1 }, west] }
+    const withMinimum = { ...policy, types: [{ ...east, minimum: 1 }, west] }
     const second = node({ id: 'id-east-2', name: 'east-2', idleSinceMs: now - 30_000, phaseSinceMs: now - 60_000 })
     const made = plan(
       observation({
@@ -308,9 +310,9 @@ describe('shrinking', () => {
   })
 
   test('a maximum that was lowered counts the lives beyond it too', () => {
-    const [east, west] = policy.sites
+    const [east, west] = policy.types
     assert.ok(east && west)
-    const lowered = { ...policy, sites: [{ ...east, maximum: 1 }, west] }
+    const lowered = { ...policy, types: [{ ...east, maximum: 1 }, west] }
     const second = node({ id: 'id-east-2', name: 'east-2' })
     const queueNodes = [queueNode({ power: 'wanted' }), queueNode({ name: 'east-2', busy: true })]
     const obs = observation({
@@ -336,7 +338,9 @@ describe('closed sites and orphans', () => {
       queueNode({ power: 'absent' }),
       queueNode({ name: 'east-2', power: 'absent', drained: true, reason: 'disk' }),
     ]
-    const closed = new Map([['east', { site: 'east', failures: 1, closedUntilMs: now + 50 }]])
+    const closed = new Map([
+      ['east/standard', { site: 'east', type: 'standard', failures: 1, closedUntilMs: now + 50 }],
+    ])
     const made = decide({ queueNodes, breakers: closed })
     assert.deepEqual(
       made.steps.map((step) => step.kind === 'close' && step.names),
@@ -344,7 +348,7 @@ describe('closed sites and orphans', () => {
     )
     assert.equal(made.nextAtMs, now + 50)
 
-    const after = new Map([['east', { site: 'east', failures: 1, closedUntilMs: now }]])
+    const after = new Map([['east/standard', { site: 'east', type: 'standard', failures: 1, closedUntilMs: now }]])
     const ours = [queueNode({ power: 'absent', drained: true, reason: 'causeway: closed' }), ...queueNodes.slice(1)]
     const reopened = decide({ queueNodes: ours, breakers: after })
     assert.deepEqual(
@@ -379,7 +383,7 @@ describe('closed sites and orphans', () => {
 describe('why jobs wait', () => {
   const why = (over: Parameters<typeof observation>[0]) => decide(over).jobs[0]
   test('each state has its own answer', () => {
-    assert.equal(why({ jobs: [job({ eligible: false, reason: 'JobHeldUser' })] })?.code, 'NotEligible')
+    assert.equal(why({ jobs: [job({ blocked: 'Held', reason: 'JobHeldUser' })] })?.code, 'NotEligible')
     assert.equal(why({ jobs: [job({ state: 'running', nodes: ['east-1'] })] })?.code, 'Running')
     const coming = why({
       jobs: [job({ state: 'starting', nodes: ['east-1'] })],
@@ -388,7 +392,9 @@ describe('why jobs wait', () => {
     })
     assert.equal(coming?.code, 'NodesComing')
     assert.match(coming?.text ?? '', /east-1 is installing for 3 s/)
-    const closed = new Map([['east', { site: 'east', failures: 1, closedUntilMs: now + 50 }]])
+    const closed = new Map([
+      ['east/standard', { site: 'east', type: 'standard', failures: 1, closedUntilMs: now + 50 }],
+    ])
     assert.equal(why({ jobs: [job({ features: 'site-east' })], breakers: closed })?.code, 'SitesClosed')
     assert.equal(why({ jobs: [job()] })?.code, 'WaitsForScheduler')
   })

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import type { Job, QueueNode } from '../../src/elastic/plan/demand.ts'
 import type { Observation } from '../../src/elastic/plan/observation.ts'
-import type { Policy } from '../../src/elastic/plan/policy.ts'
+import type { Budget, Cap, PlacementRule, Policy } from '../../src/elastic/plan/policy.ts'
 import type { NodeRecord, Phase } from '../../src/store/node-record.ts'
 import { job, machine, node, now, observation, policy, queueNode } from './world.ts'
 
@@ -76,7 +76,14 @@ const someJob: fc.Arbitrary<Job> = fc
   .record({
     id: fc.integer({ min: 1, max: 99 }).map(String),
     state: fc.constantFrom('pending', 'starting', 'running', 'completing', 'ended', 'other'),
-    eligible: fc.boolean(),
+    blocked: fc.constantFrom(null, 'Held', 'HeldByCauseway'),
+    perNode: fc.constantFrom(
+      { cpus: 0, memoryMiB: 0, gpus: 0 },
+      { cpus: 4, memoryMiB: 1000, gpus: 0 },
+      { cpus: 16, memoryMiB: 0, gpus: 0 },
+    ),
+    user: fc.constantFrom('alice', 'bob'),
+    wallMs: fc.constantFrom(null, 60_000, 7_200_000),
     nodeCount: fc.integer({ min: 1, max: 8 }),
     nodes: fc.subarray(names),
     features: fc.constantFrom('', 'site-east', '[site-east*1&site-west*1]'),
@@ -87,8 +94,31 @@ const somePolicy: fc.Arbitrary<Policy> = fc
   .tuple(fc.integer({ min: 0, max: 2 }), fc.integer({ min: 0, max: 2 }))
   .map((minima) => ({
     ...policy,
-    sites: policy.sites.map((site, index) => ({ ...site, minimum: minima[index] ?? 0 })),
+    types: policy.types.map((type, index) => ({ ...type, minimum: minima[index] ?? 0 })),
   }))
+
+/** Rules that change how much may be had, each in force in some worlds only. */
+const someLimits = fc.record({
+  costPerHour: fc.constantFrom(0, 1),
+  billingMs: fc.constantFrom(0, 0, 3_600_000),
+  lifetimeMs: fc.constantFrom(0, 0, 600_000),
+  spare: fc.constantFrom(0, 0, 1),
+  gpus: fc.constantFrom(0, 2),
+  budgets: rarely([
+    { period: 'day', site: null, amount: 3, startMs: now - 500_000, endMs: now + 80_000_000 },
+    { period: 'month', site: 'west', amount: 1, startMs: now - 900_000, endMs: now + 2_000_000_000 },
+  ] satisfies Budget[]),
+  caps: rarely([
+    { of: 'user', name: 'alice', nodes: 2 },
+    { of: 'queue', name: '*', nodes: 3 },
+  ] satisfies Cap[]),
+  placement: fc.constantFrom<PlacementRule[]>(
+    [],
+    [{ queue: 'all', feature: '', spread: 'may-span', sites: [] }],
+    [{ queue: '', feature: 'site-east', spread: 'one-site', sites: ['west'] }],
+    [{ queue: '', feature: '', spread: 'must-span', sites: [] }],
+  ),
+})
 
 /**
  * Any state of the world that the sources could report, likely or not. Only what one source says of itself fits together: a
@@ -110,12 +140,23 @@ export const someWorld: fc.Arbitrary<SomeWorld> = fc
     rested: fc.subarray(names),
     closed: fc.subarray(['east', 'west']),
     due: fc.boolean(),
+    places: fc.constantFrom('scheduler', 'causeway'),
+    limits: someLimits,
+    spent: fc.constantFrom(0, 0.9, 4),
   })
   .map((w) => {
     const at = (site: string) => [
       ...names.filter((n) => n.startsWith(site) && !w.lost.includes(n)).map((n) => machine({ id: `id-${n}`, name: n })),
       ...w.orphans.filter((n) => n.startsWith(site)).map((n) => machine({ id: `lost-${n}`, name: n })),
     ]
+    const { budgets, caps, placement, ...ofTypes } = w.limits
+    const limited: Policy = {
+      ...w.policy,
+      budgets,
+      caps,
+      placement,
+      types: w.policy.types.map((type) => ({ ...type, ...ofTypes, size: { ...type.size, gpus: ofTypes.gpus } })),
+    }
     const known = new Set(w.queueNodes.flatMap((n) => n?.name ?? []))
     const jobs = w.jobs.map((j) => ({ ...j, nodes: j.nodes.filter((name) => known.has(name)) }))
     const held = new Set(jobs.flatMap((j) => (j.state === 'running' || j.state === 'other' ? j.nodes : [])))
@@ -123,6 +164,8 @@ export const someWorld: fc.Arbitrary<SomeWorld> = fc
       nodes: w.nodes.filter((n) => n !== null),
       queueNodes: w.queueNodes.flatMap((n) => (n ? { ...n, busy: n.busy || held.has(n.name) } : [])),
       jobs,
+      places: w.places as Observation['places'],
+      spent: new Map(budgets.map((budget) => [`${budget.period}/${budget.site ?? '*'}`, w.spent])),
       machines: { east: at('east'), west: at('west') },
       unreadQueue: w.unreadQueue,
       unreadSites: w.unreadSites,
@@ -137,7 +180,12 @@ export const someWorld: fc.Arbitrary<SomeWorld> = fc
             ])
           : [],
       ),
-      breakers: new Map(w.closed.map((site) => [site, { site, failures: 1, closedUntilMs: now + 1000 }])),
+      breakers: new Map(
+        w.closed.map((site) => [
+          `${site}/standard`,
+          { site, type: 'standard', failures: 1, closedUntilMs: now + 1000 },
+        ]),
+      ),
     })
-    return { obs, policy: w.policy }
+    return { obs, policy: limited }
   })

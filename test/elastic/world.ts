@@ -1,17 +1,39 @@
 import type { Job, QueueNode } from '../../src/elastic/plan/demand.ts'
 import type { Observation, SiteMachine } from '../../src/elastic/plan/observation.ts'
-import type { Policy } from '../../src/elastic/plan/policy.ts'
+import type { Policy, TypePolicy } from '../../src/elastic/plan/policy.ts'
 import type { NodeRecord } from '../../src/store/node-record.ts'
 
 /** A moment well after every default timestamp below. */
 export const now = 1_000_000
 
+/** The rules for the one type of a site. */
+export function typePolicy(site: string, over: Partial<TypePolicy> = {}): TypePolicy {
+  const maximum = over.maximum ?? 2
+  return {
+    site,
+    type: 'standard',
+    prefix: site,
+    size: { cpus: 8, memoryMiB: 16_000, gpus: 0 },
+    features: [`site-${site}`, 'type-standard'],
+    minimum: 0,
+    maximum,
+    names: maximum,
+    spare: 0,
+    idleMs: 20_000,
+    lifetimeMs: 0,
+    billingMs: 0,
+    costPerHour: 0,
+    ...over,
+  }
+}
+
 export const policy: Policy = {
-  sites: [
-    { name: 'east', minimum: 0, maximum: 2, idleMs: 20_000 },
-    { name: 'west', minimum: 0, maximum: 4, idleMs: 20_000 },
-  ],
-  deadlines: { createMs: 10_000, bootMs: 20_000, installMs: 30_000, enrolMs: 15_000 },
+  types: [typePolicy('east'), typePolicy('west', { maximum: 4 })],
+  caps: [],
+  budgets: [],
+  placement: [],
+  retry: { firstMs: 500, mostMs: 30_000 },
+  deadlines: { createMs: 10_000, bootMs: 20_000, installMs: 30_000, enrolMs: 15_000, drainMs: 86_400_000 },
   grace: { unreachableMs: 60_000, orphanMs: 60_000 },
   breaker: { failures: 2, cooldownMs: 300_000 },
 }
@@ -21,6 +43,10 @@ export function node(over: Partial<NodeRecord> = {}): NodeRecord {
     id: 'id-east-1',
     name: 'east-1',
     site: 'east',
+    type: 'standard',
+    beganAtMs: now - 2000,
+    costPerHour: 0,
+    billingMs: 0,
     phase: 'ready',
     phaseSinceMs: now - 1000,
     unreachableSinceMs: null,
@@ -52,12 +78,20 @@ export function job(over: Partial<Job> = {}): Job {
     id: '1',
     name: 'job',
     user: 'alice',
+    account: '',
     partition: 'all',
     state: 'pending',
     reason: 'Resources',
-    eligible: true,
+    blocked: null,
     nodeCount: 1,
+    perNode: { cpus: 0, memoryMiB: 0, gpus: 0 },
+    tasksPerNode: null,
+    exclusive: false,
+    wallMs: null,
     features: '',
+    dependency: '',
+    beginAtMs: null,
+    licences: '',
     nodes: [],
     count: 1,
     submittedAtMs: now - 5000,
@@ -89,6 +123,8 @@ export function observation(
     queue: over.unreadQueue
       ? { ...unread, code: 'SchedulerUnreachable' }
       : { ok: true, startedAtMs, value: { jobs: over.jobs ?? [], nodes: over.queueNodes ?? [] } },
+    places: over.places ?? 'scheduler',
+    spent: over.spent ?? new Map(),
     sites: new Map([
       ['east', site('east')],
       ['west', site('west')],

@@ -44,10 +44,23 @@ describe('the HTTP application', () => {
       view: () => null,
       brokenGateways: () => new Map(),
     })
-    const services = { clock, events, reports: new Reports(nodes, clock, policy, wake), readModel, wake }
+    const services = { clock, events, reports: new Reports(nodes, clock, () => policy, wake), readModel, wake }
     app = buildApp(services, null)
     remote = buildApp(services, hashToken('api-token'))
-    await nodes.begin({ id: 'id-1', name: 'east-1', site: 'east', jobs: ['7'], phase: 'planned' }, cause, 1000)
+    await nodes.begin(
+      {
+        id: 'id-1',
+        name: 'east-1',
+        site: 'east',
+        type: 'standard',
+        costPerHour: 0,
+        billingMs: 0,
+        jobs: ['7'],
+        phase: 'planned',
+      },
+      cause,
+      1000,
+    )
     await nodes.move('id-1', ['planned'], 'booting', cause, 2000)
     await nodes.setTokenHash('id-1', hashToken('node-token'))
   })
@@ -111,11 +124,24 @@ describe('the HTTP application', () => {
       code: 'NodeReportedFailure',
       text: 'east-1 reports: apt-get: no such package',
     })
-    assert.equal((await nodes.breakers()).get('east')?.failures, 1)
+    assert.equal((await nodes.breakers()).get('east/standard')?.failures, 1)
   })
 
   test('a report needs the token of its own life, and the token ends with the enrolment', async () => {
-    await nodes.begin({ id: 'id-2', name: 'east-2', site: 'east', jobs: [], phase: 'planned' }, cause, 1000)
+    await nodes.begin(
+      {
+        id: 'id-2',
+        name: 'east-2',
+        site: 'east',
+        type: 'standard',
+        costPerHour: 0,
+        billingMs: 0,
+        jobs: [],
+        phase: 'planned',
+      },
+      cause,
+      1000,
+    )
     await nodes.setTokenHash('id-2', hashToken('other'))
     for (const [token, id] of [
       ['wrong', 'id-1'],

@@ -23,7 +23,20 @@ describe('the store', () => {
     db = await openStore(join(folder, 'state', 'causeway.db'))
     nodes = new NodeStore(db)
     events = new EventStore(db)
-    await nodes.begin({ id: 'a', name: 'east-1', site: 'east', jobs: ['7_1'], phase: 'planned' }, cause, 1000)
+    await nodes.begin(
+      {
+        id: 'a',
+        name: 'east-1',
+        site: 'east',
+        type: 'standard',
+        costPerHour: 0,
+        billingMs: 0,
+        jobs: ['7_1'],
+        phase: 'planned',
+      },
+      cause,
+      1000,
+    )
   })
   afterEach(async () => {
     await db.destroy()
@@ -38,6 +51,10 @@ describe('the store', () => {
       id: 'a',
       name: 'east-1',
       site: 'east',
+      type: 'standard',
+      beganAtMs: 1000,
+      costPerHour: 0,
+      billingMs: 0,
       phase: 'planned',
       phaseSinceMs: 1000,
       unreachableSinceMs: null,
@@ -64,15 +81,21 @@ describe('the store', () => {
   })
 
   test('two lives can not have one id', async () => {
-    await assert.rejects(nodes.begin({ id: 'a', name: 'x-1', site: 'x', jobs: [], phase: 'planned' }, cause, 1))
+    await assert.rejects(
+      nodes.begin(
+        { id: 'a', name: 'x-1', site: 'x', type: 'standard', costPerHour: 0, billingMs: 0, jobs: [], phase: 'planned' },
+        cause,
+        1,
+      ),
+    )
     assert.equal((await events.ofNode('a')).length, 1)
   })
 
   test('a failure is recorded once, with the breaker that follows, and not for what is past failing', async () => {
-    const breaker = { site: 'east', failures: 2, closedUntilMs: 9000 }
+    const breaker = { site: 'east', type: 'standard', failures: 2, closedUntilMs: 9000 }
     assert.equal(await nodes.fail('a', { code: 'BootTimeout', text: 'late' }, breaker, 4000), true)
     assert.equal(await nodes.fail('a', { code: 'MachineLost', text: 'gone' }, { ...breaker, failures: 3 }, 5000), false)
-    assert.deepEqual((await nodes.breakers()).get('east'), breaker)
+    assert.deepEqual((await nodes.breakers()).get('east/standard'), breaker)
     assert.deepEqual((await nodes.get('a'))?.failure, { code: 'BootTimeout', text: 'late' })
     assert.deepEqual([...(await nodes.lastFailures(3999))], [['east-1', 4000]])
     assert.deepEqual([...(await nodes.lastFailures(4000))], [])
@@ -112,7 +135,20 @@ describe('the store', () => {
   })
 
   test('notes of many nodes are written together, each with its own facts', async () => {
-    await nodes.begin({ id: 'b', name: 'east-2', site: 'east', jobs: [], phase: 'planned' }, cause, 1000)
+    await nodes.begin(
+      {
+        id: 'b',
+        name: 'east-2',
+        site: 'east',
+        type: 'standard',
+        costPerHour: 0,
+        billingMs: 0,
+        jobs: [],
+        phase: 'planned',
+      },
+      cause,
+      1000,
+    )
     await nodes.note([
       { id: 'a', idleSinceMs: 5, unreachableSinceMs: 6 },
       { id: 'b', idleSinceMs: 7 },
@@ -127,7 +163,20 @@ describe('the store', () => {
 
   test('the times of phases are those of each life, and past lives are only among all', async () => {
     await nodes.move('a', ['planned'], 'gone', cause, 2000)
-    await nodes.begin({ id: 'b', name: 'east-1', site: 'east', jobs: [], phase: 'planned' }, cause, 3000)
+    await nodes.begin(
+      {
+        id: 'b',
+        name: 'east-1',
+        site: 'east',
+        type: 'standard',
+        costPerHour: 0,
+        billingMs: 0,
+        jobs: [],
+        phase: 'planned',
+      },
+      cause,
+      3000,
+    )
     await nodes.attemptFailed((await nodes.get('b')) ?? assert.fail(), cause, 3500, 3200)
     await nodes.move('b', ['planned'], 'creating', cause, 4000)
     const ofB = [

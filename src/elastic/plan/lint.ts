@@ -101,9 +101,12 @@ function drains(world: World, report: Report): void {
   }
   for (const step of world.plan.steps) {
     const type = typeOf(step, world)
-    if (step.kind !== 'drain' || !type || drained.has(step.id)) continue
-    drained.add(step.id)
+    if (!type) continue
     const key = `${type.site}/${type.type}`
+    // A node that is given back is useful again: what comes later in the plan counts with it.
+    if (step.kind === 'cancel-drain') left.set(key, (left.get(key) ?? 0) + 1)
+    if (step.kind !== 'drain' || drained.has(step.id)) continue
+    drained.add(step.id)
     const rest = (left.get(key) ?? 0) - 1
     const { minimum, maximum } = type
     left.set(key, rest)

@@ -2,6 +2,7 @@ import type { Context } from './context.ts'
 import { Ledger } from './cost.ts'
 import { growingPhases } from './phases.ts'
 import { nodeName, type TypePolicy, typeKey } from './policy.ts'
+import { isStale } from './stale.ts'
 import type { Reason } from './steps.ts'
 
 /** What may still be begun in a round: it shrinks as nodes are begun. */
@@ -73,11 +74,14 @@ export class Room {
     if (known) return known
     const { obs, now, policy, alive, queueNodes } = this.#ctx
     const free: string[] = []
+    const machines = obs.sites.get(type.site)
+    const inUse = new Set(machines?.ok ? machines.value.map((machine) => machine.name) : [])
     this.#names.set(typeKey(type), free)
     for (let k = 1; k <= type.maximum; k++) {
       const name = nodeName(type.prefix, k)
       const restsUntilMs = (obs.lastFailureMs.get(name) ?? -Infinity) + policy.breaker.cooldownMs
-      if (!alive.has(name) && !obs.inFlight.has(name) && now >= restsUntilMs && !queueNodes.has(name)) free.push(name)
+      if (alive.has(name) || queueNodes.has(name) || now < restsUntilMs || inUse.has(name)) continue
+      if (!isStale(name, obs.queue.startedAtMs, this.#ctx)) free.push(name)
     }
     return free
   }
