@@ -12,7 +12,7 @@ export function distribution(values: Float64Array): Distribution {
   values.sort()
   const sum = values.reduce((total, value) => total + value, 0)
   return {
-    mean: values.length === 0 ? 0 : Math.min(values.at(-1) ?? 0, Math.max(values[0] ?? 0, sum / values.length)),
+    mean: values.length === 0 ? 0 : sum / values.length,
     median: quantile(values, 0.5),
     p95: quantile(values, 0.95),
     p99: quantile(values, 0.99),

@@ -19,11 +19,12 @@ export interface Tick {
 
 /** Marks from 0 on at steps of 1, 2 or 5 times a power of ten; the last one is at or above `max`. About `wanted`; at least 2. */
 export function valueTicks(max: number, wanted: number): readonly Tick[] {
-  const rough = (max > 0 ? max : 1) / wanted
+  const most = max > 0 ? max : 1
+  const rough = most / wanted
   const power = 10 ** Math.floor(Math.log10(rough))
   const step = power * ([1, 2, 5].find((factor) => factor * power >= rough * (1 - 1e-9)) ?? 10)
   const digits = Math.min(20, Math.max(0, -Math.floor(Math.log10(step) + 1e-9)))
-  const last = Math.max(1, Math.ceil((max / step) * (1 - 1e-9)))
+  const last = Math.max(1, Math.ceil((most / step) * (1 - 1e-9)))
   return Array.from({ length: last + 1 }, (_, i) => ({ at: i * step, text: shortNumber(i * step, digits) }))
 }
 

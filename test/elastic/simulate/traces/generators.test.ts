@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import type { Trace } from '../../../../src/elastic/simulate/trace.ts'
 import { busyShareAtLoad1 } from '../../../../src/elastic/simulate/traces/diurnal-bursts.ts'
 import type { GeneratorOptions } from '../../../../src/elastic/simulate/traces/generator.ts'
@@ -74,7 +74,7 @@ for (const [name, generator] of generators) {
       for (const startedAtMs of [monday, monday + 9 * hourMs]) {
         const hours = byHour(generate(name, { startedAtMs }))
         const sum = (from: number) => hours.slice(from, from + 4).reduce((a, b) => a + b, 0)
-        assert.ok(sum(13) > 3 * sum(2), `${hours.join(' ')}`)
+        assert.ok(sum(13) > 3 * sum(2), hours.join(' '))
       }
     })
 

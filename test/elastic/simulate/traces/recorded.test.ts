@@ -208,7 +208,7 @@ describe('readRecorded', () => {
       ['exclusive', 1],
     ]
     for (const [key, value] of wrongs) {
-      const trace = await read([round(1, [{ ...job('7', 'running'), [key]: value } as Job])])
+      const trace = await read([round(1, [{ ...job('7', 'running'), [key]: value }])])
       assert.deepEqual(
         trace.bad.map(({ why }) => why),
         [`has a job with a wrong or missing "${key}"`],
