@@ -1,21 +1,31 @@
 import { CausewayError } from '../../src/base/errors.ts'
-import type { Blocked, Job, QueueNode, QueueSnapshot, Size } from '../../src/elastic/plan/demand.ts'
+import type { Blocked, QueueNode, QueueSnapshot, Size } from '../../src/elastic/plan/demand.ts'
 import { reasonPrefix, type Scheduler } from '../../src/elastic/scheduler.ts'
+import {
+  byPreference,
+  drainFor,
+  type FakeJob,
+  type FakeNode,
+  type FakeNodeSpec,
+  hasRoom,
+  isOurs,
+  isUsable,
+  makeNode,
+} from './scheduler-node.ts'
 
-/** A cloud node of the fake queue. Lower weight is filled first. */
-export interface FakeNodeSpec {
-  readonly name: string
-  readonly weight?: number
-  readonly features?: readonly string[]
-}
+export type { FakeNodeSpec } from './scheduler-node.ts'
 
-/** What to submit; defaults: one node for itself, 1 s, any feature, `alice`, no account, queue `batch`, no limit of time. */
+/**
+ * What to submit; defaults: one node for itself, of which it needs one CPU, 1 s, any feature, `alice`, no account, queue `batch`,
+ * no limit of time.
+ */
 export interface FakeJobSpec {
   readonly nodes?: number
   readonly perNode?: Partial<Size>
   readonly exclusive?: boolean
   readonly account?: string
   readonly queue?: string
+  /** It is ended after so long, whatever `runMs` is. */
   readonly wallMs?: number | null
   readonly runMs?: number
   /** `''`, or features joined by `&`. */
@@ -45,39 +55,28 @@ export interface SchedulerCall {
   readonly reason: string
 }
 
-interface FakeNode {
-  readonly name: string
-  readonly weight: number
-  readonly features: readonly string[]
-  power: QueueNode['power']
-  /** When the present power state began. */
-  sinceMs: number
-  /** The machine's daemon runs, whatever the scheduler believes. */
-  alive: boolean
-  lostAtMs: number
-  drained: boolean
-  down: boolean
-  reason: string
-  /** To be powered down when its job has ended. */
-  powerDownPending: boolean
-  job: FakeJob | null
-}
-
-type FakeJob = { -readonly [key in keyof Omit<Job, 'beginAtMs' | 'blocked'>]: Job[key] } & {
-  runMs: number
-  beginAtMs: number
-  heldBy: 'somebody' | 'causeway' | null
+/** What a fake queue is like. */
+export interface FakeOptions {
+  readonly nowMs?: number
+  readonly times?: Partial<FakeTimes>
+  /** Default `scheduler`. */
+  readonly places?: Scheduler['places']
+  /** With `places: 'causeway'`, for nodes that were not named beforehand: what a machine of this name is. */
+  readonly resolve?: (name: string) => Omit<FakeNodeSpec, 'name'>
 }
 
 /**
- * A queue with cloud nodes that behaves as Slurm's does, on virtual time: pending jobs choose nodes by weight, absent ones
- * are asked for (`onResume`), the job starts when all its nodes have registered (`machineUp`). One job has a node for itself.
+ * A queue on virtual time, in either of two ways. With `places: 'scheduler'` it behaves as Slurm with cloud nodes: pending jobs
+ * choose nodes by weight, absent ones are asked for (`onResume`), and the job starts when all its nodes have registered
+ * (`machineUp`). With `places: 'causeway'` there are only nodes whose machines have registered, and no hook asks for any; those
+ * given beforehand, and `resolve`, say what a machine is like. Jobs are looked at in the order of their submission, and a later
+ * one may go first if it fits where an earlier one does not. Jobs that are not exclusive share a node as far as its size goes.
  *
  * Nothing happens but in `tick`, or in a call that says so. All state can be looked at with `snapshot`.
  */
 export class FakeScheduler implements Scheduler {
   readonly kind = 'fake'
-  readonly places: 'scheduler' | 'causeway' = 'scheduler'
+  readonly places: Scheduler['places']
   readonly calls: SchedulerCall[] = []
   /** ResumeProgram, SuspendProgram and ResumeFailProgram. */
   onResume: (names: readonly string[], jobs: readonly string[]) => void = () => undefined
@@ -87,31 +86,18 @@ export class FakeScheduler implements Scheduler {
   fault: (call: SchedulerCall) => CausewayError | undefined = () => undefined
   nowMs: number
   readonly #times: FakeTimes
+  readonly #resolve: (name: string) => Omit<FakeNodeSpec, 'name'>
   readonly #nodes = new Map<string, FakeNode>()
   readonly #jobs: FakeJob[] = []
 
-  constructor(
-    nodes: readonly FakeNodeSpec[],
-    options: { readonly nowMs?: number; readonly times?: Partial<FakeTimes> } = {},
-  ) {
+  constructor(nodes: readonly FakeNodeSpec[], options: FakeOptions = {}) {
     this.nowMs = options.nowMs ?? 1_000_000_000_000
+    this.places = options.places ?? 'scheduler'
     this.#times = { suspendMs: 2000, resumeMs: 600_000, silentMs: 60_000, requeueMs: 121_000, ...options.times }
-    for (const { name, weight = 1, features = [] } of nodes) {
-      this.#nodes.set(name, {
-        name,
-        weight,
-        features,
-        power: 'absent',
-        sinceMs: this.nowMs,
-        alive: false,
-        lostAtMs: 0,
-        drained: false,
-        down: false,
-        reason: '',
-        powerDownPending: false,
-        job: null,
-      })
-    }
+    const specs = new Map(nodes.map((spec) => [spec.name, spec]))
+    this.#resolve = (name) => specs.get(name) ?? options.resolve?.(name) ?? {}
+    if (this.places === 'causeway') return
+    for (const spec of nodes) this.#nodes.set(spec.name, makeNode(spec, 'absent', this.nowMs))
   }
 
   /** Submits a job and returns its id. It is looked at in the next `tick`. */
@@ -126,7 +112,7 @@ export class FakeScheduler implements Scheduler {
       state: 'pending',
       reason: spec.held === true ? 'JobHeldUser' : '',
       nodeCount: spec.nodes ?? 1,
-      perNode: { cpus: 0, memoryMiB: 0, gpus: 0, ...spec.perNode },
+      perNode: { cpus: 1, memoryMiB: 0, gpus: 0, ...spec.perNode },
       tasksPerNode: null,
       exclusive: spec.exclusive ?? true,
       wallMs: spec.wallMs ?? null,
@@ -151,13 +137,14 @@ export class FakeScheduler implements Scheduler {
     if (job && job.state !== 'ended') this.#end(job)
   }
 
-  /** The user or an admin holds a pending job, as may have been done before by somebody else. */
+  /** The user holds a pending job; one that is held already stays held by whoever did it. */
   userHold(id: string): void {
     const job = this.#jobs.find((candidate) => candidate.id === id)
-    if (job?.state === 'pending') Object.assign(job, { heldBy: 'somebody', reason: 'JobHeldUser' })
+    if (job?.state === 'pending' && job.heldBy === null)
+      Object.assign(job, { heldBy: 'somebody', reason: 'JobHeldUser' })
   }
 
-  /** The user or an admin lets a held job go, whoever held it. */
+  /** An admin, or the user who held it, lets a job go. */
   letGo(id: string): void {
     const job = this.#jobs.find((candidate) => candidate.id === id)
     if (job) Object.assign(job, { heldBy: null, reason: '' })
@@ -169,26 +156,48 @@ export class FakeScheduler implements Scheduler {
    * daemons know of them.
    */
   checkpoint(): () => void {
-    const nodes = [...this.#nodes.values()].map(({ alive: _alive, lostAtMs: _lostAtMs, ...node }) => node)
-    const jobs = this.#jobs.map((job) => ({ ...job }))
+    const nodes = [...this.#nodes.values()].map(({ alive: _alive, lostAtMs: _lostAtMs, ...node }) => ({
+      ...node,
+      jobs: [...node.jobs],
+    }))
+    const jobs = new Map(this.#jobs.map((job) => [job.id, { ...job }]))
     return () => {
       for (const job of this.#jobs) {
-        const saved = jobs.find((candidate) => candidate.id === job.id)
+        const saved = jobs.get(job.id)
         if (job.state === 'ended') continue
-        if (saved) Object.assign(job, saved, { heldBy: job.heldBy, reason: '' })
-        else Object.assign(job, { state: 'pending', reason: '', nodes: [], startedAtMs: null })
+        if (saved) Object.assign(job, saved, { heldBy: restoredHold(saved, job), reason: '' })
+        else
+          Object.assign(job, {
+            state: 'pending',
+            reason: '',
+            nodes: [],
+            startedAtMs: null,
+            heldBy: restoredHold(null, job),
+          })
       }
+      const before = new Map(this.#nodes)
+      this.#nodes.clear()
       for (const saved of nodes) {
-        const node = this.#node(saved.name)
-        const job = this.#jobs.find(({ id, state }) => id === saved.job?.id && state !== 'ended') ?? null
-        Object.assign(node, saved, { job, lostAtMs: this.nowMs })
-        if (node.alive && node.power === 'wanted') this.machineUp(node.name)
+        const alive = before.get(saved.name)?.alive ?? false
+        const held = saved.jobs.filter((job) => job.state !== 'ended')
+        this.#nodes.set(saved.name, { ...saved, jobs: held, alive, lostAtMs: this.nowMs })
+        if (alive && saved.power === 'wanted') this.machineUp(saved.name)
+      }
+      if (this.places === 'scheduler') return
+      for (const { name, alive, weight, features, size } of before.values()) {
+        if (alive && !this.#nodes.has(name)) this.machineUp(name, { weight, features, size })
       }
     }
   }
 
-  /** The machine's daemon registers. Only a node that is wanted, or was lost and is still expected, takes notice. */
-  machineUp(name: string): void {
+  /**
+   * The machine's daemon registers. Where the scheduler knows absent nodes, only one that is wanted, or was lost and is still
+   * expected, takes notice; else the node is there from now on, as `spec` says.
+   */
+  machineUp(name: string, spec?: Omit<FakeNodeSpec, 'name'>): void {
+    if (this.places === 'causeway' && !this.#nodes.has(name)) {
+      this.#nodes.set(name, makeNode({ ...this.#resolve(name), ...spec, name }, 'present', this.nowMs))
+    }
     const node = this.#node(name)
     node.alive = true
     if (node.power !== 'wanted' && node.power !== 'present') return
@@ -198,16 +207,16 @@ export class FakeScheduler implements Scheduler {
 
   /** The daemon registers after a fresh boot: what ran on the node before is lost. */
   machineRebooted(name: string): void {
-    const { job } = this.#node(name)
-    if (job?.state === 'running') this.#requeue(job, this.#times.requeueMs)
+    for (const job of [...(this.#nodes.get(name)?.jobs ?? [])]) {
+      if (job.state === 'running') this.#requeue(job, this.#times.requeueMs)
+    }
     this.machineUp(name)
   }
 
   /** The machine dies without a word. */
   machineLost(name: string): void {
-    const node = this.#node(name)
-    node.alive = false
-    node.lostAtMs = this.nowMs
+    const node = this.places === 'causeway' ? this.#nodes.get(name) : this.#node(name)
+    if (node) Object.assign(node, { alive: false, lostAtMs: this.nowMs })
   }
 
   adminDrain(name: string, reason: string): void {
@@ -215,7 +224,8 @@ export class FakeScheduler implements Scheduler {
   }
 
   adminUndrain(name: string): void {
-    this.#node(name).drained = false
+    const node = this.places === 'causeway' ? this.#nodes.get(name) : this.#node(name)
+    if (node) node.drained = false
   }
 
   /** Lets virtual time pass, a step of at most 100 ms at a time, and places jobs at each. */
@@ -249,7 +259,7 @@ export class FakeScheduler implements Scheduler {
       name: node.name,
       power: node.power,
       responding: node.alive && (node.power === 'present' || node.power === 'leaving'),
-      busy: node.job !== null,
+      busy: node.jobs.length > 0,
       drained: node.drained,
       down: node.down,
       reason: node.drained || node.down ? node.reason : '',
@@ -259,14 +269,14 @@ export class FakeScheduler implements Scheduler {
   }
 
   async powerUp(names: readonly string[]): Promise<void> {
-    const absent = this.#record('powerUp', names).filter((node) => isFree(node) && node.power === 'absent')
+    const absent = this.#record('powerUp', names).filter((node) => isUsable(node) && node.power === 'absent')
     this.#resume(absent, [])
     this.#complain(names)
   }
 
   async drain(names: readonly string[], reason: string): Promise<void> {
     for (const node of this.#record('drain', names, reason)) {
-      if (!node.drained && !(node.power === 'wanted' && node.job)) drainFor(node, reason)
+      if (!node.drained && !(node.power === 'wanted' && node.jobs.length > 0)) drainFor(node, reason)
     }
     this.#complain(names)
   }
@@ -282,7 +292,7 @@ export class FakeScheduler implements Scheduler {
     for (const node of this.#record('powerDown', names)) {
       if (node.power === 'absent') {
         if (isOurs(node)) this.#free(node)
-      } else if (node.job) node.powerDownPending = true
+      } else if (node.jobs.length > 0) node.powerDownPending = true
       else if (node.power !== 'leaving') this.#leave(node)
     }
     this.#complain(names)
@@ -291,7 +301,7 @@ export class FakeScheduler implements Scheduler {
   async fail(names: readonly string[], reason: string): Promise<void> {
     for (const node of this.#record('fail', names, reason)) {
       const admins = node.drained && !isOurs(node) ? node.reason : null
-      if (node.job) this.#requeue(node.job, 0)
+      for (const job of [...node.jobs]) this.#requeue(job, 0)
       if (node.power === 'wanted' || node.power === 'present') this.#leave(node)
       drainFor(node, admins ?? reason, admins !== null)
     }
@@ -322,7 +332,7 @@ export class FakeScheduler implements Scheduler {
 
   async reopen(names: readonly string[]): Promise<void> {
     for (const node of this.#record('reopen', names)) {
-      if (isOurs(node) && !node.job) this.#free(node)
+      if (isOurs(node) && node.jobs.length === 0) this.#free(node)
     }
     this.#complain(names)
   }
@@ -337,6 +347,7 @@ export class FakeScheduler implements Scheduler {
 
   /** As the real one: what is known was served, then the unknown names are complained about. */
   #complain(names: readonly string[]): void {
+    if (this.places === 'causeway') return
     const unknown = names.filter((name) => !this.#nodes.has(name))
     if (unknown.length > 0) throw new CausewayError('NotFound', `the queue knows no node ${unknown.join(', ')}`)
   }
@@ -357,8 +368,12 @@ export class FakeScheduler implements Scheduler {
     node.down = false
   }
 
-  /** Powering down forgets our drain and that the node was down; an admin's drain stays. */
+  /** Powering down forgets our drain and that the node was down; an admin's drain stays. With Causeway placing, the node is forgotten whole. */
   #leave(node: FakeNode): void {
+    if (this.places === 'causeway') {
+      this.#nodes.delete(node.name)
+      return
+    }
     if (isOurs(node)) node.drained = false
     node.down = false
     node.powerDownPending = false
@@ -387,7 +402,7 @@ export class FakeScheduler implements Scheduler {
 
   #breakDown(node: FakeNode, reason: string): void {
     Object.assign(node, { down: true, reason: node.drained ? node.reason : reason })
-    if (node.job) this.#requeue(node.job, this.#times.requeueMs)
+    for (const job of [...node.jobs]) this.#requeue(job, this.#times.requeueMs)
     if (node.power !== 'wanted') return
     this.#power(node, 'absent')
     this.onResumeFail([node.name])
@@ -399,7 +414,8 @@ export class FakeScheduler implements Scheduler {
       job.state = 'running'
       job.startedAtMs = this.nowMs
     }
-    const ended = job.state === 'running' && this.nowMs - (job.startedAtMs ?? 0) >= job.runMs
+    const runMs = Math.min(job.runMs, job.wallMs ?? Infinity)
+    const ended = job.state === 'running' && this.nowMs - (job.startedAtMs ?? 0) >= runMs
     if (ended && nodes.every((node) => node.alive)) this.#end(job)
   }
 
@@ -416,26 +432,25 @@ export class FakeScheduler implements Scheduler {
 
   #release(job: FakeJob): void {
     for (const node of this.#nodes.values()) {
-      if (node.job !== job) continue
-      node.job = null
-      if (node.powerDownPending) this.#leave(node)
+      if (!node.jobs.includes(job)) continue
+      node.jobs = node.jobs.filter((other) => other !== job)
+      if (node.jobs.length === 0 && node.powerDownPending) this.#leave(node)
     }
   }
 
   #place(): void {
     for (const job of this.#jobs) {
       if (job.state !== 'pending' || job.heldBy !== null || job.beginAtMs > this.nowMs) continue
-      const wishes = job.features.split('&').filter(Boolean)
       const chosen = [...this.#nodes.values()]
-        .filter((node) => isFree(node) && wishes.every((wish) => node.features.includes(wish)))
-        .sort((a, b) => a.weight - b.weight || Number(a.power === 'absent') - Number(b.power === 'absent'))
+        .filter((node) => isUsable(node) && hasRoom(node, job))
+        .sort(byPreference)
         .slice(0, job.nodeCount)
       if (chosen.length < job.nodeCount) {
         job.reason = 'Resources'
         continue
       }
       Object.assign(job, { state: 'starting', reason: '', nodes: chosen.map((node) => node.name) })
-      for (const node of chosen) node.job = job
+      for (const node of chosen) node.jobs.push(job)
       const absent = chosen.filter((node) => node.power === 'absent')
       this.#resume(absent, [job.id])
       this.#advance(job)
@@ -443,18 +458,8 @@ export class FakeScheduler implements Scheduler {
   }
 }
 
-/** May be picked for a job. */
-function isFree(node: FakeNode): boolean {
-  const there =
-    node.power === 'absent' || (node.power === 'wanted' && !node.job) || (node.power === 'present' && node.alive)
-  return there && !node.job && !node.drained && !node.down && !node.powerDownPending
-}
-
-function isOurs(node: FakeNode): boolean {
-  return (node.drained || node.down) && node.reason.startsWith(reasonPrefix)
-}
-
-function drainFor(node: FakeNode, reason: string, verbatim = false): void {
-  node.drained = true
-  node.reason = verbatim || reason.startsWith(reasonPrefix) ? reason : `${reasonPrefix} ${reason}`
+/** What a restarted scheduler remembers of holds: not those of Causeway since, nor their ends; users and admins say theirs again. */
+function restoredHold(saved: FakeJob | null, now: FakeJob): FakeJob['heldBy'] {
+  if (saved?.heldBy === 'causeway') return 'causeway'
+  return now.heldBy === 'causeway' ? null : now.heldBy
 }
