@@ -9,17 +9,24 @@ import { CausewayError } from '../../../base/errors.ts'
  * @throws CausewayError `NotFound` when there is no such file, `InvalidRequest` when it can't be read or unpacked
  */
 export async function* linesOf(path: string): AsyncGenerator<string> {
-  let rest = ''
+  // A line may be as long as a round with 100,000 jobs: the parts of an unfinished one are joined once, not with each chunk.
+  const unfinished: string[] = []
   try {
     for await (const chunk of open(path)) {
-      const lines = (rest + chunk).split('\n')
-      rest = lines.pop() ?? ''
-      for (const line of lines) yield line.endsWith('\r') ? line.slice(0, -1) : line
+      const parts = chunk.split('\n')
+      const last = parts.pop() ?? ''
+      for (const part of parts) yield withoutReturn(unfinished.splice(0).join('') + part)
+      unfinished.push(last)
     }
   } catch (error) {
     throw unreadable(path, error)
   }
-  if (rest !== '') yield rest
+  const rest = unfinished.join('')
+  if (rest !== '') yield withoutReturn(rest)
+}
+
+function withoutReturn(line: string): string {
+  return line.endsWith('\r') ? line.slice(0, -1) : line
 }
 
 /** Its chunks of text. */
