@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { loadControllerConfig } from '../config/controller-config.ts'
+import { nodePlaces } from '../config/node-places.ts'
 import { renderSlurmNodes } from '../hooks/schedulers/slurm-conf.ts'
 import { defaultConfigFile } from './config-file.ts'
 
@@ -10,12 +11,14 @@ export function slurmNodesCommand(): Command {
     .option('--config <file>', 'the configuration file', defaultConfigFile())
     .action(async (options: { config: string }) => {
       const config = await loadControllerConfig(options.config)
-      const sites = Object.entries(config.sites).map(([name, { order, nodes }]) => ({
-        name,
+      const sites = nodePlaces(config).map(({ site, prefix, order, names, settings }) => ({
+        name: prefix,
+        site,
         order,
-        maximum: nodes.maximum,
-        cpus: nodes.cpus,
-        memoryMiB: Math.floor(nodes.memory / 2 ** 20),
+        maximum: names,
+        cpus: settings.cpus,
+        memoryMiB: Math.floor(settings.memory / 2 ** 20),
+        features: settings.features,
       }))
       process.stdout.write(renderSlurmNodes(sites))
     })

@@ -1,84 +1,115 @@
 import { contains, formatIpv4, parseIpv4, parseSubnet, type Subnet } from '../base/ipv4.ts'
 import type { ControllerConfig } from './controller-schema.ts'
-import type { Problem } from './explain.ts'
+import { type Problem, problemAt } from './explain.ts'
+import { type NodePlace, nodePlaces } from './node-places.ts'
+import { standardType } from './node-types.ts'
+import { policyContradictions } from './policy-contradictions.ts'
 
 /** What can't be true together in a configuration whose parts are each well-formed. */
 export function contradictions(config: ControllerConfig): Problem[] {
-  return [...sizes(config), ...addresses(config), ...overlaps(config)]
+  const places = nodePlaces(config).map((place) => ({ ...place, poolPath: poolPath(place) }))
+  return [
+    ...policyContradictions(config),
+    ...pools(config, places),
+    ...addresses(config, places),
+    ...overlaps(places),
+    ...taken(config),
+  ]
 }
 
-function* sizes(config: ControllerConfig): Generator<Problem> {
-  for (const [name, site] of Object.entries(config.sites)) {
-    const { minimum, maximum } = site.nodes
-    const path = ['sites', name, 'nodes', 'minimum']
-    if (minimum > maximum)
-      yield at(path, `the minimum of ${minimum} is over the maximum of ${maximum}: lower it or raise the maximum`)
-    const pool = parseSubnet(site.pool)
+/** A node type with where the file has its pool. */
+interface Place extends NodePlace {
+  readonly poolPath: readonly string[]
+}
+
+function poolPath({ site, type, path }: NodePlace): readonly string[] {
+  return type === standardType && path.at(-1) === 'nodes' ? ['sites', site, 'pool'] : [...path, 'pool']
+}
+
+function* pools(config: ControllerConfig, places: readonly Place[]): Generator<Problem> {
+  for (const { pool, poolPath, names, path } of places) {
+    if (!pool) {
+      yield problemAt(
+        poolPath,
+        'missing; expected an IPv4 subnet with the addresses of the nodes, such as 10.77.1.0/24',
+      )
+      continue
+    }
+    const subnet = parseSubnet(pool)
     // The network's own address and the broadcast address are nobody's.
-    const room = pool ? 2 ** (32 - pool.prefix) - 2 : 0
-    if (maximum > room) {
-      yield at(
-        ['sites', name, 'pool'],
-        `${site.pool} has ${Math.max(0, room)} addresses for ${maximum} nodes: widen it or lower sites.${name}.nodes.maximum`,
+    const room = subnet ? 2 ** (32 - subnet.prefix) - 2 : 0
+    if (names > room) {
+      yield problemAt(
+        poolPath,
+        `${pool} has ${Math.max(0, room)} addresses for ${names} nodes: widen it or lower ${path.join('.')}.maximum`,
       )
     }
   }
-}
-
-function* addresses(config: ControllerConfig): Generator<Problem> {
-  const subnet = parseSubnet(config.cluster.subnet)
-  if (!subnet) return
-  const inside = (text: string) => contains(subnet, parseIpv4(text) ?? -1)
-  if (!inside(config.head.address))
-    yield at(['head', 'address'], `${config.head.address} is outside cluster.subnet ${config.cluster.subnet}`)
   for (const [name, site] of Object.entries(config.sites)) {
-    const { address } = site.gateway
-    if (!inside(address))
-      yield at(['sites', name, 'gateway', 'address'], `${address} is outside cluster.subnet ${config.cluster.subnet}`)
-    const pool = parseSubnet(site.pool)
-    if (!pool) continue
-    if (!inside(site.pool.split('/')[0] ?? '') || pool.prefix < subnet.prefix) {
-      yield at(['sites', name, 'pool'], `${site.pool} is not within cluster.subnet ${config.cluster.subnet}`)
-    }
-    for (const [what, taken] of [
-      ['the head', config.head.address],
-      ['its gateway', address],
-    ] as const) {
-      const k = (parseIpv4(taken) ?? 0) - pool.base
-      if (k >= 1 && k <= site.nodes.maximum) {
-        yield at(
-          ['sites', name, 'pool'],
-          `node ${name}-${k} would have ${taken}, the address of ${what}: move one of them`,
-        )
-      }
+    if (site.pool && !site.nodes) {
+      yield problemAt(['sites', name, 'pool'], 'a site with `types` has a pool in each of them: move it there')
     }
   }
 }
 
-function* overlaps(config: ControllerConfig): Generator<Problem> {
-  const pools: { name: string; pool: Subnet }[] = []
-  const taken = new Map([
+function* addresses(config: ControllerConfig, places: readonly Place[]): Generator<Problem> {
+  const subnet = parseSubnet(config.cluster.subnet)
+  if (!subnet) return
+  const inside = (text: string) => contains(subnet, parseIpv4(text) ?? -1)
+  const outside = `outside cluster.subnet ${config.cluster.subnet}`
+  if (!inside(config.head.address)) {
+    yield problemAt(['head', 'address'], `${config.head.address} is ${outside}`)
+  }
+  for (const [name, { gateway }] of Object.entries(config.sites)) {
+    if (!inside(gateway.address)) {
+      yield problemAt(['sites', name, 'gateway', 'address'], `${gateway.address} is ${outside}`)
+    }
+  }
+  for (const { pool: text, poolPath, prefix, names } of places) {
+    const pool = parseSubnet(text)
+    if (!pool) continue
+    if (!inside(text.split('/')[0] ?? '') || pool.prefix < subnet.prefix) {
+      yield problemAt(poolPath, `${text} is not within cluster.subnet ${config.cluster.subnet}`)
+    }
+    for (const [what, address] of routers(config)) {
+      const k = (parseIpv4(address) ?? 0) - pool.base
+      if (k < 1 || k > names) continue
+      yield problemAt(poolPath, `node ${prefix}-${k} would have ${address}, the address of ${what}: move one of them`)
+    }
+  }
+}
+
+/** Whoever has a fixed address in the cluster's subnet. */
+function* routers(config: ControllerConfig): Generator<[what: string, address: string]> {
+  yield ['the head', config.head.address]
+  for (const [name, { gateway }] of Object.entries(config.sites)) yield [`the gateway of ${name}`, gateway.address]
+}
+
+function* overlaps(places: readonly Place[]): Generator<Problem> {
+  const before: { prefix: string; pool: Subnet }[] = []
+  for (const { pool: text, poolPath, prefix } of places) {
+    const pool = parseSubnet(text)
+    if (!pool) continue
+    const other = before.find((p) => contains(p.pool, pool.base) || contains(pool, p.pool.base))
+    if (other) {
+      const { base, prefix: length } = other.pool
+      yield problemAt(poolPath, `${text} overlaps the pool of ${other.prefix} (${formatIpv4(base)}/${length})`)
+    }
+    before.push({ prefix, pool })
+  }
+}
+
+function* taken(config: ControllerConfig): Generator<Problem> {
+  const holders = new Map([
     [config.head.address, 'head.address'],
     [config.head.underlay, 'head.underlay'],
   ])
   for (const [name, site] of Object.entries(config.sites)) {
-    const pool = parseSubnet(site.pool)
-    const other = pool && pools.find((p) => contains(p.pool, pool.base) || contains(pool, p.pool.base))
-    if (other) {
-      yield at(
-        ['sites', name, 'pool'],
-        `${site.pool} overlaps the pool of ${other.name} (${formatIpv4(other.pool.base)}/${other.pool.prefix})`,
-      )
-    }
-    if (pool) pools.push({ name, pool })
     for (const key of ['address', 'underlay'] as const) {
-      const holder = taken.get(site.gateway[key])
-      if (holder) yield at(['sites', name, 'gateway', key], `${site.gateway[key]} is ${holder} already`)
-      taken.set(site.gateway[key], `sites.${name}.gateway.${key}`)
+      const holder = holders.get(site.gateway[key])
+      const path = ['sites', name, 'gateway', key]
+      if (holder) yield problemAt(path, `${site.gateway[key]} is ${holder} already`)
+      holders.set(site.gateway[key], path.join('.'))
     }
   }
-}
-
-function at(path: string[], message: string): Problem {
-  return { path, about: 'value', message }
 }

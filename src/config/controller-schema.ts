@@ -1,24 +1,12 @@
 import { type StaticDecode, Type } from 'typebox'
 import { Ipv4, Ipv4Endpoint, Ipv4Subnet, Name, namePattern, Path, Whole } from './fields.ts'
-import { Duration, Size } from './units.ts'
+import { policyParts, SiteSchema } from './policy-schema.ts'
+import { Duration } from './units.ts'
 
-/** A map whose missing keys take their defaults, and which may be left out; in a record typebox wants it for the former. */
-const optionalMap = { default: {} }
-
-const Site = Type.Object(
+const Site = SiteSchema(
   {
-    /** Preference among sites; lower comes first. */
-    order: Whole(1, 1000, { default: 100 }),
-    nodes: Type.Object({
-      minimum: Whole(0, 10_000, { default: 0 }),
-      maximum: Whole(0, 10_000),
-      /** How long a node stays idle before it is drained. */
-      idle: Duration({ default: '5m' }),
-      cpus: Whole(1, 4096),
-      memory: Size(),
-    }),
-    /** Addresses of the site's nodes: node k has the k-th. */
-    pool: Ipv4Subnet(),
+    /** Addresses of the nodes of a site that has `nodes`: node k has the k-th. */
+    pool: Type.Optional(Ipv4Subnet()),
     gateway: Type.Object({
       /** Where the other gateways reach it. */
       underlay: Ipv4(),
@@ -44,13 +32,18 @@ const Site = Type.Object(
     ),
     driver: Type.Object({
       kind: Type.Literal('namespace'),
-      /** The folder at the site host that machines have as their read-only root. */
+      /** The folder at the site host that machines have as their read-only root, unless their type says otherwise. */
       image: Path(),
       /** Folders of the site host that every machine sees too, such as a shared /home. */
       shared: Type.Array(Path(), { default: [] }),
     }),
   },
-  optionalMap,
+  {
+    /** Addresses of the type's nodes: node k has the k-th. */
+    pool: Ipv4Subnet(),
+    /** The image of its machines; left out: the driver's. */
+    image: Type.Optional(Path()),
+  },
 )
 
 /** The controller's configuration file. Times are ms and sizes are bytes once it is loaded. */
@@ -93,28 +86,7 @@ export const ControllerConfigSchema = Type.Object({
     ),
   }),
   sites: Type.Record(Type.String({ pattern: namePattern }), Site, { minProperties: 1 }),
-  policy: Type.Object(
-    {
-      deadlines: Type.Object(
-        {
-          create: Duration({ default: '1m' }),
-          boot: Duration({ default: '5m' }),
-          install: Duration({ default: '10m' }),
-          enrol: Duration({ default: '2m' }),
-        },
-        optionalMap,
-      ),
-      grace: Type.Object(
-        { unreachable: Duration({ default: '10m' }), orphan: Duration({ default: '10m' }) },
-        optionalMap,
-      ),
-      breaker: Type.Object(
-        { failures: Whole(1, 1000, { default: 3 }), cooldown: Duration({ default: '10m' }) },
-        optionalMap,
-      ),
-    },
-    optionalMap,
-  ),
+  ...policyParts,
 })
 
 /** What the controller runs by. */

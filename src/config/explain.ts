@@ -11,6 +11,11 @@ export interface Problem {
   readonly message: string
 }
 
+/** A problem with the value at a path. */
+export function problemAt(path: Problem['path'], message: string): Problem {
+  return { path, about: 'value', message }
+}
+
 /** The parts of a JSON Schema that are looked at; `expected` is our own annotation, in words. */
 interface Schema {
   readonly expected?: string

@@ -55,11 +55,14 @@ function refuse(expected: string, text: string): never {
   throw new CausewayError('InvalidConfig', `expected ${expected}, got ${JSON.stringify(text)}`)
 }
 
-/** Schema of a duration: text in the file (and in `default`), milliseconds once loaded. */
-export function Duration(options: { default?: string } = {}) {
-  return Type.Codec(
-    Type.Refine(Type.String({ ...options, expected: expectedDuration }), (text) => readDuration(text) !== undefined),
-  )
+/** Schema of a duration: text in the file (and in `default`, and in the bounds, both included), milliseconds once loaded. */
+export function Duration(options: { default?: string; least?: string; most?: string } = {}) {
+  const { least = '0ms', most, ...rest } = options
+  const [low, high] = [parseDuration(least), most === undefined ? Number.MAX_SAFE_INTEGER : parseDuration(most)]
+  const bounds = [options.least ? [`at least ${least}`] : [], most ? [`at most ${most}`] : []].flat()
+  const expected = [expectedDuration, ...bounds].join(', ')
+  const fits = (ms: number | undefined) => ms !== undefined && ms >= low && ms <= high
+  return Type.Codec(Type.Refine(Type.String({ ...rest, expected }), (text) => fits(readDuration(text))))
     .Decode(parseDuration)
     .Encode((ms) => `${ms}ms`)
 }

@@ -17,13 +17,19 @@ export async function loadYaml<T extends TSchema>(
   schema: T,
   contradictions?: (value: StaticDecode<T>) => readonly Problem[],
 ): Promise<StaticDecode<T>> {
-  let text: string
+  return parseYaml(await readText(file), file, schema, contradictions)
+}
+
+/**
+ * The text of a configuration file.
+ * @throws CausewayError `InvalidConfig`
+ */
+export async function readText(file: string): Promise<string> {
   try {
-    text = await readFile(file, 'utf8')
+    return await readFile(file, 'utf8')
   } catch (cause) {
     throw new CausewayError('InvalidConfig', `${file}: cannot be read: ${(cause as Error).message}`, { cause })
   }
-  return parseYaml(text, file, schema, contradictions)
 }
 
 /**

@@ -1,5 +1,6 @@
 import { CausewayError } from '../base/errors.ts'
 import type { ControllerConfig } from '../config/controller-schema.ts'
+import { nodePlace, nodePlaces } from '../config/node-places.ts'
 import { bridgeName, innerMtu, memberMac, portName } from '../network/addressing.ts'
 import type { MachineSpec } from '../sites/driver.ts'
 import { type RoleScripts, renderSeed } from '../sites/seed.ts'
@@ -21,8 +22,9 @@ export interface SpecSecrets {
  */
 export function machineSpec(config: ControllerConfig, node: NodeRecord, secrets: SpecSecrets): MachineSpec {
   const site = config.sites[node.site]
+  const place = nodePlace(config, node)
   const address = nodeAddress(config, node)
-  if (!site || address === null) {
+  if (!site || !place || address === null) {
     throw new CausewayError('NotFound', `the configuration has no place for ${node.name} at site ${node.site}`)
   }
   const { cluster, head, controller, scheduler } = config
@@ -31,9 +33,9 @@ export function machineSpec(config: ControllerConfig, node: NodeRecord, secrets:
     id: node.id,
     name: node.name,
     cluster: cluster.name,
-    image: site.driver.image,
-    cpus: site.nodes.cpus,
-    memoryMiB: Math.floor(site.nodes.memory / 2 ** 20),
+    image: place.image,
+    cpus: place.settings.cpus,
+    memoryMiB: Math.floor(place.settings.memory / 2 ** 20),
     nic: { mac: memberMac(address), port: portName(node.id), bridge: bridgeName(cluster.vni), mtu },
     seed: renderSeed({
       node: { id: node.id, name: node.name, address },
@@ -53,10 +55,10 @@ export function machineSpec(config: ControllerConfig, node: NodeRecord, secrets:
 /** The names that every node must know: what the configuration adds, and all nodes that there may ever be. */
 function* knownNames(config: ControllerConfig): Generator<{ name: string; address: string }> {
   for (const [name, address] of Object.entries(config.cluster.hosts)) yield { name, address }
-  for (const [site, { nodes }] of Object.entries(config.sites)) {
-    for (let k = 1; k <= nodes.maximum; k++) {
-      const name = nodeName(site, k)
-      const address = nodeAddress(config, { name, site })
+  for (const { site, type, prefix, names } of nodePlaces(config)) {
+    for (let k = 1; k <= names; k++) {
+      const name = nodeName(prefix, k)
+      const address = nodeAddress(config, { name, site, type })
       if (address !== null) yield { name, address }
     }
   }

@@ -55,8 +55,7 @@ export class ReadModel {
         return {
           name,
           order: site.order,
-          minimum: site.nodes.minimum,
-          maximum: site.nodes.maximum,
+          ...limitsOf(site),
           reachable: reading?.ok ?? false,
           closedUntilMs: isClosed(breaker, now) ? (breaker?.closedUntilMs ?? null) : null,
           trouble: [reading && !reading.ok ? reading.text : '', broken.get(name)?.message ?? '']
@@ -122,6 +121,13 @@ export class ReadModel {
       phasesMs: phaseDurations(times.get(node.id) ?? [], now),
     }))
   }
+}
+
+/** The limits of all types of a site together, apart from what windows change. */
+function limitsOf({ nodes, types }: ControllerConfig['sites'][string]): { minimum: number; maximum: number } {
+  const all = [...(nodes ? [nodes] : []), ...Object.values(types ?? {})]
+  const sum = (key: 'minimum' | 'maximum') => all.reduce((total, limits) => total + limits[key], 0)
+  return { minimum: sum('minimum'), maximum: sum('maximum') }
 }
 
 /** How long a node was in each phase, ms; the last one until `now` unless it is `gone`. */

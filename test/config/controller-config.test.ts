@@ -42,9 +42,9 @@ describe('the controller configuration', () => {
   test('the least file is filled with defaults, in ms and bytes', () => {
     const config = load(stringify(least))
     assert.equal(config.controller.poll, 15_000)
-    assert.equal(config.sites.east?.nodes.minimum, 0)
-    assert.equal(config.sites.east?.nodes.idle, 300_000)
-    assert.equal(config.sites.east?.nodes.memory, 1500 * 2 ** 20)
+    assert.equal(config.sites.east?.nodes?.minimum, 0)
+    assert.equal(config.sites.east?.nodes?.idle, 300_000)
+    assert.equal(config.sites.east?.nodes?.memory, 1500 * 2 ** 20)
     assert.equal(config.sites.west?.gateway.ssh.port, 22)
     assert.equal(config.policy.deadlines.boot, 300_000)
     assert.deepEqual(config.cluster.hosts, {})
@@ -61,7 +61,11 @@ describe('the controller configuration', () => {
     ['sites.east.pool', '10.78.1.0/24', /sites\.east\.pool: 10\.78\.1\.0\/24 is not within cluster\.subnet/],
     ['sites.east.pool', '10.77.1.0/31', /sites\.east\.pool: .* has 0 addresses for 2 nodes/],
     ['sites.west.pool', '10.77.1.0/24', /sites\.west\.pool: .* overlaps the pool of east/],
-    ['sites.east.gateway.address', '10.77.1.2', /node east-2 would have 10\.77\.1\.2, the address of its gateway/],
+    [
+      'sites.east.gateway.address',
+      '10.77.1.2',
+      /node east-2 would have 10\.77\.1\.2, the address of the gateway of east/,
+    ],
     ['sites.west.gateway.underlay', '10.250.1.2', /10\.250\.1\.2 is sites\.east\.gateway\.underlay already/],
     ['head.address', '10.78.0.1', /head\.address: 10\.78\.0\.1 is outside cluster\.subnet/],
   ] as const) {

@@ -16,7 +16,8 @@ const cause = { code: 'Test', text: 'because' }
 const clock = { now: () => 5000, sleep: async () => undefined }
 const config = {
   cluster: { name: 'lab' },
-  sites: { east: { order: 1, nodes: { minimum: 0, maximum: 2 }, pool: '10.77.1.0/24' } },
+  sites: { east: { order: 1, nodes: { minimum: 0, maximum: 2 }, pool: '10.77.1.0/24', driver: {} } },
+  policy: { windows: [] },
 } as unknown as ControllerConfig
 
 describe('the HTTP application', () => {

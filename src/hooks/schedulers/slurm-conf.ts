@@ -2,8 +2,12 @@ import { CausewayError } from '../../base/errors.ts'
 
 /** What Slurm has to know of a site's nodes. */
 export interface SlurmSite {
-  /** The site's name; its nodes are `NAME-1` to `NAME-MAXIMUM` and carry the feature `site-NAME`. */
+  /** What its nodes are called: `NAME-1` to `NAME-MAXIMUM`. */
   readonly name: string
+  /** The site, if that is not the name; its nodes carry the feature `site-SITE`. */
+  readonly site?: string
+  /** Further features of its nodes. */
+  readonly features?: readonly string[]
   /** Lower is preferred. */
   readonly order: number
   /** Most nodes; a site with 0 has no line. */
@@ -38,7 +42,8 @@ function renderSite(site: SlurmSite): string[] {
   }
   requireWhole(site, 'order', 0)
   for (const key of ['maximum', 'cpus', 'memoryMiB'] as const) requireWhole(site, key, 1)
-  const rest = `CPUs=${site.cpus} RealMemory=${site.memoryMiB} Feature=site-${site.name} Weight=${site.order * 10 || 1} State=CLOUD`
+  const features = [`site-${site.site ?? site.name}`, ...(site.features ?? [])].join(',')
+  const rest = `CPUs=${site.cpus} RealMemory=${site.memoryMiB} Feature=${features} Weight=${site.order * 10 || 1} State=CLOUD`
   return Array.from({ length: site.maximum }, (_, index) => `NodeName=${site.name}-${index + 1} ${rest}`)
 }
 
