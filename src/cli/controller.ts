@@ -9,15 +9,10 @@ import type { Host } from '../base/host.ts'
 import { createLogger, type Logger } from '../base/log.ts'
 import { loadControllerConfig } from '../config/controller-config.ts'
 import type { ControllerConfig } from '../config/controller-schema.ts'
-import { Acts } from '../elastic/acts.ts'
-import { Backoff } from '../elastic/backoff.ts'
-import { Loop } from '../elastic/loop.ts'
+import { createEngine } from '../elastic/engine.ts'
 import { machineSpec } from '../elastic/machine-spec.ts'
-import { NetworkKeeper } from '../elastic/network-keeper.ts'
-import { Observer } from '../elastic/observe.ts'
 import { headGateway, overlayFromNodes } from '../elastic/overlay-from-nodes.ts'
 import { policyFromConfig } from '../elastic/policy-from-config.ts'
-import { Reports } from '../elastic/reports.ts'
 import { hashToken, tokenFor } from '../elastic/tokens.ts'
 import { buildApp } from '../hooks/app.ts'
 import { listenOnSocket, listenOnTcp } from '../hooks/listen.ts'
@@ -25,6 +20,7 @@ import { ReadModel } from '../hooks/read-model.ts'
 import { SlurmScheduler } from '../hooks/schedulers/slurm.ts'
 import { applyGateway } from '../network/apply.ts'
 import { desiredState } from '../network/desired-state.ts'
+import type { Overlay } from '../network/overlay.ts'
 import { LocalHost } from '../sites/local-host.ts'
 import { NamespaceDriver } from '../sites/namespace-driver.ts'
 import { loadRoleScripts } from '../sites/seed.ts'
@@ -91,47 +87,27 @@ async function startController(config: ControllerConfig, log: Logger): Promise<{
   const events = new EventStore(db)
   const jobs = new JobStore(db)
   const policy = policyFromConfig(config)
-  const policyAt = () => policy
   const scheduler = new SlurmScheduler({ host: head, conf: config.scheduler.conf, clock })
-  const network = new NetworkKeeper(async (overlay, gateway) => {
-    const host = hosts.get(gateway)
-    if (!host) throw new CausewayError('NotFound', `there is no host for gateway ${gateway}`)
-    const report = await applyGateway(host, desiredState(overlay, gateway))
-    if (report.missing.length > 0) {
-      const refused = report.failures.map((failure) => failure.reason).join('; ')
-      throw new CausewayError('CommandFailed', `gateway ${gateway} is not as wanted: ${refused}`, {
-        facts: { missing: report.missing },
-      })
-    }
-    return report
-  }, clock)
-
-  const acts = new Acts(clock, log, () => loop.wake())
-  const loop = new Loop(
-    new Observer(clock, scheduler, drivers, nodes),
-    {
-      clock,
-      log,
-      nodes,
-      events,
-      scheduler,
-      drivers,
-      acts,
-      backoff: new Backoff(clock),
-      policyAt,
-      network,
-      newId: randomUUID,
-      tokenFor: (id) => tokenFor(secret, id),
-      wantOverlay: async () => network.want(overlayFromNodes(config, await nodes.live())),
-      machineSpec: (node, token) => machineSpec(config, node, { token, mungeKey, scripts }),
-    },
+  const { loop, network, reports } = createEngine({
+    clock,
+    log,
+    nodes,
+    events,
     jobs,
-    { batchMs, pollMs: poll, busyPollMs },
-  )
+    scheduler,
+    drivers,
+    applyGateway: (overlay, gateway) => bringToState(overlay, gateway, hosts),
+    pace: { batchMs, pollMs: poll, busyPollMs },
+    policyAt: () => policy,
+    newId: randomUUID,
+    tokenFor: (id) => tokenFor(secret, id),
+    overlay: (live) => overlayFromNodes(config, live),
+    machineSpec: (node, token) => machineSpec(config, node, { token, mungeKey, scripts }),
+  })
   const services = {
     clock,
     events,
-    reports: new Reports(nodes, clock, policyAt, () => loop.wake()),
+    reports,
     readModel: new ReadModel({
       clock,
       config,
@@ -158,6 +134,18 @@ async function startController(config: ControllerConfig, log: Logger): Promise<{
       await db.destroy()
     },
   }
+}
+
+/** Applies the overlay at a gateway; what could not be achieved there rejects. */
+async function bringToState(overlay: Overlay, gateway: string, hosts: ReadonlyMap<string, Host>) {
+  const host = hosts.get(gateway)
+  if (!host) throw new CausewayError('NotFound', `there is no host for gateway ${gateway}`)
+  const report = await applyGateway(host, desiredState(overlay, gateway))
+  if (report.missing.length === 0) return report
+  const refused = report.failures.map((failure) => failure.reason).join('; ')
+  throw new CausewayError('CommandFailed', `gateway ${gateway} is not as wanted: ${refused}`, {
+    facts: { missing: report.missing },
+  })
 }
 
 async function readMungeKey(file: string): Promise<Buffer> {

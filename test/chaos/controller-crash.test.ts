@@ -1,56 +1,54 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { Fuse, type FuseSpec } from './fuse.ts'
-import { SimulatedCluster } from './simulated-cluster.ts'
+import type { FuseSpec } from './fuse.ts'
+import { Random } from './random.ts'
+import { plainPolicy } from './scenario.ts'
+import { World } from './world.ts'
 
-/** Rounds after which everything must be over. */
-const patience = 120
+/** Everything must be over by then, virtual ms. */
+const patienceMs = 60_000
 
 /**
- * Two jobs, one of them over two nodes, from submission until the cluster is empty again; the controller dies where the
- * fuse says and is started anew.
- * @returns how many calls the first controller made
+ * Two jobs, one of them over two nodes, from submission until the cluster is empty again; the first controller dies where the
+ * fuse says and a new one is started.
+ * @returns how many calls the last controller made
  */
 async function story(spec?: FuseSpec): Promise<number> {
-  const fuse = new Fuse(spec)
-  const cluster = await SimulatedCluster.up(fuse)
-  const { scheduler } = cluster
-  const jobs = [scheduler.submit({ runMs: 2000 }), scheduler.submit({ nodes: 2, runMs: 2000 })]
-  let rounds = 0
-  let ended = false
-  let restarted = false
-  do {
-    await cluster.step()
-    if (fuse.isBlown && !restarted) {
-      cluster.restart(new Fuse())
-      restarted = true
-    }
-    const snapshot = await scheduler.snapshot()
-    ended = jobs.every((id) => snapshot.jobs.find((job) => job.id === id)?.state === 'ended')
-    rounds += 1
-  } while (rounds < patience && !(ended && (await cluster.lives()).every((life) => life.phase === 'gone')))
-
-  const lives = await cluster.lives()
-  assert.ok(ended, 'the jobs have ended')
-  assert.deepEqual(
-    lives.filter((life) => life.phase !== 'gone'),
-    [],
-    'every life is over',
-  )
-  assert.equal(cluster.machines(), 0, 'no machine is left')
-  assert.equal(lives.length, 3, 'three nodes were needed and three were made')
-  assert.deepEqual(
-    lives.flatMap((life) => life.failure ?? []),
-    [],
-    'nothing was taken for a failure',
-  )
-  assert.deepEqual(cluster.violations, [])
-  const created = [...cluster.drivers.values()]
-    .flatMap((driver) => [...driver.calls])
-    .filter((call) => call.call === 'create')
-  assert.deepEqual(new Set(created.map((call) => call.id)), new Set(lives.map((life) => life.id)))
-  await cluster.close()
-  return fuse.calls
+  const fuses = spec ? [spec] : []
+  const world = await World.begin({
+    policyAt: () => plainPolicy,
+    random: new Random(1),
+    faults: new Set(['kills']),
+    troubledMs: Infinity,
+    fuse: () => fuses.shift(),
+  })
+  try {
+    const { scheduler } = world
+    const jobs = [scheduler.submit({ runMs: 2000 }), scheduler.submit({ nodes: 2, runMs: 2000 })]
+    const ended = () => scheduler.peek().jobs.filter((job) => job.state === 'ended').length === jobs.length
+    const over = () => ended() && world.isEmpty && world.controllers === (spec ? 2 : 1)
+    while (world.elapsedMs < patienceMs && !over()) await world.step()
+    const lives = await world.allLives()
+    assert.ok(ended(), 'the jobs have ended')
+    assert.ok(world.isEmpty, 'no life and no machine is left')
+    assert.equal(lives.length, 3, 'three nodes were needed and three were made')
+    assert.deepEqual(
+      lives.flatMap((life) => life.failure ?? []),
+      [],
+      'nothing was taken for a failure',
+    )
+    assert.deepEqual(world.oracle.violations, [])
+    const made = [...world.drivers.values()].flatMap(({ calls }) => calls.filter(({ call }) => call === 'create'))
+    assert.deepEqual(
+      new Set(made.map((call) => 'id' in call && call.id)),
+      new Set(lives.map(({ id }) => id)),
+      'no machine but for these lives was asked for',
+    )
+    assert.equal(world.controllers, spec ? 2 : 1, 'it died as often as it was to')
+    return world.controller?.fuse.calls ?? 0
+  } finally {
+    await world.close()
+  }
 }
 
 describe('the controller, killed at any call', () => {

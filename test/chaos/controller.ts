@@ -1,13 +1,9 @@
 import type { Clock } from '../../src/base/clock.ts'
 import { silentLog } from '../../src/base/log.ts'
-import { Acts } from '../../src/elastic/acts.ts'
-import { Backoff } from '../../src/elastic/backoff.ts'
-import { Loop, type Pace } from '../../src/elastic/loop.ts'
-import { NetworkKeeper } from '../../src/elastic/network-keeper.ts'
-import { Observer } from '../../src/elastic/observe.ts'
+import { createEngine, type Engine } from '../../src/elastic/engine.ts'
+import type { Pace } from '../../src/elastic/loop.ts'
 import type { Policy } from '../../src/elastic/plan/policy.ts'
 import type { ApplyGateway } from '../../src/elastic/ports.ts'
-import { Reports } from '../../src/elastic/reports.ts'
 import type { Scheduler } from '../../src/elastic/scheduler.ts'
 import type { Overlay } from '../../src/network/overlay.ts'
 import type { Driver } from '../../src/sites/driver.ts'
@@ -26,15 +22,12 @@ export interface Outside {
   readonly scheduler: Scheduler
   readonly drivers: ReadonlyMap<string, Driver>
   readonly applyGateway: ApplyGateway
-  readonly policy: Policy
+  policyAt(now: number): Policy
   newId(): string
 }
 
 /** One run of the controller, from its start until its fuse blows: the engine as `causeway controller` joins it. */
-export interface Controller {
-  readonly loop: Loop
-  readonly acts: Acts
-  readonly reports: Reports
+export interface Controller extends Engine {
   readonly fuse: Fuse
 }
 
@@ -45,37 +38,29 @@ export function tokenFor(id: string): string {
 
 /** A new controller on what the last one left. It does nothing until its loop is started or stepped. */
 export function bootController(outside: Outside, fuse: Fuse, pace: Pace): Controller {
-  const { db, policy } = outside
-  const clock: Clock = { now: () => outside.clock.now(), sleep: fuse.sleep(outside.clock) }
-  const nodes = fuse.through(new NodeStore(db))
-  const drivers = new Map([...outside.drivers].map(([name, driver]) => [name, fuse.through(driver)]))
-  const scheduler = fuse.through(outside.scheduler)
-  const acts: Acts = new Acts(clock, silentLog, () => loop.wake())
+  const { db } = outside
   const gateways = fuse.through({ apply: outside.applyGateway })
-  const network = new NetworkKeeper((overlay, gateway) => gateways.apply(overlay, gateway), clock)
-  const tools = {
-    clock,
+  const engine = createEngine({
+    clock: { now: () => outside.clock.now(), sleep: fuse.sleep(outside.clock) },
     log: silentLog,
-    nodes,
+    nodes: fuse.through(new NodeStore(db)),
     events: fuse.through(new EventStore(db)),
-    scheduler,
-    drivers,
-    acts,
-    backoff: new Backoff(clock),
-    policy,
-    network,
+    jobs: fuse.through(new JobStore(db)),
+    scheduler: fuse.through(outside.scheduler),
+    drivers: new Map([...outside.drivers].map(([name, driver]) => [name, fuse.through(driver)])),
+    applyGateway: (overlay, gateway) => gateways.apply(overlay, gateway),
+    pace,
+    policyAt: (now) => outside.policyAt(now),
     newId: () => outside.newId(),
     tokenFor,
-    wantOverlay: async () => network.want(overlayOf(policy, await nodes.live())),
-    machineSpec: (node: NodeRecord) => machineSpec(node.id, { name: node.name, image: '/images/base' }),
-  }
-  const jobs = fuse.through(new JobStore(db))
-  const loop: Loop = new Loop(new Observer(clock, scheduler, drivers, nodes), tools, jobs, pace)
-  return { loop, acts, reports: new Reports(nodes, clock, policy, () => loop.wake()), fuse }
+    overlay: (nodes) => overlayOf([...outside.drivers.keys()], nodes),
+    machineSpec: (node) => machineSpec(node.id, { name: node.name, image: '/images/base' }),
+  })
+  return { ...engine, fuse }
 }
 
 /** As much of an overlay as makes the keepers of the gateways work. */
-function overlayOf(policy: Policy, nodes: readonly NodeRecord[]): Overlay {
+function overlayOf(sites: readonly string[], nodes: readonly NodeRecord[]): Overlay {
   const gateway = (name: string) => ({
     name,
     underlay: '10.250.0.1',
@@ -88,7 +73,7 @@ function overlayOf(policy: Policy, nodes: readonly NodeRecord[]): Overlay {
     vni: 77,
     subnet: '10.77.0.0/16',
     underlayMtu: 1500,
-    gateways: ['head', ...policy.sites.map((site) => site.name)].map(gateway),
+    gateways: ['head', ...sites].map(gateway),
     members: nodes.map((node) => ({
       name: node.name,
       address: '10.77.1.1',

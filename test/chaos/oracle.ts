@@ -1,6 +1,6 @@
 import type { Job, QueueSnapshot } from '../../src/elastic/plan/demand.ts'
 import type { Finding } from '../../src/elastic/plan/lint-findings.ts'
-import type { Policy } from '../../src/elastic/plan/policy.ts'
+import { type Policy, parseNodeName, typeKey } from '../../src/elastic/plan/policy.ts'
 import type { Scheduler } from '../../src/elastic/scheduler.ts'
 import type { NodeRecord } from '../../src/store/node-record.ts'
 import type { FakeDriver } from '../fakes/driver.ts'
@@ -21,7 +21,8 @@ const collectionMs = 90_000
 
 /** What the oracle looks at. */
 export interface Scene {
-  readonly policy: Policy
+  /** The rules that are in force at a time, ms since the epoch. */
+  policyAt(now: number): Policy
   readonly scheduler: FakeScheduler
   readonly drivers: ReadonlyMap<string, FakeDriver>
   readonly machines: Machines
@@ -102,6 +103,10 @@ export class Oracle {
     for (const { step, text } of findings) this.#violated(`the linter held back ${step?.kind ?? 'a plan'}: ${text}`)
   }
 
+  get #policy(): Policy {
+    return this.#scene.policyAt(this.#scene.now())
+  }
+
   #checkNames(known: ReadonlyMap<string, NodeRecord>): void {
     const byName = new Map<string, string>()
     for (const { id, name } of this.#scene.machines.bodies.values()) {
@@ -116,10 +121,17 @@ export class Oracle {
   }
 
   #checkMaxima(): void {
-    for (const site of this.#scene.policy.sites) {
-      const ids = [...(this.#scene.drivers.get(site.name)?.at.machines.keys() ?? [])]
-      const count = ids.filter((id) => !this.zombies.has(id)).length
-      if (count > site.maximum) this.#violated(`${site.name} has ${count} machines and may have ${site.maximum}`)
+    const policy = this.#policy
+    const counts = new Map<string, number>()
+    for (const { at } of this.#scene.drivers.values()) {
+      for (const [id, { spec }] of at.machines) {
+        const type = parseNodeName(spec.name, policy)?.type
+        if (type && !this.zombies.has(id)) counts.set(typeKey(type), (counts.get(typeKey(type)) ?? 0) + 1)
+      }
+    }
+    for (const type of policy.types) {
+      const count = counts.get(typeKey(type)) ?? 0
+      if (count > type.maximum) this.#violated(`${typeKey(type)} has ${count} machines and may have ${type.maximum}`)
     }
   }
 
@@ -132,7 +144,7 @@ export class Oracle {
         unknown.add(id)
         const forMs = (this.#unknownForMs.get(id) ?? 0) + passedMs
         this.#unknownForMs.set(id, forMs)
-        if (forMs > this.#scene.policy.grace.orphanMs + collectionMs) {
+        if (forMs > this.#policy.grace.orphanMs + collectionMs) {
           this.#violated(`machine ${id} belongs to no life and is not collected`, id)
         }
       }

@@ -1,4 +1,5 @@
 import type { Job } from '../../src/elastic/plan/demand.ts'
+import { typeKey } from '../../src/elastic/plan/policy.ts'
 import { Random } from './random.ts'
 import { drawScenario } from './scenario.ts'
 import { unleash } from './trouble.ts'
@@ -33,7 +34,7 @@ export async function runSeed(seed: number): Promise<Outcome> {
     fuse: () => ({ atCall: kills.int(1, 400), moment: kills.pick(['before', 'after'] as const) }),
   })
   const { oracle } = world
-  world.log(`seed ${seed}: ${JSON.stringify({ policy: scenario.policy, faults: [...scenario.faults] })}`)
+  world.log(`seed ${seed}: ${JSON.stringify({ policy: world.policy, faults: [...scenario.faults] })}`)
   unleash(world, scenario, random)
   const violations: string[] = []
   const end = scenario.troubledMs + recoveryMs
@@ -67,9 +68,8 @@ export async function runSeed(seed: number): Promise<Outcome> {
 function isDone(world: World): boolean {
   const { policy, lives, drivers, scheduler } = world
   if (lives.some((life) => life.phase !== 'ready')) return false
-  const atMinimum = policy.sites.every(
-    ({ name, minimum }) =>
-      drivers.get(name)?.at.machines.size === minimum && lives.filter((life) => life.site === name).length === minimum,
+  const atMinimum = policy.types.every(
+    (type) => lives.filter((life) => typeKey(life) === typeKey(type)).length === type.minimum,
   )
   if (!atMinimum) return false
   const known = new Set(lives.map((life) => life.id))
@@ -80,7 +80,7 @@ function isDone(world: World): boolean {
 
 function isPossible(job: Job, { policy }: World): boolean {
   let room = 0
-  for (const site of policy.sites) if (job.features === '' || job.features === `site-${site.name}`) room += site.maximum
+  for (const type of policy.types) if (job.features === '' || type.features.includes(job.features)) room += type.maximum
   return job.nodeCount <= room
 }
 

@@ -9,8 +9,7 @@ const savedAgoMs = 5000
 /** Submits the scenario's jobs and lets things go wrong that no call is needed for, until its troubles are over. */
 export function unleash(world: World, scenario: Scenario, random: Random): void {
   submitJobs(world, scenario)
-  const { clock, policy } = world
-  const sites = policy.sites.map((site) => site.name)
+  const { clock, sites } = world
 
   /** Some times at which something begins, with how long it lasts. */
   const moments = (

@@ -1,4 +1,4 @@
-import type { Policy } from '../../src/elastic/plan/policy.ts'
+import { nodeName, type Policy } from '../../src/elastic/plan/policy.ts'
 import { reasonPrefix } from '../../src/elastic/scheduler.ts'
 import type { NodeRecord } from '../../src/store/node-record.ts'
 import { NodeStore } from '../../src/store/node-store.ts'
@@ -28,7 +28,8 @@ const schedulerTimes = { suspendMs: 2000, resumeMs: 300_000, silentMs: 12_000, r
 
 /** What a world is made from. */
 export interface WorldOptions {
-  readonly policy: Policy
+  /** The rules that are in force at a time, ms since the epoch. */
+  policyAt(now: number): Policy
   readonly random: Random
   readonly faults: ReadonlySet<FaultKind>
   /** Until when they may happen, ms from the start. */
@@ -43,7 +44,7 @@ export interface WorldOptions {
  */
 export class World {
   readonly clock = new VirtualClock(startMs)
-  readonly policy: Policy
+  readonly sites: readonly string[]
   readonly scheduler: FakeScheduler
   readonly drivers: ReadonlyMap<string, FakeDriver>
   readonly machines: Machines
@@ -73,20 +74,21 @@ export class World {
     this.#db = db
     this.#options = options
     this.#store = new NodeStore(db)
-    this.policy = options.policy
-    const { random, policy } = options
+    const { random } = options
+    const first = this.policy
+    this.sites = [...new Set(first.types.map((type) => type.site))]
     const has = (fault: FaultKind) => this.#has(fault)
     const log = (text: string) => this.log(text)
-    const names = policy.sites.flatMap((site, weight) =>
-      Array.from({ length: site.maximum }, (_, i) => ({
-        name: `${site.name}-${i + 1}`,
+    const names = first.types.flatMap((type, weight) =>
+      Array.from({ length: type.names }, (_, i) => ({
+        name: nodeName(type.prefix, i + 1),
         weight,
-        features: [`site-${site.name}`],
+        features: type.features,
       })),
     )
     this.scheduler = new FakeScheduler(names, { nowMs: startMs, times: schedulerTimes })
     this.drivers = new Map(
-      policy.sites.map(({ name }) => [name, new FakeDriver({ site: name, cluster: 'lab', clock: this.clock })]),
+      this.sites.map((site) => [site, new FakeDriver({ site, cluster: 'lab', clock: this.clock })]),
     )
     this.weather = new Weather(this.clock, random, has, log)
     this.machines = new Machines({
@@ -103,7 +105,7 @@ export class World {
       },
     })
     this.oracle = new Oracle({
-      policy,
+      policyAt: (now) => options.policyAt(now),
       scheduler: this.scheduler,
       drivers: this.drivers,
       machines: this.machines,
@@ -123,6 +125,11 @@ export class World {
     this.scheduler.onSuspend = hook
     this.clock.after(0, () => this.#beat())
     this.#boot()
+  }
+
+  /** The rules that are in force now. */
+  get policy(): Policy {
+    return this.#options.policyAt(this.clock.now())
   }
 
   /** Milliseconds since the start. */
@@ -150,6 +157,11 @@ export class World {
     for (; this.#violationsTold < violations.length; this.#violationsTold++) {
       this.log(`VIOLATION: ${violations[this.#violationsTold]}`)
     }
+  }
+
+  /** Whether no machine and no life is left. */
+  get isEmpty(): boolean {
+    return this.#lives.length === 0 && [...this.drivers.values()].every(({ at }) => at.machines.size === 0)
   }
 
   /** Every life that there ever was. */
@@ -243,7 +255,7 @@ export class World {
       scheduler: this.oracle.watch(this.weather.across(queueWay, this.scheduler)),
       drivers,
       applyGateway: async (_: unknown, gateway: string) => gateways.get(gateway)?.apply() ?? { pending: [] },
-      policy: this.policy,
+      policyAt: (now: number) => this.#options.policyAt(now),
       newId: () => `id-${++this.#ids}`,
     }
     const controller = bootController(outside, fuse, pace)

@@ -1,0 +1,77 @@
+import type { Clock } from '../base/clock.ts'
+import type { Logger } from '../base/log.ts'
+import type { Overlay } from '../network/overlay.ts'
+import type { Driver, MachineSpec } from '../sites/driver.ts'
+import type { EventStore } from '../store/event-store.ts'
+import type { JobStore } from '../store/job-store.ts'
+import type { NodeRecord } from '../store/node-record.ts'
+import type { NodeStore } from '../store/node-store.ts'
+import { Acts } from './acts.ts'
+import { Backoff } from './backoff.ts'
+import { Loop, type Pace } from './loop.ts'
+import { NetworkKeeper } from './network-keeper.ts'
+import { Observer } from './observe.ts'
+import { plan } from './plan/plan.ts'
+import type { Policy } from './plan/policy.ts'
+import type { ApplyGateway } from './ports.ts'
+import { Reports } from './reports.ts'
+import type { Scheduler } from './scheduler.ts'
+
+/** All that the engine meets the world through. */
+export interface EnginePorts {
+  readonly clock: Clock
+  readonly log: Logger
+  readonly nodes: NodeStore
+  readonly events: EventStore
+  readonly jobs: JobStore
+  readonly scheduler: Scheduler
+  readonly drivers: ReadonlyMap<string, Driver>
+  readonly applyGateway: ApplyGateway
+  readonly pace: Pace
+  /** The rules that are in force at a time. */
+  policyAt(now: number): Policy
+  /** A new unique id for a life. */
+  newId(): string
+  /** The token of a life; the same for the same id. */
+  tokenFor(id: string): string
+  /** What the overlay must be for these nodes. */
+  overlay(nodes: readonly NodeRecord[]): Overlay
+  /** The machine for a node, with the token that its reports must carry. */
+  machineSpec(node: NodeRecord, token: string): MachineSpec
+  /** Makes the plans: the planner, but in tests of what is done with a plan. */
+  readonly decide?: typeof plan
+}
+
+/** The controller without its doors. It does nothing until its loop is started or told to go round. */
+export interface Engine {
+  readonly loop: Loop
+  readonly acts: Acts
+  readonly network: NetworkKeeper
+  readonly reports: Reports
+}
+
+/** Joins the parts: the same way in the controller, in the simulation of faults and in benchmarks. */
+export function createEngine(ports: EnginePorts): Engine {
+  const { clock, log, nodes, events, jobs, scheduler, drivers, pace, decide = plan } = ports
+  const policyAt = (now: number) => ports.policyAt(now)
+  const network = new NetworkKeeper(ports.applyGateway, clock)
+  const acts: Acts = new Acts(clock, log, () => loop.wake())
+  const tools = {
+    clock,
+    log,
+    nodes,
+    events,
+    scheduler,
+    drivers,
+    acts,
+    backoff: new Backoff(clock),
+    network,
+    policyAt,
+    newId: () => ports.newId(),
+    tokenFor: (id: string) => ports.tokenFor(id),
+    wantOverlay: async () => network.want(ports.overlay(await nodes.live())),
+    machineSpec: (node: NodeRecord, token: string) => ports.machineSpec(node, token),
+  }
+  const loop: Loop = new Loop(new Observer(clock, scheduler, drivers, nodes), tools, jobs, pace, decide)
+  return { loop, acts, network, reports: new Reports(nodes, clock, policyAt, () => loop.wake()) }
+}
