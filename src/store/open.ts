@@ -6,6 +6,7 @@ import { Migrator } from 'kysely/migration'
 import { CausewayError } from '../base/errors.ts'
 import { migrations } from './migrations.ts'
 import type { Schema } from './schema.ts'
+import { PreparedOnce } from './statements.ts'
 
 /** The database handle that repositories work on. */
 export type Db = Kysely<Schema>
@@ -27,11 +28,13 @@ export async function openStore(file: string): Promise<Db> {
   } catch (cause) {
     throw new CausewayError('Internal', `the database ${file} can't be opened: ${(cause as Error).message}`, { cause })
   }
-  const db = new Kysely<Schema>({ dialect: new SqliteDialect({ database: sqlite }) })
+  const database = new PreparedOnce(sqlite)
+  const db = new Kysely<Schema>({ dialect: new SqliteDialect({ database }) })
   const { error } = await new Migrator({ db, provider: migrations }).migrateToLatest()
   if (error !== undefined) {
     await db.destroy()
     throw new CausewayError('Internal', `the database ${file} can't be brought to the current schema`, { cause: error })
   }
+  database.forget()
   return db
 }
