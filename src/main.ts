@@ -4,6 +4,7 @@ import { CausewayError, toCausewayError } from './base/errors.ts'
 import { cacheCommand } from './cli/cache.ts'
 import { controllerCommand } from './cli/controller.ts'
 import { nodesCommand } from './cli/nodes.ts'
+import { policyCommand } from './cli/policy.ts'
 import { slurmNodesCommand } from './cli/slurm-nodes.ts'
 import { statusCommand } from './cli/status.ts'
 import { timelineCommand } from './cli/timeline.ts'
@@ -17,6 +18,7 @@ const program = new Command('causeway')
   .addCommand(nodesCommand())
   .addCommand(timelineCommand())
   .addCommand(whyCommand())
+  .addCommand(policyCommand())
   .addCommand(slurmNodesCommand())
 
 try {

@@ -51,6 +51,12 @@ export function parseSize(text: string): number {
   return readSize(text) ?? refuse(expectedSize, text)
 }
 
+/** Milliseconds as text that `parseDuration` reads back: `90000` -> `90s`. */
+export function formatDuration(ms: number): string {
+  const unit = (['d', 'h', 'm', 's'] as const).find((name) => ms !== 0 && ms % msPerUnit[name] === 0)
+  return unit ? `${ms / msPerUnit[unit]}${unit}` : ms === 0 ? '0s' : `${ms}ms`
+}
+
 function refuse(expected: string, text: string): never {
   throw new CausewayError('InvalidConfig', `expected ${expected}, got ${JSON.stringify(text)}`)
 }
