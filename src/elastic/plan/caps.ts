@@ -1,63 +1,85 @@
 import type { Context } from './context.ts'
 import type { Job } from './demand.ts'
 import type { Cap } from './policy.ts'
+import { isStale } from './stale.ts'
 import type { Reason, Step } from './steps.ts'
 
-/** How many nodes the jobs of each capped user, account and queue hold or wait for. */
+/** How many nodes the jobs of one capped user, account or queue hold or wait for. */
+interface Count {
+  readonly nodes: number
+  used: number
+  readonly reason: Reason
+}
+
+/** The counts for all users, accounts and queues that have caps. */
 export class CapCount {
   readonly #caps: readonly Cap[]
-  readonly #used = new Map<string, number>()
+  readonly #counts = new Map<string, Count>()
+  readonly #countsOf = new Map<string, Map<string, Map<string, readonly Count[]>>>()
 
   /** Counts what jobs hold now. */
   constructor(ctx: Pick<Context, 'policy' | 'jobs'>) {
     this.#caps = ctx.policy.caps
     if (this.#caps.length === 0) return
-    // A job that waits for its nodes gives way to those that run: it is the one that can still be refused.
-    for (const job of ctx.jobs) if (holds(job)) this.take(job)
-  }
-
-  /** The cap that jobs which hold or wait for nodes break; then they no longer count, as they will not get them. */
-  refusal(jobs: readonly Job[]): Reason | null {
-    const broken = jobs.flatMap((job) => this.#broken(job, -job.nodeCount) ?? [])[0] ?? null
-    if (broken) for (const job of jobs) this.#count(job, -1)
-    return broken
-  }
-
-  /** Whether the job may have its nodes, too. */
-  allows(job: Job): Reason | null {
-    return this.#broken(job, 0)
-  }
-
-  take(job: Job): void {
-    this.#count(job, 1)
+    for (const job of ctx.jobs) if (job.state !== 'pending' && job.state !== 'ended') this.take(job)
   }
 
   get any(): boolean {
     return this.#caps.length > 0
   }
 
-  #count(job: Job, sign: 1 | -1): void {
-    for (const cap of this.#capsOf(job)) {
-      const key = keyOf(cap, job)
-      this.#used.set(key, (this.#used.get(key) ?? 0) + sign * job.nodeCount)
-    }
+  /** The cap that jobs which hold or wait for nodes break; then they no longer count, as they will not get them. */
+  refusal(jobs: readonly Job[]): Reason | null {
+    const broken = jobs.flatMap((job) => this.#broken(job, 0) ?? [])[0] ?? null
+    if (broken) for (const job of jobs) this.#add(job, -job.nodeCount)
+    return broken
   }
 
-  #broken(job: Job, less: number): Reason | null {
-    for (const cap of this.#capsOf(job)) {
-      const used = (this.#used.get(keyOf(cap, job)) ?? 0) + less
-      if (used + job.nodeCount <= cap.nodes) continue
-      const text = `${cap.of} ${nameOf(cap, job)} may have ${cap.nodes} nodes, has ${used}, and asks for ${job.nodeCount} more`
-      return { code: 'OverCap', text, facts: { of: cap.of, name: nameOf(cap, job), cap: cap.nodes, used } }
-    }
+  /** The cap that the job would break if it got its nodes too; null if there is none. */
+  obstacle(job: Job): Reason | null {
+    return this.#broken(job, job.nodeCount)
+  }
+
+  take(job: Job): void {
+    this.#add(job, job.nodeCount)
+  }
+
+  #add(job: Job, nodes: number): void {
+    for (const count of this.#of(job)) count.used += nodes
+  }
+
+  #broken(job: Job, more: number): Reason | null {
+    for (const count of this.#of(job)) if (count.used + more > count.nodes) return count.reason
     return null
   }
 
-  #capsOf(job: Job): Cap[] {
-    return (['user', 'account', 'queue'] as const).flatMap((of) => {
-      const own = this.#caps.find((cap) => cap.of === of && cap.name === valueOf(of, job))
-      return own ?? this.#caps.find((cap) => cap.of === of && cap.name === '*') ?? []
-    })
+  /** Remembered for each user, account and queue that come together: there are far fewer of these than jobs. */
+  #of({ user, account, partition }: Job): readonly Count[] {
+    let byAccount = this.#countsOf.get(user)
+    if (!byAccount) this.#countsOf.set(user, (byAccount = new Map()))
+    let byQueue = byAccount.get(account)
+    if (!byQueue) byAccount.set(account, (byQueue = new Map()))
+    let counts = byQueue.get(partition)
+    if (!counts) {
+      const values = { user, account, queue: partition }
+      counts = (['user', 'account', 'queue'] as const).flatMap((of) => this.#count(of, values[of]) ?? [])
+      byQueue.set(partition, counts)
+    }
+    return counts
+  }
+
+  #count(of: Cap['of'], name: string): Count | null {
+    const key = `${of} ${name}`
+    const known = this.#counts.get(key)
+    if (known) return known
+    const mine = this.#caps.filter((cap) => cap.of === of)
+    const cap = mine.find((one) => one.name === name) ?? mine.find((one) => one.name === '*')
+    if (!cap) return null
+    const text = `${of} ${name} may have ${cap.nodes} nodes, and jobs before it hold or wait for them`
+    const reason: Reason = { code: 'OverCap', text, facts: { of, name, cap: cap.nodes } }
+    const count = { nodes: cap.nodes, used: 0, reason }
+    this.#counts.set(key, count)
+    return count
   }
 }
 
@@ -84,7 +106,7 @@ export function capSteps(ctx: Context, caps: CapCount): { steps: Step[]; held: R
     }
     if (job.blocked === 'HeldByCauseway') release.push(...allowed)
   }
-  const fresh = (ids: string[]) => ids.filter((id) => !ctx.obs.inFlight.has(jobKey(id)) && !settledSince(id, ctx))
+  const fresh = (ids: string[]) => ids.filter((id) => !isStale(jobKey(id), queue.startedAtMs, ctx))
   const steps: Step[] = []
   const [toHold, toRelease] = [fresh(hold), fresh(release)]
   if (toHold.length > 0 && first) steps.push({ kind: 'hold', jobs: toHold, reason: first })
@@ -103,17 +125,18 @@ export function jobKey(id: string): string {
   return `job ${id}`
 }
 
-function settledSince(id: string, { obs }: Context): boolean {
-  return obs.queue.ok && obs.queue.startedAtMs <= (obs.settledAtMs.get(jobKey(id)) ?? 0)
-}
-
 /** Which elements of a job (itself, unless it is an unsplit array) may run and which may not. */
 function share(job: Job, caps: CapCount): { allowed: string[]; refused: string[]; why: Reason | null } {
+  if (job.count === 1) {
+    const why = caps.obstacle(job)
+    if (!why) caps.take(job)
+    return why ? { allowed: [], refused: [job.id], why } : { allowed: [job.id], refused: [], why: null }
+  }
   const allowed: string[] = []
   const refused: string[] = []
   let why: Reason | null = null
   for (const id of elementsOf(job)) {
-    why ??= caps.allows(job)
+    why ??= caps.obstacle(job)
     if (why) refused.push(id)
     else {
       allowed.push(id)
@@ -124,30 +147,14 @@ function share(job: Job, caps: CapCount): { allowed: string[]; refused: string[]
   return { allowed: whole[0] ?? [], refused: whole[1] ?? [], why }
 }
 
-/** The ids of an unsplit array's elements, `12_[3-9:2,11]`; for any other job its own. */
+/** The ids of an unsplit array's elements, `12_[3-9:2,11]`; its own if it can't be read. */
 function elementsOf(job: Job): string[] {
   const match = /^(.+)_\[([0-9,:-]+)\]$/.exec(job.id)
-  if (!match || job.count === 1) return [job.id]
+  if (!match) return [job.id]
   return (match[2] ?? '').split(',').flatMap((range) => {
     const [, first, last = first, step = '1'] = /^(\d+)(?:-(\d+))?(?::(\d+))?$/.exec(range) ?? []
     const ids: string[] = []
     for (let k = Number(first); k <= Number(last); k += Math.max(1, Number(step))) ids.push(`${match[1]}_${k}`)
     return ids
   })
-}
-
-function holds(job: Job): boolean {
-  return job.state !== 'pending' && job.state !== 'ended'
-}
-
-function valueOf(of: Cap['of'], job: Job): string {
-  return of === 'user' ? job.user : of === 'account' ? job.account : job.partition
-}
-
-function nameOf(cap: Cap, job: Job): string {
-  return cap.name === '*' ? valueOf(cap.of, job) : cap.name
-}
-
-function keyOf(cap: Cap, job: Job): string {
-  return `${cap.of} ${valueOf(cap.of, job)}`
 }

@@ -1,4 +1,5 @@
 import { isClosed, isHalfOpen } from './breaker.ts'
+import { ByWish, type Wish } from './by-wish.ts'
 import type { Job, QueueNode, Size } from './demand.ts'
 import { couldUse } from './features.ts'
 import type { Observation, Reading, SiteMachine } from './observation.ts'
@@ -36,9 +37,6 @@ export interface Context {
   /** The machine of this id that the site lists. */
   machine(site: string, id: string): SiteMachine | undefined
 }
-
-/** What of a job decides which nodes it could have. */
-export type Wish = Pick<Job, 'features' | 'perNode' | 'partition'>
 
 const anywhere: PlacementRule = { queue: '', feature: '', spread: 'one-site', sites: [] }
 
@@ -83,7 +81,7 @@ export function fits(need: Size, size: Size): boolean {
   return need.cpus <= size.cpus && need.memoryMiB <= size.memoryMiB && need.gpus <= size.gpus
 }
 
-function placementOf(job: Wish, policy: Policy): PlacementRule {
+export function placementOf(job: Wish, policy: Policy): PlacementRule {
   return (
     policy.placement.find(
       ({ queue, feature }) =>
@@ -93,25 +91,20 @@ function placementOf(job: Wish, policy: Policy): PlacementRule {
 }
 
 /** The lookup for `usableTypes`, which remembers: thousands of jobs share a few wishes. */
-function usableTypesIn(policy: Policy): (job: Wish) => readonly TypePolicy[] {
+export function usableTypesIn(policy: Policy): (job: Wish) => readonly TypePolicy[] {
   const known = new Set(policy.types.flatMap((type) => type.features))
   const features = new Map(policy.types.map((type) => [type, new Set(type.features)]))
-  const found = new Map<string, readonly TypePolicy[]>()
-  return (job) => {
-    const { cpus, memoryMiB, gpus } = job.perNode
-    const key = `${cpus} ${memoryMiB} ${gpus} ${job.partition} ${job.features}`
-    const before = found.get(key)
-    if (before) return before
+  const found = new ByWish<readonly TypePolicy[]>()
+  const usable = (job: Wish) => {
     const { sites } = placementOf(job, policy)
-    const usable = policy.types.filter(
+    return policy.types.filter(
       (type) =>
         fits(job.perNode, type.size) &&
         (sites.length === 0 || sites.includes(type.site)) &&
         couldUse(job.features, features.get(type) ?? new Set(), known),
     )
-    found.set(key, usable)
-    return usable
   }
+  return (job) => found.get(job, () => usable(job))
 }
 
 function wordsOf(expression: string): readonly string[] {

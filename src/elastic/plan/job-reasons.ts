@@ -1,4 +1,5 @@
 import type { NodeRecord } from '../../store/node-record.ts'
+import { ByWish } from './by-wish.ts'
 import type { Context } from './context.ts'
 import type { Blocked, Job } from './demand.ts'
 import { typeKey } from './policy.ts'
@@ -8,26 +9,34 @@ type Words = Omit<JobReason, 'job'>
 
 /**
  * Why each job in the queue is where it is, in words for its user.
- * @param obstacles what this plan found in the way of jobs, by their ids
+ * @param obstacle what this plan found in the way of a job, by its id
  * @param placed whether every other eligible job has nodes in this plan
  */
-export function jobReasons(ctx: Context, obstacles: ReadonlyMap<string, Reason>, placed: boolean): JobReason[] {
+export function jobReasons(ctx: Context, obstacle: (job: string) => Reason | undefined, placed: boolean): JobReason[] {
   const nodes = new Map(ctx.obs.nodes.map((node) => [node.name, node]))
   // Thousands of pending jobs wait for the same: what is said of them is found once.
-  const known = new Map<string, Words>()
+  const eligible = new ByWish<Map<string, Words>>()
+  const blocked = new Map<Blocked, Map<string, Words>>()
+  const found = new Map<Reason, Words>()
   const pending = (job: Job): Words => {
-    const obstacle = obstacles.get(job.id)
-    if (obstacle) return fromObstacle(obstacle)
-    const { cpus, memoryMiB, gpus } = job.perNode
-    const key = [job.blocked, job.reason, cpus, memoryMiB, gpus, job.partition, job.features].join(' ')
-    const words = known.get(key) ?? pendingReason(job, ctx, placed)
-    known.set(key, words)
-    return words
+    const inTheWay = obstacle(job.id)
+    if (inTheWay) return remember(found, inTheWay, () => fromObstacle(inTheWay))
+    const same =
+      job.blocked === null
+        ? eligible.get(job, () => new Map())
+        : remember(blocked, job.blocked, () => new Map<string, Words>())
+    return remember(same, job.reason, () => pendingReason(job, ctx, placed))
   }
-  return ctx.jobs.map((job) => ({
-    job: job.id,
-    ...(job.state === 'pending' ? pending(job) : reasonFor(job, ctx, nodes)),
-  }))
+  return ctx.jobs.map((job) => {
+    const words = job.state === 'pending' ? pending(job) : reasonFor(job, ctx, nodes)
+    return words.facts ? { job: job.id, ...words } : { job: job.id, code: words.code, text: words.text }
+  })
+}
+
+function remember<K, V>(known: Map<K, V>, key: K, make: () => V): V {
+  let value = known.get(key)
+  if (value === undefined) known.set(key, (value = make()))
+  return value
 }
 
 /** The codes of obstacles, as they are told of jobs. */

@@ -17,9 +17,14 @@ interface Lack {
  */
 export function keepSteps(ctx: Context, room: Room, begun: ReadonlyMap<string, number>): Step[] {
   if (!ctx.obs.queue.ok) return []
+  const asked = askedFor(ctx)
+  const free = freeNodes(ctx)
   return ctx.policy.types.flatMap((type) => {
     if (ctx.closed(type)) return []
-    const lack = lackOf(type, ctx, begun.get(typeKey(type)) ?? 0)
+    const key = typeKey(type)
+    const coming = begun.get(key) ?? 0
+    const unmade = Math.max(asked.get(type) ?? 0, coming)
+    const lack = lackOf(type, (ctx.capacity.get(key) ?? 0) + unmade, (free.get(key) ?? 0) + unmade - coming)
     if (!lack) return []
     return ctx.obs.places === 'scheduler' ? askQueue(lack, ctx, room) : beginHere(lack, ctx, room)
   })
@@ -39,14 +44,18 @@ export function freeNodes(ctx: Context): Map<string, number> {
   return free
 }
 
-function lackOf(type: TypePolicy, ctx: Context, begun: number): Lack | null {
-  const key = typeKey(type)
-  let asked = 0
+/** How many nodes of each type the queue asks for and nobody makes yet. */
+function askedFor(ctx: Context): Map<TypePolicy, number> {
+  const asked = new Map<TypePolicy, number>()
   for (const [name, node] of ctx.obs.places === 'scheduler' ? ctx.queueNodes : []) {
-    if (node.power === 'wanted' && !ctx.alive.has(name) && parseNodeName(name, ctx.policy)?.type === type) asked++
+    const type = node.power === 'wanted' && !ctx.alive.has(name) ? parseNodeName(name, ctx.policy)?.type : undefined
+    if (type) asked.set(type, (asked.get(type) ?? 0) + 1)
   }
-  const have = (ctx.capacity.get(key) ?? 0) + Math.max(asked, begun)
-  const free = (freeNodes(ctx).get(key) ?? 0) + Math.max(0, asked - begun)
+  return asked
+}
+
+function lackOf(type: TypePolicy, have: number, free: number): Lack | null {
+  const key = typeKey(type)
   const count = Math.max(type.minimum - have, type.spare - free)
   if (count <= 0) return null
   const facts = { have, free, minimum: type.minimum, spare: type.spare }

@@ -1,7 +1,7 @@
 import type { NodeRecord } from '../../store/node-record.ts'
 import type { Job } from './demand.ts'
 import type { Breach, Invariant } from './lint-findings.ts'
-import type { World } from './lint-world.ts'
+import { jobsById, type World } from './lint-world.ts'
 import type { Budget, Cap, TypePolicy } from './policy.ts'
 import type { Step } from './steps.ts'
 
@@ -12,6 +12,8 @@ type Found = readonly [Invariant, Step | null, Breach]
  * plan's order is bound to cost. Also drains for a budget that bears all that there is.
  */
 export function moneyBreaches(world: World): Found[] {
+  const begins = world.plan.steps.some((step) => step.kind === 'begin')
+  const jobs = begins && world.policy.budgets.length > 0 ? jobsById(world) : new Map<string, Job>()
   return world.policy.budgets.flatMap((budget) => {
     const key = `${budget.period}/${budget.site ?? '*'}`
     let sum = world.obs.spent.get(key) ?? 0
@@ -33,7 +35,7 @@ export function moneyBreaches(world: World): Found[] {
       if (step.kind !== 'begin' || (budget.site !== null && budget.site !== step.site)) continue
       const type = world.types.get(`${step.site}/${step.type}`)
       if (!type || type.costPerHour === 0) continue
-      sum += leastCost(type, step.jobs, world, budget)
+      sum += leastCost(type, step.jobs, jobs, world.now, budget)
       // Adding in another order may differ in the last digits.
       if (sum <= budget.amount * (1 + 1e-9)) continue
       const facts = { sum, amount: budget.amount }
@@ -55,12 +57,17 @@ function boundCost(node: NodeRecord, world: World, budget: Budget): number {
   return price(node.beganAtMs, until, node.billingMs, node.costPerHour, budget)
 }
 
-function leastCost(type: TypePolicy, jobs: readonly string[], world: World, budget: Budget): number {
+function leastCost(
+  type: TypePolicy,
+  ids: readonly string[],
+  jobs: ReadonlyMap<string, Job>,
+  now: number,
+  budget: Budget,
+): number {
   let lasts = Math.max(1, type.lifetimeMs, type.idleMs)
-  const all = world.obs.queue.ok ? world.jobById : new Map<string, Job>()
-  const first = jobs.map((id) => all.get(id)).find((job) => job !== undefined)
+  const first = ids.map((id) => jobs.get(id)).find((job) => job !== undefined)
   if (first) lasts = Math.max(lasts, first.wallMs ?? Infinity)
-  return price(world.now, world.now + lasts, type.billingMs, type.costPerHour, budget)
+  return price(now, now + lasts, type.billingMs, type.costPerHour, budget)
 }
 
 function price(from: number, until: number, billingMs: number, perHour: number, { startMs, endMs }: Budget): number {
@@ -74,7 +81,9 @@ function jobsAt(name: string, world: World): readonly Job[] {
 
 /** Begins for jobs beyond a cap, and releases of jobs beyond it. */
 export function capBreaches(world: World): Found[] {
-  if (world.policy.caps.length === 0 || !world.obs.queue.ok) return []
+  const grants = world.plan.steps.some((step) => step.kind === 'begin' || step.kind === 'release')
+  if (world.policy.caps.length === 0 || !world.obs.queue.ok || !grants) return []
+  const jobs = jobsById(world)
   const used = new Map<string, number>()
   for (const job of world.obs.queue.value.jobs) {
     if (job.state === 'pending' || job.state === 'ended') continue
@@ -86,7 +95,7 @@ export function capBreaches(world: World): Found[] {
   for (const step of world.plan.steps) {
     if (step.kind !== 'begin' && step.kind !== 'release') continue
     for (const id of step.jobs) {
-      const job = world.jobById.get(id)
+      const job = jobs.get(id)
       if (!job) continue
       const broken = beyond(job, job.state === 'pending' ? job.nodeCount : 0)
       if (broken)

@@ -25,8 +25,7 @@ export interface World {
   readonly machineNames: ReadonlyMap<string, ReadonlySet<string>>
   /** By name: the job that has begun on the node and has not ended, as the queue's list of jobs has it. */
   readonly jobOn: ReadonlyMap<string, string>
-  /** All jobs by id, and those that are not over by the names of their nodes. */
-  readonly jobById: ReadonlyMap<string, Job>
+  /** Jobs that are not over, by the names of their nodes. */
   readonly jobsByNode: ReadonlyMap<string, readonly Job[]>
 }
 
@@ -65,9 +64,13 @@ export function worldOf(plan: Plan, obs: Observation, policy: Policy, now: numbe
     machines,
     machineNames,
     jobOn,
-    jobById: new Map(queue.jobs.map((job) => [job.id, job])),
     jobsByNode,
   }
+}
+
+/** Jobs by their ids. Made where it is needed: there may be very many. */
+export function jobsById({ obs }: World): ReadonlyMap<string, Job> {
+  return new Map(obs.queue.ok ? obs.queue.value.jobs.map((job) => [job.id, job]) : [])
 }
 
 /** The node names that a step is about. */

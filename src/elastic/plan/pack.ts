@@ -1,3 +1,4 @@
+import { ByWish } from './by-wish.ts'
 import type { Context } from './context.ts'
 import { leastEndMs } from './cost.ts'
 import type { Job } from './demand.ts'
@@ -26,8 +27,9 @@ interface Kind {
   readonly usable: readonly TypePolicy[]
   /** By type: bins before this one have no room for such a job, nor will they have in this round. */
   readonly from: Map<string, number>
-  /** Set once there is no place for such a job: nor will there be in this round. */
+  /** Set once there is no place for such a job: nor will there be in this round, for one that may run for as long or longer. */
   refusal: Reason | null
+  refusedWallMs: number
 }
 
 /**
@@ -50,7 +52,7 @@ class Packer implements Packing {
   readonly #ctx: Context
   readonly #room: Room
   readonly #bins: Map<string, Bin[]>
-  readonly #kinds = new Map<string, Kind>()
+  readonly #kinds = new ByWish<Map<number, Kind>>()
 
   constructor(ctx: Context, room: Room) {
     this.#ctx = ctx
@@ -61,29 +63,28 @@ class Packer implements Packing {
   place(job: Job): void {
     const kind = this.#kindOf(job)
     for (let element = 0; element < job.count; element++) {
-      kind.refusal ??= this.#placeOne(job, kind)
-      if (!kind.refusal) continue
+      const wallMs = job.wallMs ?? Infinity
+      if (!kind.refusal || wallMs < kind.refusedWallMs) {
+        kind.refusal = this.#placeOne(job, kind)
+        if (!kind.refusal) continue
+        // Only a budget asks how long a job may run.
+        kind.refusedWallMs = kind.refusal.code === 'OverBudget' ? wallMs : 0
+      }
       this.unplaced.set(job.id, kind.refusal)
       return
     }
   }
 
   #kindOf(job: Job): Kind {
-    const { cpus, memoryMiB, gpus } = job.perNode
-    const { partition, features, exclusive, nodeCount, wallMs } = job
-    const key = [cpus, memoryMiB, gpus, partition, features, exclusive, nodeCount, this.#priced ? wallMs : ''].join(' ')
-    const known = this.#kinds.get(key)
+    const kinds = this.#kinds.get(job, () => new Map())
+    const key = job.nodeCount * 2 + (job.exclusive ? 1 : 0)
+    const known = kinds.get(key)
     if (known) return known
     const usable = this.#ctx.usableTypes(job)
-    const kind: Kind = { whole: takesWhole(job), usable, from: new Map(), refusal: null }
-    kind.refusal = this.#impossible(job, usable)
-    this.#kinds.set(key, kind)
+    const refusal = this.#impossible(job, usable)
+    const kind: Kind = { whole: takesWhole(job), usable, from: new Map(), refusal, refusedWallMs: 0 }
+    kinds.set(key, kind)
     return kind
-  }
-
-  /** How long a job may run matters only to budgets. */
-  get #priced(): boolean {
-    return this.#ctx.policy.budgets.length > 0
   }
 
   #impossible(job: Job, usable: readonly TypePolicy[]): Reason | null {

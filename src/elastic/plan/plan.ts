@@ -82,7 +82,7 @@ function beginSteps({ begun }: Packing): Step[] {
 }
 
 function reasons(ctx: Context, packing: Packing | null, held: ReadonlyMap<string, Reason>) {
-  return jobReasons(ctx, new Map([...(packing?.unplaced ?? []), ...held]), packing !== null)
+  return jobReasons(ctx, (job) => held.get(job) ?? packing?.unplaced.get(job), packing !== null)
 }
 
 function countByType(steps: readonly Step[]): ReadonlyMap<string, number> {
