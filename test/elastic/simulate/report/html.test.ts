@@ -133,7 +133,9 @@ describe('reportHtml', () => {
     const node = (zero - four) / 4
     assert.deepEqual(heights[0], [four, zero], 'busy reaches 4 from the ground')
     assert.deepEqual(heights[1], [four, zero], 'idle lies on it: from 0 to 1 first, then on 4')
-    assert.ok(Math.abs((heights[2]?.[0] ?? 0) - (zero - 4 * node)) < 0.2, 'coming ends at 4')
+    const coming = corners(paths[2]?.attributes.get('d') ?? '')
+    assert.ok(Math.abs((coming[0]?.[1] ?? 0) - four) < 0.2, 'coming reaches 4 at first')
+    assert.ok(Math.abs((coming.at(-1)?.[1] ?? 0) - (zero - node)) < 0.2, 'and lies on the idle one')
   })
 
   it('gives all policies the same scale', () => {
@@ -156,7 +158,7 @@ describe('reportHtml', () => {
     fc.assert(
       fc.property(
         fc.string({ unit: 'binary', minLength: 1 }),
-        fc.constantFrom('', '<script>alert(1)</script>', `"'&]]>`),
+        fc.constantFrom('', '<script>alert(1)</script>', `"'&]]>`, '\ud800', '\u0000\u001b\uffff'),
         (a, b) => {
           const text = `${a}${b}`
           const nodes = { [text]: { coming: 1, busy: 1, idle: 1, leaving: 1 } }

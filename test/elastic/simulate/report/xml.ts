@@ -16,10 +16,12 @@ const entities = new Map([
   ['&quot;', '"'],
   ['&#39;', "'"],
 ])
+const unwritable = /[^\P{Cc}\t\n\r]|\ufffe|\uffff/u
 const token = /<!DOCTYPE html>|<(\/?)([a-zA-Z][\w-]*)((?:\s+[\w:-]+="[^"<]*")*)\s*(\/?)>|[^<]+/gy
 
 /** Reads a page as XML, as far as reports use it; fails on whatever is not well-formed. Returns the outermost element. */
 export function parseXml(source: string): Element {
+  assert.ok(source.isWellFormed() && !unwritable.test(source), 'has characters that XML can not write')
   const root: Element = { name: '', attributes: new Map(), children: [], text: '' }
   const open = [root]
   token.lastIndex = 0

@@ -132,6 +132,16 @@ describe('readRecorded', () => {
     )
   })
 
+  it('takes no start for real that a waiting job is only expected to have, or had before it was sent back', async () => {
+    const trace = await read([
+      round(1_000_000, [job('1', 'pending', { startedAtMs: 1_004_000 }), job('2', 'running', running)]),
+      round(1_020_000, [job('2', 'pending', running)]),
+      round(1_030_000, []),
+    ])
+    assert.deepEqual(trace.jobs, [])
+    assert.deepEqual(trace.leftOut, [{ why: 'never seen running', jobs: 2 }])
+  })
+
   it('counts jobs that were never seen running', async () => {
     const trace = await read([
       round(1_000_000, [job('1', 'pending'), job('2', 'pending'), job('3', 'pending')]),

@@ -113,6 +113,7 @@ describe('readSwf', () => {
       line({ 1: 3, 2: 0, 4: 0, 5: 1, 11: 1 }),
       line({ 1: 4, 2: 0, 4: 9, 5: 1, 11: 2 }),
       line({ 1: 4, 2: 0, 4: 9, 5: 1, 11: 3 }),
+      line({ 1: 4, 2: 0, 4: 9, 5: 1, 11: 4 }),
     ])
     assert.deepEqual(
       trace.jobs.map((job) => [job.id, job.runMs]),
@@ -120,7 +121,7 @@ describe('readSwf', () => {
     )
     assert.deepEqual(trace.leftOut, [
       { why: 'never ran', jobs: 2 },
-      { why: 'part of a checkpointed job', jobs: 2 },
+      { why: 'part of a checkpointed job', jobs: 3 },
     ])
     assert.deepEqual(trace.bad, [])
   })
