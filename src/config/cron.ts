@@ -3,8 +3,11 @@ import { TimeZone } from './time-zone.ts'
 
 const dayMs = 86_400_000
 
-/** The Gregorian calendar repeats after 400 years: what does not come in that time never comes. */
-const calendarDays = 146_097
+/**
+ * Days fit by their year's shape: its first weekday and whether it is a leap year. All 14 shapes come within any 40 years (that is how
+ * long it takes where a century has no leap day): what does not come in that time never comes.
+ */
+const searchedDays = 41 * 366
 
 /**
  * When a cron expression fires, as node-cron understands it: five fields, or six with seconds first; day of month AND day of week must
@@ -14,6 +17,8 @@ const calendarDays = 146_097
 export class Cron {
   readonly #zone: TimeZone
   readonly #months: ReadonlySet<number>
+  /** Days of the month that may fit; null: not told by their numbers alone (`L`, `15W`). */
+  readonly #daysOfMonth: ReadonlySet<number> | null
   /** The seconds of a day at which it fires, on days when it does; in order. */
   readonly #seconds: readonly number[]
   readonly #fitsDay: (day: number) => boolean
@@ -22,8 +27,9 @@ export class Cron {
   /** @param expression one without a `cronProblem` */
   constructor(expression: string, zone: TimeZone) {
     this.#zone = zone
-    const { month, hour, minute, second } = parse(expression)
+    const { month, dayOfMonth, hour, minute, second } = parse(expression)
     this.#months = new Set(month)
+    this.#daysOfMonth = dayOfMonth.every((day) => typeof day === 'number') ? new Set(dayOfMonth) : null
     this.#seconds = hour
       .flatMap((h) => minute.flatMap((m) => second.map((s) => h * 3600 + m * 60 + s)))
       .toSorted((a, b) => a - b)
@@ -38,7 +44,7 @@ export class Cron {
   /** The first time it fires after an instant, ms; null if it never will. */
   nextAfter(atMs: number): number | null {
     const first = this.#zone.dayOf(atMs)
-    for (let day = first; day <= first + calendarDays; day = this.#dayAfter(day)) {
+    for (let day = first; day <= first + searchedDays; day = this.#dayAfter(day)) {
       if (!this.#firesOn(day)) continue
       for (const piece of this.#zone.pieces(day)) {
         const midnight = day * dayMs - piece.offsetMs
@@ -68,7 +74,10 @@ export class Cron {
   }
 
   #firesOn(day: number): boolean {
-    if (!this.#months.has(new Date(day * dayMs).getUTCMonth() + 1)) return false
+    // Asking node-cron formats a time, which is slow.
+    const date = new Date(day * dayMs)
+    if (!this.#months.has(date.getUTCMonth() + 1)) return false
+    if (this.#daysOfMonth?.has(date.getUTCDate()) === false) return false
     const known = this.#days.get(day)
     if (known !== undefined) return known
     if (this.#days.size > 1000) this.#days.clear()
