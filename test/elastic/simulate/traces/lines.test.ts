@@ -21,7 +21,9 @@ describe('linesOf', () => {
       for (const name of ['plain', 'packed.gz']) {
         const path = join(folder, name)
         writeFileSync(path, name.endsWith('.gz') ? gzipSync(text) : text)
-        assert.deepEqual(await Array.fromAsync(linesOf(path)), lines)
+        const read: string[] = []
+        for await (const line of linesOf(path)) read.push(line)
+        assert.deepEqual(read, lines)
       }
     }
   })
