@@ -1,4 +1,5 @@
 import { systemClock } from '../../src/base/clock.ts'
+import { LiveConfig } from '../../src/elastic/live-config.ts'
 import { ReadModel } from '../../src/hooks/read-model.ts'
 import { EventStore } from '../../src/store/event-store.ts'
 import { JobStore } from '../../src/store/job-store.ts'
@@ -53,7 +54,8 @@ export async function nodeRows(file: string, count: number): Promise<BenchRow[]>
   const nodes = new NodeStore(db)
   const events = new EventStore(db)
   const config = configFor(siteNames, count / siteNames.length)
-  const sources = { clock: systemClock, config, nodes, events, jobs: new JobStore(db) }
+  const live = new LiveConfig(config, async () => config)
+  const sources = { clock: systemClock, config: live, nodes, events, jobs: new JobStore(db) }
   const model = new ReadModel({ ...sources, view: () => null, brokenGateways: () => new Map() })
   try {
     await writeLives(db, 'past', count, 'gone')

@@ -4,15 +4,14 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Command } from 'commander'
 import { systemClock } from '../base/clock.ts'
-import { CausewayError } from '../base/errors.ts'
+import { CausewayError, toCausewayError } from '../base/errors.ts'
 import type { Host } from '../base/host.ts'
 import { createLogger, type Logger } from '../base/log.ts'
 import { loadControllerConfig } from '../config/controller-config.ts'
-import type { ControllerConfig } from '../config/controller-schema.ts'
 import { createEngine } from '../elastic/engine.ts'
+import { LiveConfig } from '../elastic/live-config.ts'
 import { machineSpec } from '../elastic/machine-spec.ts'
 import { headGateway, overlayFromNodes } from '../elastic/overlay-from-nodes.ts'
-import { policyFromConfig } from '../elastic/policy-from-config.ts'
 import { hashToken, tokenFor } from '../elastic/tokens.ts'
 import { buildApp } from '../hooks/app.ts'
 import { listenOnSocket, listenOnTcp } from '../hooks/listen.ts'
@@ -51,7 +50,9 @@ export function controllerCommand(): Command {
         return
       }
       const log = createLogger('controller', config.controller.logLevel)
-      const controller = await startController(config, log)
+      const live = new LiveConfig(config, () => loadControllerConfig(options.config))
+      const controller = await startController(live, log)
+      process.on('SIGHUP', () => void controller.reload())
       log.info({ cluster: config.cluster.name, sites: Object.keys(config.sites) }, 'controller runs')
       const [signal] = await Promise.race([
         once(process, 'SIGTERM').then(() => ['SIGTERM']),
@@ -63,7 +64,12 @@ export function controllerCommand(): Command {
 }
 
 /** The composition root: chooses the adapters, joins the parts, opens the doors. */
-async function startController(config: ControllerConfig, log: Logger): Promise<{ stop(): Promise<void> }> {
+async function startController(
+  live: LiveConfig,
+  log: Logger,
+): Promise<{ reload(): Promise<void>; stop(): Promise<void> }> {
+  // What of it can't change while the controller runs.
+  const config = live.current
   const clock = systemClock
   const { stateDir, socket, socketGroup, listen, tokenFile, poll } = config.controller
   const head = new LocalHost(config.head.name)
@@ -86,7 +92,6 @@ async function startController(config: ControllerConfig, log: Logger): Promise<{
   const nodes = new NodeStore(db)
   const events = new EventStore(db)
   const jobs = new JobStore(db)
-  const policy = policyFromConfig(config)
   const scheduler = new SlurmScheduler({ host: head, conf: config.scheduler.conf, clock })
   const { loop, network, reports } = createEngine({
     clock,
@@ -98,19 +103,20 @@ async function startController(config: ControllerConfig, log: Logger): Promise<{
     drivers,
     applyGateway: (overlay, gateway) => bringToState(overlay, gateway, hosts),
     pace: { batchMs, pollMs: poll, busyPollMs },
-    policyAt: () => policy,
+    policyAt: (now) => live.policyAt(now),
     newId: randomUUID,
     tokenFor: (id) => tokenFor(secret, id),
-    overlay: (live) => overlayFromNodes(config, live),
-    machineSpec: (node, token) => machineSpec(config, node, { token, mungeKey, scripts }),
+    overlay: (living) => overlayFromNodes(live.current, living),
+    machineSpec: (node, token) => machineSpec(live.current, node, { token, mungeKey, scripts }),
   })
   const services = {
     clock,
     events,
     reports,
+    policy: live,
     readModel: new ReadModel({
       clock,
-      config,
+      config: live,
       nodes,
       events,
       jobs,
@@ -126,6 +132,14 @@ async function startController(config: ControllerConfig, log: Logger): Promise<{
   // The address may belong to the overlay's bridge, which the first round brings about.
   const stopListening = listenOnTcp(remote, listen, clock, log)
   return {
+    async reload() {
+      try {
+        log.info(await live.reload(), 'the policy was read again')
+        loop.wake()
+      } catch (thrown) {
+        log.error({ err: toCausewayError(thrown) }, 'the policy was not read again: the one before stays in force')
+      }
+    },
     async stop() {
       stopListening()
       await Promise.all([local.close(), remote.close()])

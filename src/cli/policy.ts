@@ -3,18 +3,21 @@ import { systemClock } from '../base/clock.ts'
 import { CausewayError } from '../base/errors.ts'
 import { loadPolicyFile } from '../config/policy-file.ts'
 import { TimeZone } from '../config/time-zone.ts'
+import type { ReloadReport } from '../elastic/live-config.ts'
 import { PolicyClock } from '../elastic/policy-clock.ts'
 import { policyDiff } from '../elastic/policy-diff.ts'
 import { policyRules } from '../elastic/policy-rules.ts'
 import { showChanges, showPolicy, showSummary } from './policy-text.ts'
+import { queryCommand } from './query.ts'
 
-/** `causeway policy`: looks at policy files, or at the policy part of the controller's; changes nothing. */
+/** `causeway policy`: looks at policy files, or at the policy part of the controller's, and lets the controller read its own again. */
 export function policyCommand(): Command {
   return new Command('policy')
     .description('check, show and compare policies, in files of their own or in a configuration of the controller')
     .addCommand(checkCommand())
     .addCommand(showCommand())
     .addCommand(diffCommand())
+    .addCommand(reloadCommand())
 }
 
 /** `causeway policy check FILE`: all that is wrong with it (exit 2), or what it comes to. */
@@ -43,6 +46,15 @@ function showCommand(): Command {
       const answer = { atMs, windows: clock.windowsInForce(atMs), policy: clock.at(atMs) }
       process.stdout.write(`${options.json ? JSON.stringify(answer, null, 2) : showPolicy(rules, clock, atMs)}\n`)
     })
+}
+
+/** `causeway policy reload`: the running controller reads its file again; a wrong one changes nothing. */
+function reloadCommand(): Command {
+  return queryCommand<ReloadReport>(
+    { name: 'reload', description: 'let the running controller read its policy again', method: 'POST' },
+    () => '/v1/policy/reload',
+    ({ changes, todo }) => [showChanges(changes), ...todo.map((text) => `to do: ${text}`)].join('\n'),
+  )
 }
 
 /** `causeway policy diff A B`: what changes; exits with 0 when nothing does, with 1 otherwise. */

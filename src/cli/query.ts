@@ -13,6 +13,8 @@ export function queryCommand<T>(
     argument?: string
     description: string
     flags?: readonly [flag: string, description: string][]
+    /** What the controller is told rather than asked: POST. */
+    method?: 'GET' | 'POST'
   },
   path: (argument: string, flags: Readonly<Record<string, unknown>>) => string,
   show: (answer: T) => string,
@@ -30,6 +32,7 @@ export function queryCommand<T>(
       const answer = await askController<T>(
         config.controller.socket,
         path(encodeURIComponent(argument), { ...options }),
+        spec.method,
       )
       process.stdout.write(`${options.json ? JSON.stringify(answer, null, 2) : show(answer)}\n`)
     })

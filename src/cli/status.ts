@@ -18,12 +18,12 @@ export function showStatus(status: StatusReport): string {
     .map(([state, n]) => `${n} ${state}`)
     .join(', ')
   const queueLine = queue.reachable ? jobs || 'no jobs' : `can't be read: ${queue.text || 'not looked at yet'}`
-  const sites = status.sites.map((site) => [
-    site.name,
-    String(site.order),
-    siteState(site, status.atMs),
-    `${site.minimum}..${site.maximum}`,
-    Object.entries(site.phases)
+  const types = status.types.map((type) => [
+    type.site,
+    type.type,
+    typeState(type, status.atMs),
+    `${type.minimum}..${type.maximum}${type.spare > 0 ? `, ${type.spare} spare` : ''}`,
+    Object.entries(type.phases)
       .map(([phase, n]) => `${n} ${phase}`)
       .join(', ') || '-',
   ])
@@ -32,9 +32,11 @@ export function showStatus(status: StatusReport): string {
   return [
     `cluster ${status.cluster}: ${looked}`,
     `queue: ${queueLine}`,
+    ...(status.windows.length > 0 ? [`windows in force: ${status.windows.join(', ')}`] : []),
+    ...status.budgets.map(showBudget),
     ...refused(status.refusedSteps),
     '',
-    table(['SITE', 'ORDER', 'STATE', 'LIMITS', 'NODES'], sites),
+    table(['SITE', 'TYPE', 'STATE', 'LIMITS', 'NODES'], types),
     '',
     status.nodes.length > 0 ? nodeTable(status.nodes) : 'no nodes',
   ].join('\n')
@@ -48,8 +50,14 @@ function refused(steps: number): string[] {
   ]
 }
 
-function siteState(site: StatusReport['sites'][number], now: number): string {
-  if (site.closedUntilMs !== null) return `closed for ${ago(site.closedUntilMs - now)}`
-  if (!site.reachable) return `unreachable: ${site.trouble || 'not looked at yet'}`
-  return site.trouble ? `open, but ${site.trouble}` : 'open'
+function showBudget({ period, site, amount, spent, projected }: StatusReport['budgets'][number]): string {
+  const whose = site === null ? '' : ` of ${site}`
+  return `budget of the ${period}${whose}: ${spent.toFixed(2)} spent, ${projected.toFixed(2)} with what is bound to come, of ${amount}`
+}
+
+function typeState(type: StatusReport['types'][number], now: number): string {
+  if (type.closedUntilMs !== null) return `closed for ${ago(type.closedUntilMs - now)}`
+  if (!type.reachable) return `unreachable: ${type.trouble || 'not looked at yet'}`
+  const state = type.halfOpen ? 'half-open, tried with one node' : 'open'
+  return type.trouble ? `${state}, but ${type.trouble}` : state
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts'
+import type { ReloadReport } from '../elastic/live-config.ts'
 import type { Reports } from '../elastic/reports.ts'
 import type { EventStore } from '../store/event-store.ts'
 import type { ReadModel } from './read-model.ts'
@@ -9,6 +10,7 @@ export interface AppServices {
   readonly events: EventStore
   readonly reports: Reports
   readonly readModel: ReadModel
+  readonly policy: { reload(): Promise<ReloadReport> }
   /** Wakes the loop. */
   wake(): void
 }

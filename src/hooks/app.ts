@@ -7,6 +7,7 @@ import type { AppServices } from './app-services.ts'
 import { bearerToken } from './bearer-token.ts'
 import { hookRoutes } from './hook-routes.ts'
 import { nodeRoutes } from './node-routes.ts'
+import { policyRoutes } from './policy-routes.ts'
 import { readRoutes } from './read-routes.ts'
 
 /** Largest request body, bytes: a resume file of some ten thousand jobs. */
@@ -38,6 +39,7 @@ export function buildApp(services: AppServices, apiTokenHash: string | null): Fa
     }
     hookRoutes(guarded.withTypeProvider<TypeBoxTypeProvider>(), services)
     readRoutes(guarded.withTypeProvider<TypeBoxTypeProvider>(), services)
+    policyRoutes(guarded.withTypeProvider<TypeBoxTypeProvider>(), services)
   })
   return app
 }

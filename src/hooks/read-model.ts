@@ -1,10 +1,13 @@
 import type { Clock } from '../base/clock.ts'
 import { CausewayError } from '../base/errors.ts'
-import type { ControllerConfig } from '../config/controller-schema.ts'
 import { countBadSteps } from '../elastic/hold-back.ts'
+import type { LiveConfig } from '../elastic/live-config.ts'
 import type { View } from '../elastic/loop.ts'
 import { nodeAddress } from '../elastic/overlay-from-nodes.ts'
-import { isClosed } from '../elastic/plan/breaker.ts'
+import { isClosed, isHalfOpen } from '../elastic/plan/breaker.ts'
+import { createContext } from '../elastic/plan/context.ts'
+import { Ledger } from '../elastic/plan/cost.ts'
+import { typeKey } from '../elastic/plan/policy.ts'
 import type { EventStore, PhaseTime } from '../store/event-store.ts'
 import type { JobRecord, JobStore } from '../store/job-store.ts'
 import type { NodeRecord } from '../store/node-record.ts'
@@ -14,7 +17,7 @@ import type { JobReport, NodeReport, StatusReport, TimelineReport } from './repo
 /** What the read model looks at. */
 export interface ReadSources {
   readonly clock: Clock
-  readonly config: ControllerConfig
+  readonly config: Pick<LiveConfig, 'current' | 'policyAt' | 'windowsAt'>
   readonly nodes: NodeStore
   readonly events: EventStore
   readonly jobs: JobStore
@@ -38,27 +41,37 @@ export class ReadModel {
     const breakers = await nodes.breakers()
     const broken = this.#from.brokenGateways()
     const now = clock.now()
+    const policy = config.policyAt(now)
     const jobs: Record<string, number> = {}
     const queue = view?.observation.queue
     for (const job of queue?.ok ? queue.value.jobs : []) jobs[job.state] = (jobs[job.state] ?? 0) + job.count
     return {
-      cluster: config.cluster.name,
+      cluster: config.current.cluster.name,
       atMs: now,
       observedAtMs: view?.plan.atMs ?? null,
       refusedSteps: countBadSteps(view?.findings ?? []),
       queue: { reachable: queue?.ok ?? false, text: queue && !queue.ok ? queue.text : '', jobs },
-      sites: Object.entries(config.sites).map(([name, site]) => {
-        const reading = view?.observation.sites.get(name)
-        const breaker = breakers.get(name)
+      windows: config.windowsAt(now),
+      budgets: view ? new Ledger(createContext(view.observation, policy, now)).state() : [],
+      types: policy.types.map((type) => {
+        const { site, minimum, maximum, spare, costPerHour } = type
+        const reading = view?.observation.sites.get(site)
+        const breaker = breakers.get(typeKey(type))
         const phases: Record<string, number> = {}
-        for (const node of live) if (node.site === name) phases[node.phase] = (phases[node.phase] ?? 0) + 1
+        for (const node of live) {
+          if (node.site === site && node.type === type.type) phases[node.phase] = (phases[node.phase] ?? 0) + 1
+        }
         return {
-          name,
-          order: site.order,
-          ...limitsOf(site),
+          site,
+          type: type.type,
+          minimum,
+          maximum,
+          spare,
+          costPerHour,
           reachable: reading?.ok ?? false,
           closedUntilMs: isClosed(breaker, now) ? (breaker?.closedUntilMs ?? null) : null,
-          trouble: [reading && !reading.ok ? reading.text : '', broken.get(name)?.message ?? '']
+          halfOpen: isHalfOpen(breaker, now),
+          trouble: [reading && !reading.ok ? reading.text : '', broken.get(site)?.message ?? '']
             .filter(Boolean)
             .join('; '),
           phases,
@@ -111,23 +124,17 @@ export class ReadModel {
       name: node.name,
       id: node.id,
       site: node.site,
+      type: node.type,
       phase: node.unreachableSinceMs === null || node.phase === 'gone' ? node.phase : 'unreachable',
       sinceMs: node.unreachableSinceMs ?? node.phaseSinceMs,
       ageMs: now - (node.unreachableSinceMs ?? node.phaseSinceMs),
-      address: nodeAddress(config, node),
+      address: nodeAddress(config.current, node),
       reason: node.failure ? `${node.failure.code}: ${node.failure.text}` : (waiting?.get(node.id)?.text ?? ''),
       failure: node.failure,
       jobs: node.jobs,
       phasesMs: phaseDurations(times.get(node.id) ?? [], now),
     }))
   }
-}
-
-/** The limits of all types of a site together, apart from what windows change. */
-function limitsOf({ nodes, types }: ControllerConfig['sites'][string]): { minimum: number; maximum: number } {
-  const all = [...(nodes ? [nodes] : []), ...Object.values(types ?? {})]
-  const sum = (key: 'minimum' | 'maximum') => all.reduce((total, limits) => total + limits[key], 0)
-  return { minimum: sum('minimum'), maximum: sum('maximum') }
 }
 
 /** How long a node was in each phase, ms; the last one until `now` unless it is `gone`. */

@@ -8,6 +8,7 @@ export interface NodeReport {
   readonly name: string
   readonly id: string
   readonly site: string
+  readonly type: string
   /** Its phase, or `unreachable` while its site can't be read. */
   readonly phase: string
   readonly sinceMs: number
@@ -34,14 +35,31 @@ export interface StatusReport {
     readonly text: string
     readonly jobs: Readonly<Record<string, number>>
   }
-  readonly sites: readonly {
-    readonly name: string
-    readonly order: number
+  /** The policy's windows that are in force. */
+  readonly windows: readonly string[]
+  /** In the currency of the policy: what is gone, and with what lives bound to be, in the periods that run. */
+  readonly budgets: readonly {
+    readonly period: string
+    /** null: all sites together. */
+    readonly site: string | null
+    readonly amount: number
+    readonly spent: number
+    readonly projected: number
+  }[]
+  /** The node types of all sites, preferred ones first, with the rules that are in force. */
+  readonly types: readonly {
+    readonly site: string
+    readonly type: string
     readonly minimum: number
     readonly maximum: number
+    readonly spare: number
+    readonly costPerHour: number
+    /** Whether its site could be read. */
     readonly reachable: boolean
     /** Until when it is closed after failures; null while it is open. */
     readonly closedUntilMs: number | null
+    /** It was closed, and is being tried with one node. */
+    readonly halfOpen: boolean
     readonly trouble: string
     /** How many nodes are in each phase. */
     readonly phases: Readonly<Record<string, number>>

@@ -9,6 +9,7 @@ const node: NodeReport = {
   name: 'east-1',
   id: 'id',
   site: 'east',
+  type: 'standard',
   phase: 'installing',
   sinceMs: 0,
   ageMs: 3100,
@@ -19,34 +20,33 @@ const node: NodeReport = {
   phasesMs: {},
 }
 
+const aType: StatusReport['types'][number] = {
+  site: 'east',
+  type: 'standard',
+  minimum: 0,
+  maximum: 4,
+  spare: 0,
+  costPerHour: 0,
+  reachable: true,
+  closedUntilMs: null,
+  halfOpen: false,
+  trouble: '',
+  phases: {},
+}
+
 const status: StatusReport = {
   cluster: 'lab',
   atMs: 10_000,
   observedAtMs: 9500,
   refusedSteps: 0,
   queue: { reachable: true, text: '', jobs: { pending: 2, running: 1, ended: 9 } },
-  sites: [
-    {
-      name: 'east',
-      order: 1,
-      minimum: 0,
-      maximum: 2,
-      reachable: true,
-      closedUntilMs: null,
-      trouble: '',
-      phases: { ready: 1 },
-    },
-    { name: 'west', order: 2, minimum: 0, maximum: 4, reachable: true, closedUntilMs: 70_000, trouble: '', phases: {} },
-    {
-      name: 'south',
-      order: 3,
-      minimum: 0,
-      maximum: 4,
-      reachable: false,
-      closedUntilMs: null,
-      trouble: 'no route',
-      phases: {},
-    },
+  windows: ['nights'],
+  budgets: [{ period: 'day', site: 'west', amount: 50, spent: 12.5, projected: 20 }],
+  types: [
+    { ...aType, site: 'east', maximum: 2, spare: 1, phases: { ready: 1 } },
+    { ...aType, site: 'west', closedUntilMs: 70_000 },
+    { ...aType, site: 'south', type: 'big', reachable: false, trouble: 'no route' },
+    { ...aType, site: 'north', halfOpen: true },
   ],
   nodes: [node],
 }
@@ -58,17 +58,20 @@ describe('what the command line prints', () => {
       [
         'cluster lab: looked 0.5s ago',
         'queue: 2 pending, 1 running',
+        'windows in force: nights',
+        'budget of the day of west: 12.50 spent, 20.00 with what is bound to come, of 50',
         '',
-        'SITE   ORDER  STATE                  LIMITS  NODES',
-        'east   1      open                   0..2    1 ready',
-        'west   2      closed for 1m00s       0..4    -',
-        'south  3      unreachable: no route  0..4    -',
+        'SITE   TYPE      STATE                           LIMITS         NODES',
+        'east   standard  open                            0..2, 1 spare  1 ready',
+        'west   standard  closed for 1m00s                0..4           -',
+        'south  big       unreachable: no route           0..4           -',
+        'north  standard  half-open, tried with one node  0..4           -',
         '',
         'NODE    SITE  PHASE       AGE   ADDRESS    MADE FOR  REASON',
         'east-1  east  installing  3.1s  10.77.1.1  7         installing, within its deadline',
       ].join('\n'),
     )
-    assert.match(showStatus({ ...status, refusedSteps: 2 }), /running\nheld back: 2 steps of the plan/)
+    assert.match(showStatus({ ...status, refusedSteps: 2 }), /\nheld back: 2 steps of the plan/)
     const dark = { ...status, observedAtMs: null, queue: { reachable: false, text: '', jobs: {} }, nodes: [] }
     assert.match(showStatus(dark), /not looked yet\nqueue: can't be read: not looked at yet[\s\S]*no nodes$/)
   })

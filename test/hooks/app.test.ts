@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 import type { FastifyInstance } from 'fastify'
+import { CausewayError } from '../../src/base/errors.ts'
 import type { ControllerConfig } from '../../src/config/controller-schema.ts'
+import { LiveConfig } from '../../src/elastic/live-config.ts'
 import { Reports } from '../../src/elastic/reports.ts'
 import { hashToken } from '../../src/elastic/tokens.ts'
 import { buildApp } from '../../src/hooks/app.ts'
@@ -11,20 +13,18 @@ import { JobStore } from '../../src/store/job-store.ts'
 import { NodeStore } from '../../src/store/node-store.ts'
 import { type Db, openStore } from '../../src/store/open.ts'
 import { policy } from '../elastic/world.ts'
+import { someConfig } from '../support/controller-config.ts'
 
 const cause = { code: 'Test', text: 'because' }
 const clock = { now: () => 5000, sleep: async () => undefined }
-const config = {
-  cluster: { name: 'lab' },
-  sites: { east: { order: 1, nodes: { minimum: 0, maximum: 2 }, pool: '10.77.1.0/24', driver: {} } },
-  policy: { windows: [] },
-} as unknown as ControllerConfig
+const config = someConfig()
 
 describe('the HTTP application', () => {
   let db: Db
   let nodes: NodeStore
   let events: EventStore
   let wakes: number
+  let next: () => Promise<ControllerConfig>
   let app: FastifyInstance
   let remote: FastifyInstance
 
@@ -33,19 +33,22 @@ describe('the HTTP application', () => {
     nodes = new NodeStore(db)
     events = new EventStore(db)
     wakes = 0
+    next = () => Promise.resolve(config)
+    const live = new LiveConfig(config, () => next())
     const wake = () => {
       wakes += 1
     }
     const readModel = new ReadModel({
       clock,
-      config,
+      config: live,
       nodes,
       events,
       jobs: new JobStore(db),
       view: () => null,
       brokenGateways: () => new Map(),
     })
-    const services = { clock, events, reports: new Reports(nodes, clock, () => policy, wake), readModel, wake }
+    const reports = new Reports(nodes, clock, () => policy, wake)
+    const services = { clock, events, reports, readModel, policy: live, wake }
     app = buildApp(services, null)
     remote = buildApp(services, hashToken('api-token'))
     await nodes.begin(
@@ -173,6 +176,35 @@ describe('the HTTP application', () => {
     const hook = { method: 'POST', url: '/v1/hooks/slurm/epilog', payload: { job: '7' } } as const
     assert.equal((await remote.inject(hook)).statusCode, 401)
     assert.equal((await remote.inject('/v1/healthz')).statusCode, 200)
+  })
+
+  test('the policy is read again: changes are told, and what is wrong or needs a restart changes nothing', async () => {
+    const reload = () => app.inject({ method: 'POST', url: '/v1/policy/reload' })
+    const maximum = async () => (await app.inject('/v1/status')).json().types[0].maximum
+    const before = await maximum()
+    assert.deepEqual((await reload()).json(), { changes: [], todo: [] })
+
+    const east = config.sites.east
+    assert.ok(east?.nodes)
+    const withEast = (over: object) => ({ ...config, sites: { ...config.sites, east: { ...east, ...over } } })
+    next = async () => withEast({ nodes: { ...east.nodes, maximum: before + 1 } }) as ControllerConfig
+    const { changes, todo } = (await reload()).json()
+    assert.deepEqual(
+      changes.find((change: { key: string }) => change.key === 'maximum'),
+      { about: 'east standard', key: 'maximum', from: String(before), to: String(before + 1) },
+    )
+    assert.match(todo[0], /slurm-nodes/)
+    assert.equal(await maximum(), before + 1)
+    assert.equal(wakes, 2)
+
+    next = async () => withEast({ gateway: { ...east.gateway, underlay: '10.250.9.9' } }) as ControllerConfig
+    const restart = await reload()
+    assert.equal(restart.statusCode, 400)
+    assert.match(restart.json().error.message, /sites.east.gateway changed, which needs a restart/)
+    next = () => Promise.reject(new CausewayError('InvalidConfig', 'causeway.yaml:7:3: wrong'))
+    assert.match((await reload()).json().error.message, /causeway.yaml:7:3: wrong/)
+    assert.equal(await maximum(), before + 1)
+    assert.equal((await remote.inject({ method: 'POST', url: '/v1/policy/reload' })).statusCode, 401)
   })
 
   test('nodes, timeline and why tell what happened', async () => {

@@ -24,20 +24,32 @@ export function costWithin(life: Tariff, endMs: number, period: Pick<Budget, 'st
 /** What is over and what is bound to come, for each budget; new nodes are added as a plan is made. */
 export class Ledger {
   readonly #now: number
-  readonly #accounts: readonly { readonly budget: Budget; projected: number }[]
+  readonly #accounts: readonly { readonly budget: Budget; readonly spent: number; projected: number }[]
 
   constructor(ctx: Pick<Context, 'obs' | 'policy' | 'now' | 'jobsOn' | 'typeOf'>) {
     const { obs, policy, now } = ctx
     this.#now = now
     this.#accounts = policy.budgets.map((budget) => {
-      let projected = obs.spent.get(budgetKey(budget)) ?? 0
+      let spent = obs.spent.get(budgetKey(budget)) ?? 0
+      let projected = spent
       for (const node of obs.nodes) {
-        if (budget.site === null || budget.site === node.site) {
-          projected += costWithin(node, committedUntilMs(node, ctx), budget)
-        }
+        if (budget.site !== null && budget.site !== node.site) continue
+        spent += costWithin(node, now, budget)
+        projected += costWithin(node, committedUntilMs(node, ctx), budget)
       }
-      return { budget, projected }
+      return { budget, spent, projected }
     })
+  }
+
+  /** For each budget, what is gone and what is bound to be. */
+  state(): { period: Budget['period']; site: string | null; amount: number; spent: number; projected: number }[] {
+    return this.#accounts.map(({ budget: { period, site, amount }, spent, projected }) => ({
+      period,
+      site,
+      amount,
+      spent,
+      projected,
+    }))
   }
 
   /** A budget that is projected to be exceeded by what there is already, if it pays for the site. */

@@ -1,0 +1,97 @@
+import { isDeepStrictEqual } from 'node:util'
+import { CausewayError } from '../base/errors.ts'
+import type { ControllerConfig } from '../config/controller-schema.ts'
+import { nodePlaces } from '../config/node-places.ts'
+import type { Policy } from './plan/policy.ts'
+import { PolicyClock } from './policy-clock.ts'
+import { type PolicyChange, policyDiff } from './policy-diff.ts'
+import { policyRules } from './policy-rules.ts'
+
+/** What came of reading the configuration again. */
+export interface ReloadReport {
+  /** What changed in the policy; empty when nothing did. */
+  readonly changes: readonly PolicyChange[]
+  /** What the admin has to do for it to take effect everywhere; empty for most changes. */
+  readonly todo: readonly string[]
+}
+
+/** The configuration that the controller runs by: its policy may change while it runs, all else needs a restart. */
+export class LiveConfig {
+  readonly #load: () => Promise<ControllerConfig>
+  #current: ControllerConfig
+  #clock: PolicyClock
+
+  /** @param load reads and checks the file; rejects with all that is wrong with it */
+  constructor(first: ControllerConfig, load: () => Promise<ControllerConfig>) {
+    this.#load = load
+    this.#current = first
+    this.#clock = new PolicyClock(policyRules(first))
+  }
+
+  /** As it is now. Ask anew where it matters: it is replaced, never changed. */
+  get current(): ControllerConfig {
+    return this.#current
+  }
+
+  /** The rules in force at a time. */
+  policyAt(now: number): Policy {
+    return this.#clock.at(now)
+  }
+
+  /** The windows in force at a time. */
+  windowsAt(now: number): readonly string[] {
+    return this.#clock.windowsInForce(now)
+  }
+
+  /**
+   * Reads the file again and goes by it from then on, if it is right and only the policy differs. Otherwise nothing changes.
+   * @throws CausewayError `InvalidConfig` with all that is wrong with the file, or what in it needs a restart
+   */
+  async reload(): Promise<ReloadReport> {
+    const next = await this.#load()
+    const fixed = fixedChanges(this.#current, next)
+    if (fixed.length > 0) {
+      const text = `nothing was reloaded: ${fixed.join(', ')} changed, which needs a restart of the controller`
+      throw new CausewayError('InvalidConfig', text, { facts: { fixed } })
+    }
+    const clock = new PolicyClock(policyRules(next))
+    const changes = policyDiff(this.#current, next)
+    const todo = newNames(this.#current, next)
+    this.#current = next
+    this.#clock = clock
+    return { changes, todo }
+  }
+}
+
+/** The places in the file that differ and that only a restart can follow. */
+function fixedChanges(before: ControllerConfig, after: ControllerConfig): string[] {
+  const changed: string[] = []
+  const compare = (path: string, a: unknown, b: unknown) => {
+    if (!isDeepStrictEqual(a, b)) changed.push(path)
+  }
+  for (const key of ['cluster', 'head', 'scheduler', 'controller'] as const) compare(key, before[key], after[key])
+  for (const name of new Set([...Object.keys(before.sites), ...Object.keys(after.sites)])) {
+    const [a, b] = [before.sites[name], after.sites[name]]
+    if (!a || !b) changed.push(`sites.${name}`)
+    else for (const key of ['gateway', 'cache', 'driver'] as const) compare(`sites.${name}.${key}`, a[key], b[key])
+  }
+  // Addresses of nodes that live follow from these.
+  const places = new Map(nodePlaces(before).map((place) => [place.prefix, place]))
+  for (const { prefix, site, type, pool } of nodePlaces(after)) {
+    const old = places.get(prefix)
+    if (old && (old.pool !== pool || old.type !== type)) changed.push(`sites.${site}: the pool of ${type}`)
+  }
+  return changed
+}
+
+/** Names that the scheduler has not been told of. */
+function newNames(before: ControllerConfig, after: ControllerConfig): string[] {
+  const known = new Map(nodePlaces(before).map((place) => [place.prefix, place]))
+  const fresh = nodePlaces(after).filter(({ prefix, names, settings }) => {
+    const old = known.get(prefix)
+    return !old || old.names < names || old.settings.cpus !== settings.cpus || old.settings.memory !== settings.memory
+  })
+  if (fresh.length === 0) return []
+  const which = fresh.map(({ prefix, names }) => `${prefix}-1 to ${prefix}-${names}`).join(', ')
+  return [`tell the scheduler of its nodes (${which}): for Slurm, "causeway slurm-nodes" and "scontrol reconfigure"`]
+}
