@@ -1,345 +1,66 @@
 import assert from 'node:assert/strict'
-import { after, afterEach, before, suite, test } from 'node:test'
-import type { Job, QueueNode, QueueSnapshot } from '../../src/elastic/plan/demand.ts'
-import { reasonPrefix, type Scheduler } from '../../src/elastic/scheduler.ts'
+import { after, afterEach, before, suite } from 'node:test'
+import type { QueueSnapshot, Size } from '../../src/elastic/plan/demand.ts'
+import type { Scheduler } from '../../src/elastic/scheduler.ts'
+import { absentNodesContract } from './scheduler-contract-absent.ts'
+import { holdsContract } from './scheduler-contract-holds.ts'
+import { presentNodesContract } from './scheduler-contract-present.ts'
+import { registeredNodesContract } from './scheduler-contract-registered.ts'
+import { makeStage } from './scheduler-stage.ts'
+
+/** A job to submit. Default: one node for itself, of which it needs a CPU, for one second. */
+export interface RigJob {
+  readonly nodes?: number
+  readonly runMs?: number
+  readonly features?: string
+  readonly perNode?: Partial<Size>
+  readonly exclusive?: boolean
+}
 
 /**
- * A queue under test: nodes `east-1`, `east-2` (preferred) and `west-1`, with features `site-east` and `site-west`, all
- * absent, and no job, at the start of each test. A job has its nodes for itself.
+ * A queue under test: nodes `east-1`, `east-2` (preferred) and `west-1` with two CPUs each, with features `site-east` and
+ * `site-west`, all without a machine, and no job, at the start of each test.
  */
 export interface SchedulerRig {
   readonly scheduler: Scheduler
-  submit(spec: { readonly nodes?: number; readonly runMs?: number; readonly features?: string }): Promise<string>
+  submit(spec: RigJob): Promise<string>
   /** The node's machine boots and its daemon registers. */
   machineUp(name: string): Promise<void>
   /** The node's machine dies. */
   machineLost(name: string): Promise<void>
+  /** The node's machine, which is there, boots again and its daemon registers, before anybody has missed it. */
+  machineReboots(name: string): Promise<void>
   adminDrain(name: string, reason: string): Promise<void>
+  hold(job: string, who: 'user' | 'admin'): Promise<void>
+  /** An admin ends whatever hold there is. */
+  adminRelease(job: string): Promise<void>
   /** The nodes that the scheduler has asked for with its hook since the start of the test, in order. */
   resumed(): readonly string[]
   /** Lets time pass until the queue is as said. */
   until(what: string, holds: (queue: QueueSnapshot) => boolean): Promise<QueueSnapshot>
   /** Takes the scheduler's daemon away for as long as `during` takes. */
   whileAway(during: () => Promise<void>): Promise<void>
+  /** Has the scheduler save what it knows. What it returns makes the scheduler start again from there. */
+  checkpoint(): Promise<() => Promise<void>>
   reset(): Promise<void>
   close(): Promise<void>
 }
 
-const all = ['east-1', 'east-2', 'west-1']
-
-/** What every adapter to the port must do, and every fake. */
-export function schedulerContract(kind: string, open: () => Promise<SchedulerRig>): void {
+/** What every adapter to the port must do, and every fake. Which parts of it depends on who places the jobs. */
+export function schedulerContract(kind: string, places: Scheduler['places'], open: () => Promise<SchedulerRig>): void {
   suite(`the scheduler port on ${kind}`, () => {
     let rig: SchedulerRig
-    let scheduler: Scheduler
     before(async () => {
       rig = await open()
-      scheduler = rig.scheduler
+      assert.equal(rig.scheduler.places, places)
     })
     afterEach(() => rig.reset())
     after(() => rig?.close())
 
-    const node = (queue: QueueSnapshot, name: string): QueueNode => {
-      const found = queue.nodes.find((candidate) => candidate.name === name)
-      assert.ok(found, `no node ${name}`)
-      return found
-    }
-    const job = (queue: QueueSnapshot, id: string): Job => {
-      const found = queue.jobs.find((candidate) => candidate.id === id)
-      assert.ok(found, `no job ${id}`)
-      return found
-    }
-    const untilJob = (id: string, state: Job['state']) =>
-      rig.until(`job ${id} is ${state}`, (q) => job(q, id).state === state)
-    const untilPower = (name: string, power: QueueNode['power']) =>
-      rig.until(`${name} is ${power}`, (q) => node(q, name).power === power)
-    const facts = (queue: QueueSnapshot, name: string) => {
-      const { power, busy, drained, down, reason } = node(queue, name)
-      return { power, busy, drained, down, reason }
-    }
-    const absent = { power: 'absent', busy: false, drained: false, down: false, reason: '' }
-    const idle = { ...absent, power: 'present' }
-
-    /** Brings a node up without a job. */
-    const bringUp = async (name: string) => {
-      await scheduler.powerUp([name])
-      await rig.until(`the hook asks for ${name}`, () => rig.resumed().includes(name))
-      await rig.machineUp(name)
-      await rig.until(`${name} is idle`, (q) => node(q, name).power === 'present' && node(q, name).responding)
-    }
-
-    test('a job is placed on the preferred absent node, waits for its machine, runs and ends', async () => {
-      const id = await rig.submit({ runMs: 1500 })
-      const waiting = await rig.until('a machine is wanted', (q) => node(q, 'east-1').power === 'wanted')
-      assert.equal(job(waiting, id).state, 'starting')
-      assert.deepEqual(job(waiting, id).nodes, ['east-1'])
-      assert.equal(job(waiting, id).startedAtMs, null)
-      assert.equal(node(waiting, 'east-1').busy, true)
-      assert.equal(node(waiting, 'east-1').responding, false)
-      assert.deepEqual(node(waiting, 'east-1').features, ['site-east'])
-      await rig.until('the hook was called', () => rig.resumed().includes('east-1'))
-      await rig.machineUp('east-1')
-      const running = await untilJob(id, 'running')
-      assert.equal(node(running, 'east-1').power, 'present')
-      assert.equal(node(running, 'east-1').responding, true)
-      const ended = await untilJob(id, 'ended')
-      const { nodes, startedAtMs, endedAtMs, submittedAtMs, blocked } = job(ended, id)
-      assert.deepEqual(nodes, ['east-1'])
-      assert.ok(startedAtMs !== null && endedAtMs !== null && submittedAtMs <= startedAtMs && startedAtMs < endedAtMs)
-      assert.equal(blocked, null)
-      await rig.until('the node is idle again', (q) => !node(q, 'east-1').busy)
-    })
-
-    test('a job for two nodes starts when both are there', async () => {
-      const id = await rig.submit({ nodes: 2, runMs: 300 })
-      const waiting = await rig.until('both are wanted', (q) =>
-        ['east-1', 'east-2'].every((n) => node(q, n).power === 'wanted'),
-      )
-      assert.deepEqual([...job(waiting, id).nodes].sort(), ['east-1', 'east-2'])
-      await rig.machineUp('east-1')
-      const half = await untilPower('east-1', 'present')
-      assert.equal(job(half, id).state, 'starting')
-      await rig.machineUp('east-2')
-      await untilJob(id, 'ended')
-    })
-
-    test('a job that no node is free for stays pending and eligible', async () => {
-      await scheduler.close(all, 'closed')
-      const id = await rig.submit({})
-      const queue = await rig.until('it was looked at', (q) => job(q, id).reason !== '')
-      const { state, blocked, nodes, nodeCount, count } = job(queue, id)
-      assert.deepEqual(
-        { state, blocked, nodes, nodeCount, count },
-        { state: 'pending', blocked: null, nodes: [], nodeCount: 1, count: 1 },
-      )
-    })
-
-    test('powerUp asks for machines without a job, and only for absent nodes that may be used', async () => {
-      await rig.adminDrain('east-2', 'broken disk')
-      await scheduler.powerUp(['east-1', 'east-2'])
-      await scheduler.powerUp(['east-1'])
-      await rig.until('the hook asks for it', () => rig.resumed().includes('east-1'))
-      await rig.machineUp('east-1')
-      const queue = await rig.until('it is there', (q) => node(q, 'east-1').responding)
-      assert.deepEqual(facts(queue, 'east-1'), idle)
-      assert.equal(node(queue, 'east-2').power, 'absent')
-      assert.deepEqual(rig.resumed(), ['east-1'])
-    })
-
-    test('a drained idle node takes no job until the drain is cancelled', async () => {
-      await bringUp('east-1')
-      await scheduler.drain(['east-1'], 'idle for long')
-      await scheduler.drain(['east-1'], 'another reason')
-      const drained = await scheduler.snapshot()
-      assert.deepEqual(facts(drained, 'east-1'), { ...idle, drained: true, reason: `${reasonPrefix} idle for long` })
-      const id = await rig.submit({})
-      const placed = await untilJob(id, 'starting')
-      assert.deepEqual(job(placed, id).nodes, ['east-2'])
-      await scheduler.cancelDrain(['east-1'])
-      await scheduler.cancelDrain(['east-1'])
-      const next = await rig.submit({ runMs: 300 })
-      assert.deepEqual(job(await untilJob(next, 'ended'), next).nodes, ['east-1'])
-    })
-
-    test('a drain lets the running job end, and cancelling it does too', async () => {
-      await bringUp('east-1')
-      const id = await rig.submit({ runMs: 3000 })
-      await untilJob(id, 'running')
-      await scheduler.drain(['east-1'], 'to shrink')
-      const draining = await scheduler.snapshot()
-      assert.deepEqual(facts(draining, 'east-1'), {
-        ...idle,
-        busy: true,
-        drained: true,
-        reason: `${reasonPrefix} to shrink`,
-      })
-      assert.equal(job(draining, id).state, 'running')
-      await scheduler.cancelDrain(['east-1'])
-      const after = await rig.until('the drain is gone', (q) => !node(q, 'east-1').drained)
-      assert.equal(job(after, id).state, 'running')
-      await untilJob(id, 'ended')
-    })
-
-    test('a drain leaves a node alone that powers up for a job', async () => {
-      const id = await rig.submit({ runMs: 300 })
-      await untilPower('east-1', 'wanted')
-      await scheduler.drain(['east-1'], 'to shrink')
-      assert.equal(node(await scheduler.snapshot(), 'east-1').drained, false)
-      await rig.machineUp('east-1')
-      await untilJob(id, 'ended')
-    })
-
-    test("an admin's drain is left as it is by every call", async () => {
-      await bringUp('east-1')
-      await rig.adminDrain('east-1', 'broken disk')
-      await rig.adminDrain('west-1', 'being moved')
-      for (const name of ['east-1', 'west-1']) {
-        await scheduler.drain([name], 'x')
-        await scheduler.cancelDrain([name])
-        await scheduler.close([name], 'x')
-        await scheduler.reopen([name])
-      }
-      const before = await scheduler.snapshot()
-      assert.deepEqual(facts(before, 'east-1'), { ...idle, drained: true, reason: 'broken disk' })
-      assert.deepEqual(facts(before, 'west-1'), { ...absent, drained: true, reason: 'being moved' })
-      await scheduler.powerDown(['east-1'])
-      await scheduler.fail(['west-1'], 'x')
-      const gone = await untilPower('east-1', 'absent')
-      assert.deepEqual(facts(gone, 'east-1'), { ...absent, drained: true, reason: 'broken disk' })
-      assert.deepEqual(facts(gone, 'west-1'), { ...absent, drained: true, reason: 'being moved' })
-    })
-
-    for (const dead of [false, true]) {
-      test(`a drained node whose machine ${dead ? 'is gone' : 'is there'} is powered down and can be asked for again`, async () => {
-        await bringUp('east-1')
-        await scheduler.drain(['east-1'], 'idle')
-        if (dead) await rig.machineLost('east-1')
-        await scheduler.powerDown(['east-1'])
-        await scheduler.powerDown(['east-1'])
-        await rig.until('it leaves', (q) => ['leaving', 'absent'].includes(node(q, 'east-1').power))
-        await rig.machineLost('east-1')
-        assert.deepEqual(facts(await untilPower('east-1', 'absent'), 'east-1'), absent)
-        await scheduler.powerDown(['east-1'])
-        const id = await rig.submit({ runMs: 300, features: 'site-east' })
-        await rig.until('the hook asks again', () => rig.resumed().length === 2)
-        await rig.machineUp('east-1')
-        await untilJob(id, 'ended')
-      })
-    }
-
-    test('an idle node that nobody drained is powered down too', async () => {
-      await bringUp('east-1')
-      await scheduler.powerDown(['east-1'])
-      assert.deepEqual(facts(await untilPower('east-1', 'absent'), 'east-1'), absent)
-    })
-
-    test('powering down a busy node does not hurt its job', async () => {
-      await bringUp('east-1')
-      const id = await rig.submit({ runMs: 2500 })
-      await untilJob(id, 'running')
-      await scheduler.powerDown(['east-1'])
-      const asked = await rig.until(
-        'it is to leave',
-        (q) => node(q, 'east-1').power !== 'present' || node(q, 'east-1').busy,
-      )
-      assert.equal(job(asked, id).state, 'running')
-      assert.deepEqual(job(await untilJob(id, 'ended'), id).nodes, ['east-1'])
-      await untilPower('east-1', 'absent')
-    })
-
-    test('a failed node gives its job back at once, and is not picked until it is reopened', async () => {
-      const id = await rig.submit({ runMs: 300 })
-      await untilPower('east-1', 'wanted')
-      await scheduler.fail(['east-1'], 'did not boot')
-      const moved = await rig.until('the job waits elsewhere', (q) => job(q, id).nodes[0] === 'east-2')
-      assert.equal(node(moved, 'east-1').drained, true)
-      const failed = await untilPower('east-1', 'absent')
-      assert.deepEqual(facts(failed, 'east-1'), { ...absent, drained: true, reason: `${reasonPrefix} did not boot` })
-      await scheduler.fail(['east-1'], 'did not boot')
-      await rig.machineUp('east-2')
-      await untilJob(id, 'ended')
-      assert.deepEqual(facts(await scheduler.snapshot(), 'east-1'), {
-        ...absent,
-        drained: true,
-        reason: `${reasonPrefix} did not boot`,
-      })
-      await scheduler.reopen(['east-1'])
-      await scheduler.reopen(['east-1'])
-      assert.deepEqual(facts(await scheduler.snapshot(), 'east-1'), absent)
-      await scheduler.drain(['east-2'], 'x')
-      const next = await rig.submit({ features: 'site-east' })
-      assert.deepEqual(job(await untilJob(next, 'starting'), next).nodes, ['east-1'])
-    })
-
-    test('when one of two nodes fails, the job goes back although the other is there', async () => {
-      const id = await rig.submit({ nodes: 2, runMs: 300 })
-      await rig.until('both are wanted', (q) => ['east-1', 'east-2'].every((n) => node(q, n).power === 'wanted'))
-      await rig.machineUp('east-1')
-      await untilPower('east-1', 'present')
-      await scheduler.fail(['east-2'], 'did not boot')
-      const moved = await rig.until('it waits for west-1', (q) => job(q, id).nodes.includes('west-1'))
-      assert.deepEqual([...job(moved, id).nodes].sort(), ['east-1', 'west-1'])
-      await rig.machineUp('west-1')
-      await untilJob(id, 'ended')
-    })
-
-    test('a job whose machine died runs again elsewhere when its node is failed', async () => {
-      await bringUp('east-1')
-      const id = await rig.submit({ runMs: 2000 })
-      await untilJob(id, 'running')
-      await rig.machineLost('east-1')
-      await scheduler.fail(['east-1'], 'machine lost')
-      await rig.until('the job waits elsewhere', (q) => job(q, id).nodes[0] === 'east-2')
-      assert.deepEqual(facts(await untilPower('east-1', 'absent'), 'east-1'), {
-        ...absent,
-        drained: true,
-        reason: `${reasonPrefix} machine lost`,
-      })
-      await rig.machineUp('east-2')
-      await untilJob(id, 'ended')
-    })
-
-    test('several nodes fail in one call', async () => {
-      const id = await rig.submit({ nodes: 2 })
-      await rig.until('both are wanted', (q) => ['east-1', 'east-2'].every((n) => node(q, n).power === 'wanted'))
-      await scheduler.fail(['east-1', 'east-2'], 'site lost')
-      const queue = await rig.until('both are gone', (q) =>
-        ['east-1', 'east-2'].every((n) => node(q, n).power === 'absent'),
-      )
-      assert.ok(['east-1', 'east-2'].every((name) => node(queue, name).drained))
-      const { state, blocked } = job(queue, id)
-      assert.deepEqual({ state, blocked }, { state: 'pending', blocked: null })
-    })
-
-    test('closed nodes are not picked, without any machine being asked for, and reopened ones are', async () => {
-      await scheduler.close(['east-1', 'east-2'], 'site closed')
-      await scheduler.close(['east-1', 'east-2'], 'site closed')
-      const closed = await scheduler.snapshot()
-      assert.deepEqual(facts(closed, 'east-2'), { ...absent, drained: true, reason: `${reasonPrefix} site closed` })
-      const id = await rig.submit({})
-      assert.deepEqual(job(await untilJob(id, 'starting'), id).nodes, ['west-1'])
-      const only = await rig.submit({ features: 'site-east' })
-      await rig.until('it was looked at', (q) => job(q, only).reason !== '')
-      await scheduler.reopen(['east-1', 'east-2'])
-      const placed = await untilJob(only, 'starting')
-      assert.equal(job(placed, only).nodes.length, 1)
-      await untilPower('west-1', 'wanted')
-      await rig.until('the hook was called', () => rig.resumed().length === 2)
-      assert.ok(rig.resumed().includes('west-1'))
-    })
-
-    test('close leaves nodes with a machine, or with one under way, alone', async () => {
-      await bringUp('east-1')
-      const id = await rig.submit({ features: 'site-west', runMs: 300 })
-      await untilPower('west-1', 'wanted')
-      await scheduler.close(all, 'site closed')
-      const queue = await scheduler.snapshot()
-      assert.deepEqual(
-        queue.nodes.filter((candidate) => candidate.drained).map((candidate) => candidate.name),
-        ['east-2'],
-      )
-      await rig.machineUp('west-1')
-      await untilJob(id, 'ended')
-    })
-
-    test('no names are no work, and unknown names are found out after the known were served', async () => {
-      await scheduler.drain([], 'x')
-      await scheduler.fail([], 'x')
-      await scheduler.powerDown([])
-      await assert.rejects(scheduler.close(['nowhere-9', 'east-1'], 'x'), { code: 'NotFound' })
-      assert.equal(node(await scheduler.snapshot(), 'east-1').drained, true)
-    })
-
-    test('while the scheduler is away every call rejects, and nothing is concluded', async () => {
-      await rig.whileAway(async () => {
-        await Promise.all([
-          assert.rejects(scheduler.snapshot(), { code: 'SchedulerUnreachable' }),
-          assert.rejects(scheduler.drain(['east-1'], 'told nobody'), { code: 'SchedulerUnreachable' }),
-        ])
-      })
-      const queue = await scheduler.snapshot()
-      assert.deepEqual(queue.nodes.map((candidate) => candidate.name).sort(), all)
-      assert.ok(queue.nodes.every((candidate) => !candidate.reason.includes('told nobody')))
-    })
+    const stage = makeStage(places, () => rig)
+    if (places === 'scheduler') absentNodesContract(stage)
+    else registeredNodesContract(stage)
+    presentNodesContract(stage)
+    holdsContract(stage)
   })
 }

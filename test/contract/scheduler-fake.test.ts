@@ -1,9 +1,14 @@
 import { CausewayError } from '../../src/base/errors.ts'
+import type { Scheduler } from '../../src/elastic/scheduler.ts'
 import { FakeScheduler } from '../fakes/scheduler.ts'
 import { type SchedulerRig, schedulerContract } from './scheduler-contract.ts'
 
-schedulerContract('the fake', async () => {
-  let queue = makeQueue()
+for (const places of ['scheduler', 'causeway'] as const) {
+  schedulerContract(`the fake, where the ${places} places`, places, () => openFake(places))
+}
+
+async function openFake(places: Scheduler['places']): Promise<SchedulerRig> {
+  let queue = makeQueue(places)
   const current = () => queue.scheduler
   // The suite keeps one scheduler for all tests, the fake is made anew for each.
   const scheduler = new Proxy({} as FakeScheduler, {
@@ -17,6 +22,13 @@ schedulerContract('the fake', async () => {
     submit: async (spec) => current().submit(spec),
     machineUp: async (name) => current().machineUp(name),
     machineLost: async (name) => current().machineLost(name),
+    machineReboots: async (name) => current().machineRebooted(name),
+    hold: async (job) => current().userHold(job),
+    adminRelease: async (job) => current().letGo(job),
+    async checkpoint() {
+      const restore = current().checkpoint()
+      return async () => restore()
+    },
     adminDrain: async (name, reason) => current().adminDrain(name, reason),
     resumed: () => queue.resumed,
     async until(what, holds) {
@@ -33,20 +45,24 @@ schedulerContract('the fake', async () => {
       current().fault = () => undefined
     },
     async reset() {
-      queue = makeQueue()
+      queue = makeQueue(places)
     },
     async close() {},
   }
   return rig
-})
+}
 
-function makeQueue(): { scheduler: FakeScheduler; resumed: string[] } {
+function makeQueue(places: Scheduler['places']): { scheduler: FakeScheduler; resumed: string[] } {
   const resumed: string[] = []
-  const scheduler = new FakeScheduler([
-    { name: 'east-1', weight: 10, features: ['site-east'] },
-    { name: 'east-2', weight: 10, features: ['site-east'] },
-    { name: 'west-1', weight: 20, features: ['site-west'] },
-  ])
+  const size = { cpus: 2, memoryMiB: 500 }
+  const scheduler = new FakeScheduler(
+    [
+      { name: 'east-1', weight: 10, features: ['site-east'], size },
+      { name: 'east-2', weight: 10, features: ['site-east'], size },
+      { name: 'west-1', weight: 20, features: ['site-west'], size },
+    ],
+    { places },
+  )
   scheduler.onResume = (names) => resumed.push(...names)
   return { scheduler, resumed }
 }

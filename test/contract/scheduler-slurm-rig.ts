@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync } from 'node:fs'
+import { chmodSync, mkdirSync, rmSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import { fileURLToPath } from 'node:url'
 import { nameServiceFiles } from '../../lab/accounts.ts'
@@ -12,7 +12,7 @@ import { execChecked } from '../../src/base/exec.ts'
 import type { QueueSnapshot } from '../../src/elastic/plan/demand.ts'
 import { expandHostlist } from '../../src/hooks/hostlist.ts'
 import { SlurmScheduler } from '../../src/hooks/schedulers/slurm.ts'
-import type { SchedulerRig } from './scheduler-contract.ts'
+import type { RigJob, SchedulerRig } from './scheduler-contract.ts'
 
 const repository = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -143,13 +143,22 @@ export class SlurmRig implements SchedulerRig {
     this.#server = server
   }
 
-  async submit(spec: { nodes?: number; runMs?: number; features?: string }): Promise<string> {
-    const { nodes = 1, runMs = 1000, features = '' } = spec
-    const constraint = features === '' ? [] : [`--constraint=${features}`]
-    const batch = ['--parsable', '--exclusive', `--nodes=${nodes}`, '--output=/dev/null', '--chdir=/tmp', ...constraint]
-    const { stdout, stderr, code } = await this.head.exec(['sbatch', ...batch, `--wrap=sleep ${runMs / 1000}`], {
-      user: 'alice',
-    })
+  async submit(spec: RigJob): Promise<string> {
+    const { nodes = 1, runMs = 1000, features = '', perNode = {}, exclusive = true } = spec
+    return this.sbatch(
+      ...(exclusive ? ['--exclusive'] : []),
+      ...(features === '' ? [] : [`--constraint=${features}`]),
+      ...(perNode.cpus === undefined ? [] : [`--mincpus=${perNode.cpus}`]),
+      ...(perNode.memoryMiB === undefined ? [] : [`--mem=${perNode.memoryMiB}`]),
+      `--nodes=${nodes}`,
+      `--wrap=sleep ${runMs / 1000}`,
+    )
+  }
+
+  /** Submits a job of alice's with these options and returns its id. */
+  async sbatch(...options: string[]): Promise<string> {
+    const argv = ['sbatch', '--parsable', '--output=/dev/null', '--chdir=/tmp', ...options]
+    const { stdout, stderr, code } = await this.head.exec(argv, { user: 'alice' })
     if (code !== 0) throw new Error(`sbatch: ${stderr}`)
     return stdout.trim()
   }
@@ -168,6 +177,20 @@ export class SlurmRig implements SchedulerRig {
 
   async machineLost(name: string): Promise<void> {
     await this.#host(name).powerOff()
+  }
+
+  async machineReboots(name: string): Promise<void> {
+    await this.machineLost(name)
+    await this.machineUp(name)
+  }
+
+  async hold(job: string, who: 'user' | 'admin'): Promise<void> {
+    const { code, stderr } = await this.head.exec(['scontrol', 'hold', job], who === 'user' ? { user: 'alice' } : {})
+    if (code !== 0) throw new Error(`scontrol hold: ${stderr}`)
+  }
+
+  async adminRelease(job: string): Promise<void> {
+    await this.#scontrol('release', job)
   }
 
   async adminDrain(name: string, reason: string): Promise<void> {
@@ -195,6 +218,21 @@ export class SlurmRig implements SchedulerRig {
     try {
       await during()
     } finally {
+      await this.slurm.restart()
+    }
+  }
+
+  /** slurmctld saves everything when it is told to end. */
+  async checkpoint(): Promise<() => Promise<void>> {
+    const state = this.head.path('/var/lib/slurm/slurmctld')
+    await this.slurm.slurmctld.kill('SIGTERM')
+    rmSync(`${state}.saved`, { recursive: true, force: true })
+    await must(['cp', '-a', state, `${state}.saved`])
+    await this.slurm.restart()
+    return async () => {
+      await this.slurm.slurmctld.kill('SIGKILL')
+      rmSync(state, { recursive: true })
+      await must(['cp', '-a', `${state}.saved`, state])
       await this.slurm.restart()
     }
   }
