@@ -5,6 +5,7 @@ import { cacheCommand } from './cli/cache.ts'
 import { controllerCommand } from './cli/controller.ts'
 import { nodesCommand } from './cli/nodes.ts'
 import { policyCommand } from './cli/policy.ts'
+import { replayCommand } from './cli/replay.ts'
 import { slurmNodesCommand } from './cli/slurm-nodes.ts'
 import { statusCommand } from './cli/status.ts'
 import { timelineCommand } from './cli/timeline.ts'
@@ -19,6 +20,7 @@ const program = new Command('causeway')
   .addCommand(timelineCommand())
   .addCommand(whyCommand())
   .addCommand(policyCommand())
+  .addCommand(replayCommand())
   .addCommand(slurmNodesCommand())
 
 try {

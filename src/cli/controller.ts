@@ -12,6 +12,7 @@ import { createEngine } from '../elastic/engine.ts'
 import { LiveConfig } from '../elastic/live-config.ts'
 import { machineSpec } from '../elastic/machine-spec.ts'
 import { headGateway, overlayFromNodes } from '../elastic/overlay-from-nodes.ts'
+import { Recorder } from '../elastic/recorder.ts'
 import { hashToken, tokenFor } from '../elastic/tokens.ts'
 import { buildApp } from '../hooks/app.ts'
 import { listenOnSocket, listenOnTcp } from '../hooks/listen.ts'
@@ -93,7 +94,10 @@ async function startController(
   const events = new EventStore(db)
   const jobs = new JobStore(db)
   const scheduler = new SlurmScheduler({ host: head, conf: config.scheduler.conf, clock })
+  const { record } = config.controller
+  const recorder = record && new Recorder({ folder: record.folder, keepMs: record.keep }, clock, log)
   const { loop, network, reports } = createEngine({
+    ...(recorder ? { record: (round) => recorder.record(round) } : {}),
     clock,
     log,
     nodes,
@@ -144,6 +148,7 @@ async function startController(
       stopListening()
       await Promise.all([local.close(), remote.close()])
       await loop.stop()
+      await recorder?.close()
       await Promise.all([...hosts.values()].map((host) => host.close()))
       await db.destroy()
     },

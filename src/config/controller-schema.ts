@@ -80,6 +80,14 @@ export const ControllerConfigSchema = Type.Object({
     tokenFile: Path({ default: '/etc/causeway/token' }),
     /** The longest time between two looks at the queue. */
     poll: Duration({ default: '15s' }),
+    /** Takes down what the controller sees and decides, for `causeway replay` and `simulate`; left out: it does not. */
+    record: Type.Optional(
+      Type.Object({
+        folder: Path(),
+        /** How long the files are kept. */
+        keep: Duration({ default: '14d' }),
+      }),
+    ),
     logLevel: Type.Union(
       ['debug', 'info', 'warn', 'error'].map((l) => Type.Literal(l)),
       { default: 'info' },

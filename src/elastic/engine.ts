@@ -8,7 +8,7 @@ import type { NodeRecord } from '../store/node-record.ts'
 import type { NodeStore } from '../store/node-store.ts'
 import { Acts } from './acts.ts'
 import { Backoff } from './backoff.ts'
-import { Loop, type Pace } from './loop.ts'
+import { Loop, type Pace, type View } from './loop.ts'
 import { NetworkKeeper } from './network-keeper.ts'
 import { Observer } from './observe.ts'
 import { plan } from './plan/plan.ts'
@@ -40,6 +40,8 @@ export interface EnginePorts {
   machineSpec(node: NodeRecord, token: string): MachineSpec
   /** Makes the plans: the planner, but in tests of what is done with a plan. */
   readonly decide?: typeof plan
+  /** Takes each round down, without delay. */
+  readonly record?: (round: Pick<View, 'observation' | 'plan'>) => void
 }
 
 /** The controller without its doors. It does nothing until its loop is started or told to go round. */
@@ -52,7 +54,12 @@ export interface Engine {
 
 /** Joins the parts: the same way in the controller, in the simulation of faults and in benchmarks. */
 export function createEngine(ports: EnginePorts): Engine {
-  const { clock, log, nodes, events, jobs, scheduler, drivers, pace, decide = plan } = ports
+  const { clock, log, nodes, events, jobs, scheduler, drivers, pace, record } = ports
+  const decide: typeof plan = (observation, policy, now) => {
+    const made = (ports.decide ?? plan)(observation, policy, now)
+    record?.({ observation, plan: made })
+    return made
+  }
   const policyAt = (now: number) => ports.policyAt(now)
   const network = new NetworkKeeper(ports.applyGateway, clock)
   const acts: Acts = new Acts(clock, log, () => loop.wake())

@@ -5,7 +5,8 @@ import { CausewayError } from '../../../base/errors.ts'
 
 /**
  * The lines of a text file one after another, without their line ends; a file called `*.gz` is unpacked on the way. The file is
- * never held whole.
+ * never held whole. A packed file that ends in the middle, as one that is still being written or was cut off by a crash, ends
+ * with the line that is incomplete.
  * @throws CausewayError `NotFound` when there is no such file, `InvalidRequest` when it can't be read or unpacked
  */
 export async function* linesOf(path: string): AsyncGenerator<string> {
@@ -19,7 +20,7 @@ export async function* linesOf(path: string): AsyncGenerator<string> {
       unfinished.push(last)
     }
   } catch (error) {
-    throw unreadable(path, error)
+    if ((error as NodeJS.ErrnoException).code !== 'Z_BUF_ERROR') throw unreadable(path, error)
   }
   const rest = unfinished.join('')
   if (rest !== '') yield withoutReturn(rest)
