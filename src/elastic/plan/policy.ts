@@ -96,9 +96,18 @@ export interface Policy {
 }
 
 /** What tells one type at one site from all others: the key of breakers and counts. */
-export function typeKey(of: { readonly site: string; readonly type: string }): string {
-  return `${of.site}/${of.type}`
+export function typeKey({ site, type }: { readonly site: string; readonly type: string }): string {
+  const known = typeKeys.get(site)?.get(type)
+  if (known !== undefined) return known
+  const key = `${site}/${type}`
+  const ofSite = typeKeys.get(site)
+  if (ofSite) ofSite.set(type, key)
+  else typeKeys.set(site, new Map([[type, key]]))
+  return key
 }
+
+/** Each key once: it is made for every node in every round, and maps find a text faster that they have seen before. */
+const typeKeys = new Map<string, Map<string, string>>()
 
 /** The name of the k-th node with a prefix, k >= 1. */
 export function nodeName(prefix: string, k: number): string {
