@@ -13,14 +13,14 @@ export interface SiteModel {
 }
 
 /** A site of which the file says nothing. */
-const usual: SiteModel = { bootMs: 90_000, spread: 1.3, failures: 0, capacity: null }
+export const usualSite: SiteModel = { bootMs: 90_000, spread: 1.3, failures: 0, capacity: null }
 
 /** How each site of a checked file behaves in a simulation, by its name. */
 export function siteModels(file: Pick<PolicyFile, 'sites' | 'simulation'>): ReadonlyMap<string, SiteModel> {
   return new Map(
     Object.keys(file.sites).map((site) => {
       const said = file.simulation.sites[site]
-      if (!said) return [site, usual]
+      if (!said) return [site, usualSite]
       const { boot: bootMs, spread, failures, capacity = null } = said
       return [site, { bootMs, spread, failures, capacity }]
     }),

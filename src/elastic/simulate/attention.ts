@@ -1,0 +1,139 @@
+import type { NodeRecord, Phase } from '../../store/node-record.ts'
+import { isClosed } from '../plan/breaker.ts'
+import { isCapacity } from '../plan/phases.ts'
+import { type Policy, typeKey } from '../plan/policy.ts'
+import type { Plan } from '../plan/steps.ts'
+import type { Lives } from './lives.ts'
+import type { SimulatedQueue } from './queue.ts'
+
+/** What happened in the queue at one moment. */
+export interface Happenings {
+  submitted: boolean
+  started: boolean
+  ended: boolean
+  /** A node has become ready. */
+  ready: boolean
+}
+
+/**
+ * Says which happenings in the queue can make the planner decide otherwise than in the round before. Most can't: a job that
+ * starts on a node that is there, or ends while nobody waits. It errs on the side of asking the planner.
+ */
+export class Attention {
+  readonly #places: 'scheduler' | 'causeway'
+  /** Caps and budgets: every job counts. */
+  #counting = false
+  #tooMany = false
+  #spares = false
+  #growable = false
+  #anySpare = false
+  /** The types that jobs waited for. */
+  #demanded = ''
+  #draining = false
+  /** Idle nodes of a minimum: they may not go, whatever happens in the queue. */
+  readonly #kept = new Set<NodeRecord>()
+  #idleMs = new Map<string, number>()
+  /** When the first idle node that may go has been idle for long enough; it may be taken by a job by then. */
+  #idleDueMs = Infinity
+
+  constructor(places: 'scheduler' | 'causeway') {
+    this.#places = places
+  }
+
+  /** How things stand after a round: what happens next is judged by that. */
+  look(lives: Lives, queue: SimulatedQueue, policy: Policy, plan: Plan, nowMs: number): void {
+    this.#demanded = queue.demanded
+    this.#anySpare = policy.types.some((type) => type.spare > 0)
+    this.#counting = policy.caps.length > 0 || policy.budgets.length > 0
+    this.#idleMs = new Map(policy.types.map((type) => [typeKey(type), type.idleMs]))
+    this.#draining = false
+    this.#kept.clear()
+    this.#idleDueMs = Infinity
+    const all = new Map<string, number>()
+    const useful = new Map<string, number>()
+    for (const life of lives.all) {
+      const key = typeKey(life)
+      all.set(key, (all.get(key) ?? 0) + 1)
+      if (isCapacity(life.phase)) useful.set(key, (useful.get(key) ?? 0) + 1)
+      if (life.phase === 'draining') this.#draining = true
+      if (plan.waiting.get(life.id)?.code === 'AtMinimum') this.#kept.add(life)
+      else this.#noteIdle(life)
+    }
+    this.#tooMany = policy.types.some((type) => (useful.get(typeKey(type)) ?? 0) > type.maximum)
+    const open = policy.types.filter((type) => {
+      const key = typeKey(type)
+      return (all.get(key) ?? 0) < type.maximum && !isClosed(lives.breakers.get(key), nowMs)
+    })
+    this.#growable = open.length > 0
+    this.#spares = open.some((type) => type.spare > 0)
+  }
+
+  /** Whether a plan that was carried out leaves nothing to decide: what it began, or took away for good, changes no other decision. */
+  isQuiet(plan: Plan, lives: Lives, policy: Policy, pending: boolean): boolean {
+    const goneIsQuiet = !this.#counting && !lives.inDoubt && (this.#places === 'scheduler' || !pending)
+    return plan.steps.every((step) => {
+      if (step.kind === 'begin' || step.kind === 'create') return true
+      return step.kind === 'remove' && goneIsQuiet && !this.#shrunken(policy)
+    })
+  }
+
+  /** Whether a maximum is lower than the names that there are: those that are free are then to be closed. */
+  #shrunken(policy: Policy): boolean {
+    return policy.types.some((type) => type.maximum < type.names)
+  }
+
+  /** Whether a time has come that the planner waited for: a node was idle, or in a phase, for long enough. Looks for the next. */
+  timeMatters(lives: Lives, policy: Policy, nowMs: number): { readonly now: boolean; readonly nextMs: number } {
+    if (lives.inDoubt || this.#counting || this.#tooMany) return { now: true, nextMs: Infinity }
+    this.#idleDueMs = Infinity
+    let nextMs = Infinity
+    for (const life of lives.all) {
+      if (life.attempts > 0) return { now: true, nextMs: Infinity }
+      if (!this.#kept.has(life)) this.#noteIdle(life)
+      const limitMs = limitOf(life.phase, policy)
+      if (limitMs !== null) nextMs = Math.min(nextMs, life.phaseSinceMs + limitMs)
+    }
+    nextMs = Math.min(nextMs, this.#idleDueMs)
+    return { now: nextMs <= nowMs, nextMs }
+  }
+
+  /** A node is idle from now on. */
+  idle(life: NodeRecord): void {
+    this.#noteIdle(life)
+  }
+
+  /** When an idle node may be due, ms. */
+  get idleDueMs(): number {
+    return this.#idleDueMs
+  }
+
+  matters({ submitted, started, ended, ready }: Happenings, queue: SimulatedQueue, nowMs: number): boolean {
+    const pending = queue.pending.length > 0
+    if (this.#counting && (submitted || started || ended || ready)) return true
+    if ((ended || ready) && this.#tooMany) return true
+    if (!submitted && !started && !ended) return false
+    if (started && this.#spares) return true
+    if (pending && (this.#draining || (this.#growable && this.#places === 'causeway'))) return true
+    if (this.#idleDueMs > nowMs) return false
+    // A node that is idle for long enough waits for a job that could use it, or is a spare one.
+    return this.#anySpare || this.#places === 'causeway' || queue.demanded !== this.#demanded
+  }
+
+  #noteIdle(life: NodeRecord): void {
+    if (life.phase !== 'ready' || life.idleSinceMs === null) return
+    this.#idleDueMs = Math.min(this.#idleDueMs, life.idleSinceMs + (this.#idleMs.get(typeKey(life)) ?? 0))
+  }
+}
+
+function limitOf(phase: Phase, { deadlines }: Policy): number | null {
+  switch (phase) {
+    case 'booting':
+      return deadlines.bootMs
+    case 'installing':
+      return deadlines.installMs
+    case 'enrolling':
+      return deadlines.enrolMs
+    default:
+      return null
+  }
+}

@@ -1,0 +1,88 @@
+import type { Policy } from '../plan/policy.ts'
+import { typeKey } from '../plan/policy.ts'
+import { isJobStep, isNodeStep, type NameStep, type NodeStep, type Plan } from '../plan/steps.ts'
+import type { Life } from './life.ts'
+import type { Lives } from './lives.ts'
+import type { SimulatedQueue } from './queue.ts'
+
+/**
+ * Carries out a plan in the simulated queue and sites, as `execute` does in the real ones. Calls of the queue and deletions take no
+ * time; creates do.
+ */
+export function carryOut(plan: Plan, lives: Lives, queue: SimulatedQueue, policy: Policy, nowMs: number): void {
+  for (const { id, idleSinceMs } of plan.notes) {
+    const life = lives.withId(id)
+    if (life && idleSinceMs !== undefined) life.idleSinceMs = idleSinceMs
+  }
+  for (const step of plan.steps) {
+    if (isJobStep(step)) {
+      if (step.kind === 'hold') queue.hold(step.jobs)
+      else queue.release(step.jobs)
+    } else if (isNodeStep(step)) {
+      const life = lives.withId(step.id)
+      if (life) onLife(step, life, lives, queue, nowMs)
+    } else onName(step, lives, queue, policy, nowMs)
+  }
+}
+
+function onLife(step: NodeStep, life: Life, lives: Lives, queue: SimulatedQueue, nowMs: number): void {
+  const { name } = life
+  switch (step.kind) {
+    case 'move':
+      if (step.to === 'ready') lives.ready(life, nowMs)
+      else life.move(step.to, nowMs)
+      return
+    case 'fail':
+      lives.fail(life, step.failure, nowMs)
+      return
+    case 'create':
+      lives.create(life, nowMs)
+      return
+    case 'drain':
+      life.move('draining', nowMs)
+      queue.drain([name], step.reason.text)
+      return
+    case 'cancel-drain':
+      queue.cancelDrain([name])
+      life.move('ready', nowMs)
+      return
+    case 'give-up':
+      queue.fail([name], step.reason.text)
+      life.move('deleting', nowMs)
+      return
+    case 'remove':
+      if (step.tellQueue) queue.powerDown([name])
+      lives.remove(life, nowMs)
+      return
+  }
+}
+
+function onName(step: NameStep, lives: Lives, queue: SimulatedQueue, policy: Policy, nowMs: number): void {
+  switch (step.kind) {
+    case 'begin': {
+      const type = policy.types.find((candidate) => typeKey(candidate) === typeKey(step))
+      if (!type || lives.named(step.name)) throw new Error(`${step.name} can't begin: it lives, or has no type`)
+      lives.begin(step.name, type, step.jobs, nowMs)
+      if (queue.node(step.name)?.busy) lives.named(step.name)?.held(nowMs)
+      return
+    }
+    case 'power-up':
+      queue.powerUp(step.names)
+      return
+    case 'refuse':
+      queue.fail(step.names, step.reason.text)
+      return
+    case 'dismiss':
+      queue.powerDown(step.names)
+      return
+    case 'close':
+      queue.close(step.names, step.reason.text)
+      return
+    case 'reopen':
+      queue.reopen(step.names)
+      return
+    case 'adopt':
+    case 'collect':
+      throw new Error(`a simulated site has no machine that nobody knows, and yet: ${step.reason.text}`)
+  }
+}

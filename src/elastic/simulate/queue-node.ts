@@ -1,0 +1,86 @@
+import type { QueueNode, Size } from '../plan/demand.ts'
+import type { TypePolicy } from '../plan/policy.ts'
+import type { QueueJob } from './queue-job.ts'
+
+/** What a node is good for: nothing now, one more small job, a whole node, or a machine that can be asked for. */
+export type Use = 'none' | 'shared' | 'empty' | 'absent'
+
+/** A node of the modelled queue. */
+export class SimulatedNode implements QueueNode {
+  readonly name: string
+  readonly pool: NodePool
+  readonly features: readonly string[]
+  power: QueueNode['power']
+  drained = false
+  readonly down = false
+  reason = ''
+  /** What is left of it. */
+  readonly free: { -readonly [key in keyof Size]: Size[key] }
+  readonly jobs: QueueJob[] = []
+  /** As it is counted in its pool. */
+  countedAs: Use = 'none'
+
+  constructor(name: string, pool: NodePool, power: QueueNode['power']) {
+    this.name = name
+    this.pool = pool
+    this.features = pool.features
+    this.power = power
+    this.free = { ...pool.size }
+  }
+
+  get responding(): boolean {
+    return this.power === 'present'
+  }
+
+  get busy(): boolean {
+    return this.jobs.length > 0
+  }
+
+  /** What it is good for now. A job that wants its node for itself leaves nothing. */
+  get use(): Use {
+    if (this.drained) return 'none'
+    if (this.jobs.length === 0) {
+      if (this.power === 'present') return 'empty'
+      return this.power === 'absent' ? 'absent' : 'none'
+    }
+    return this.power === 'present' && this.free.cpus > 0 ? 'shared' : 'none'
+  }
+
+  take(job: QueueJob): void {
+    this.jobs.push(job)
+    this.#less(job, 1)
+  }
+
+  leave(job: QueueJob): void {
+    this.jobs.splice(this.jobs.indexOf(job), 1)
+    this.#less(job, -1)
+  }
+
+  #less(job: QueueJob, sign: 1 | -1): void {
+    const need = job.whole ? this.pool.size : job.perNode
+    this.free.cpus -= sign * need.cpus
+    this.free.memoryMiB -= sign * need.memoryMiB
+    this.free.gpus -= sign * need.gpus
+  }
+}
+
+/** The nodes of one type. */
+export class NodePool {
+  readonly site: string
+  readonly type: string
+  readonly prefix: string
+  readonly size: Size
+  readonly features: readonly string[]
+  /** By their numbers, from 0 for the node called `PREFIX-1`; holes where the queue knows no node. */
+  readonly nodes: (SimulatedNode | undefined)[] = []
+  /** How many nodes are good for what. */
+  readonly count: Record<Use, number> = { none: 0, shared: 0, empty: 0, absent: 0 }
+
+  constructor({ site, type, prefix, size, features }: TypePolicy) {
+    this.site = site
+    this.type = type
+    this.prefix = prefix
+    this.size = size
+    this.features = features
+  }
+}

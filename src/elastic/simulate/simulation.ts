@@ -1,0 +1,267 @@
+import type { Observation } from '../plan/observation.ts'
+import type { Policy } from '../plan/policy.ts'
+import { usualSite } from '../policy-simulation.ts'
+import { Agenda } from './agenda.ts'
+import { Attention, type Happenings } from './attention.ts'
+import { carryOut } from './carry-out.ts'
+import type { Life } from './life.ts'
+import { Lives } from './lives.ts'
+import type { WholeOptions } from './options.ts'
+import { Outcomes } from './outcomes.ts'
+import { SimulatedQueue } from './queue.ts'
+import type { QueueJob } from './queue-job.ts'
+import type { SimulationResult } from './result.ts'
+import { Samples } from './samples.ts'
+import { SimulatedSite } from './simulated-site.ts'
+import type { TraceJob } from './trace.ts'
+
+/** So long without a job that starts or ends, and without one to come: nothing will change any more. A month's budget and a day, ms. */
+const patienceMs = 32 * 86_400_000
+
+/** So many rounds at one moment, or without a job that starts or ends: the plan goes in circles. */
+const mostRoundsInVain = 100_000
+
+/** One run of `simulate`: what there is, and the time that goes on from one thing that happens to the next. */
+export class Simulation {
+  readonly #options: WholeOptions
+  readonly #jobs: readonly TraceJob[]
+  readonly #startMs: number
+  readonly #agenda = new Agenda()
+  readonly #queue: SimulatedQueue
+  readonly #lives: Lives
+  readonly #sites: ReadonlyMap<string, SimulatedSite>
+  readonly #samples: Samples
+  readonly #outcomes: Outcomes
+  readonly #attention: Attention
+  readonly #happened: Happenings = { submitted: false, started: false, ended: false, ready: false }
+  #nowMs: number
+  /** Jobs of the trace that were submitted. */
+  #submitted = 0
+  #policy: Policy
+  /** When the rules may change, ms. */
+  #policyChangeMs = Infinity
+  /** When time alone may change the plan, ms. */
+  #wakeMs = Infinity
+  /** Something has changed that the planner must see. */
+  #urgent = false
+  /** When the next round is due, ms. */
+  #roundMs = Infinity
+  #rounds = 0
+  #roundsInVain = 0
+  #lastActMs: number
+  #lastProgressMs: number
+
+  constructor(options: WholeOptions) {
+    this.#options = options
+    const { trace, policy, places, random } = options
+    this.#jobs = trace.jobs
+    this.#startMs = trace.startedAtMs
+    this.#nowMs = this.#lastActMs = this.#lastProgressMs = trace.startedAtMs
+    this.#policy = policy.at(this.#nowMs)
+    const names = [...new Set(this.#policy.types.map(({ site }) => site))]
+    this.#sites = new Map(
+      names.map((site) => {
+        const model = options.sites.get(site) ?? usualSite
+        return [site, new SimulatedSite(model, random.stream(`site ${site}`))]
+      }),
+    )
+    this.#outcomes = new Outcomes(trace)
+    this.#attention = new Attention(places)
+    this.#queue = new SimulatedQueue(
+      places,
+      this.#policy,
+      {
+        started: (job) => this.#started(job),
+        held: (node) => {
+          const life = this.#lives.named(node.name)
+          if (!life) return
+          if (node.busy) life.held(this.#nowMs)
+          else {
+            life.unheld(this.#nowMs)
+            this.#attention.idle(life)
+          }
+        },
+      },
+      options.backfillDepth,
+    )
+    this.#lives = new Lives(this.#policy, this.#sites, this.#agenda, this.#startMs, {
+      registered: (life) => this.#registered(life),
+      changed: () => {
+        this.#urgent = true
+      },
+      overdueAt: (atMs) => {
+        this.#wakeMs = Math.min(this.#wakeMs, atMs)
+      },
+    })
+    this.#samples = new Samples(this.#lives, this.#queue, this.#startMs)
+  }
+
+  run(): SimulationResult {
+    this.#round()
+    for (;;) {
+      const atMs = this.#nextMs()
+      if (atMs === Infinity || this.#isStuck(atMs)) break
+      this.#samples.before(atMs)
+      this.#nowMs = atMs
+      this.#happen()
+      this.#considerRound()
+      if (this.#roundMs <= this.#nowMs) this.#round()
+    }
+    const { name, trace } = this.#options
+    this.#samples.take(this.#lastActMs)
+    return {
+      policy: name,
+      trace: trace.name,
+      endedMs: this.#lastActMs - this.#startMs,
+      jobs: this.#outcomes.all(),
+      lives: this.#lives.closeBooks(this.#lastActMs),
+      samples: this.#samples.all,
+      rounds: this.#rounds,
+    }
+  }
+
+  /** When something happens next; infinite when all is over and nothing is left to do. */
+  #nextMs(): number {
+    const submitMs = this.#startMs + (this.#jobs[this.#submitted]?.submitMs ?? Infinity)
+    const soon = Math.min(submitMs, this.#agenda.nextMs, this.#roundMs, this.#wakeMs)
+    const waiting = this.#queue.pending.length > 0 || soon < Infinity
+    return waiting ? Math.min(soon, this.#policyChangeMs) : Infinity
+  }
+
+  #isStuck(atMs: number): boolean {
+    if (this.#submitted < this.#jobs.length) return false
+    for (const job of this.#queue.placed) if (job.state === 'running') return false
+    return atMs - this.#lastProgressMs > patienceMs || this.#roundsInVain > mostRoundsInVain
+  }
+
+  /** Everything that happens at this moment but for a round. */
+  #happen(): void {
+    const before = this.#agenda.nextMs
+    for (;;) {
+      const job = this.#jobs[this.#submitted]
+      if (!job || this.#startMs + job.submitMs > this.#nowMs) break
+      this.#queue.submit(job, this.#submitted++, this.#nowMs)
+      this.#happened.submitted = true
+    }
+    this.#agenda.run(this.#nowMs)
+    this.#queue.place(this.#nowMs)
+    if (before <= this.#nowMs || this.#happened.submitted) this.#acted()
+  }
+
+  /** Sees to it that there is a round when what happened can make a difference. */
+  #considerRound(): void {
+    const { pace } = this.#options
+    const happened = this.#happened
+    if (this.#queue.takeWanted()) this.#urgent = true
+    if (!this.#urgent) {
+      this.#urgent =
+        pace.attention === 'all'
+          ? happened.submitted || happened.started || happened.ended || happened.ready
+          : this.#attention.matters(happened, this.#queue, this.#nowMs)
+    }
+    if (this.#attention.idleDueMs > this.#nowMs) this.#wakeMs = Math.min(this.#wakeMs, this.#attention.idleDueMs)
+    Object.assign(happened, { submitted: false, started: false, ended: false, ready: false })
+    if (this.#urgent) this.#dueAt(this.#nowMs + pace.batchMs)
+    if (this.#policyChangeMs <= this.#nowMs || this.#timeHasCome()) this.#dueAt(this.#nowMs)
+  }
+
+  #timeHasCome(): boolean {
+    if (this.#wakeMs > this.#nowMs) return false
+    if (this.#options.pace.attention === 'all') return true
+    const { now, nextMs } = this.#attention.timeMatters(this.#lives, this.#policy, this.#nowMs)
+    if (!now) this.#wakeMs = nextMs
+    return now
+  }
+
+  #dueAt(atMs: number): void {
+    const { pollMs } = this.#options.pace
+    const dueMs = pollMs === null ? atMs : Math.ceil(atMs / pollMs) * pollMs
+    this.#roundMs = Math.min(this.#roundMs, dueMs)
+    // What is due is seen to.
+    this.#urgent = false
+    if (this.#wakeMs <= this.#nowMs) this.#wakeMs = Infinity
+    if (this.#policyChangeMs <= this.#nowMs) this.#policyChangeMs = Infinity
+  }
+
+  #round(): void {
+    const { policy: source, decide, onRound } = this.#options
+    const nowMs = this.#nowMs
+    const policy = source.at(nowMs)
+    this.#policyChangeMs = source.nextChangeMs(nowMs) ?? Infinity
+    if (policy !== this.#policy) {
+      this.#policy = this.#lives.policy = policy
+      this.#queue.follow(policy)
+    }
+    const obs = this.#observe(policy)
+    const decided = decide(obs, policy, nowMs)
+    onRound(obs, policy, nowMs, decided)
+    this.#rounds++
+    this.#roundsInVain++
+    this.#roundMs = Infinity
+    this.#wakeMs = decided.nextAtMs ?? Infinity
+    this.#urgent = false
+    carryOut(decided, this.#lives, this.#queue, policy, nowMs)
+    this.#attention.look(this.#lives, this.#queue, policy, decided, nowMs)
+    if (decided.steps.length === 0) return
+    this.#acted()
+    if (!this.#attention.isQuiet(decided, this.#lives, policy, this.#queue.pending.length > 0)) this.#urgent = true
+    this.#queue.place(nowMs)
+    this.#considerRound()
+  }
+
+  /** A reading of everything that began after all that has happened at this moment. */
+  #observe(policy: Policy): Observation {
+    const nowMs = this.#nowMs
+    const startedAtMs = nowMs + 1
+    const { lastFailureMs } = this.#lives
+    for (const [name, atMs] of lastFailureMs) {
+      if (atMs <= nowMs - policy.breaker.cooldownMs) lastFailureMs.delete(name)
+    }
+    return {
+      queue: { ok: true, startedAtMs, value: this.#queue.snapshot() },
+      places: this.#queue.places,
+      sites: new Map(
+        [...this.#sites.keys()].map((site) => [site, { ok: true, startedAtMs, value: this.#lives.machines(site) }]),
+      ),
+      nodes: [...this.#lives.all],
+      inFlight: this.#lives.inFlight,
+      breakers: this.#lives.breakers,
+      spent: this.#lives.spent(policy.budgets),
+      settledAtMs: nothingSettled,
+      lastFailureMs,
+      orphansSinceMs: nothingSettled,
+    }
+  }
+
+  /** The planner would find the node in the queue and call it ready a moment later: that needs no round. */
+  #registered(life: Life): void {
+    this.#queue.register(life.name, life, this.#nowMs)
+    if (this.#lives.ready(life, this.#nowMs)) this.#urgent = true
+    this.#attention.idle(life)
+    this.#happened.ready = true
+  }
+
+  #started(job: QueueJob): void {
+    this.#happened.started = true
+    this.#progressed()
+    this.#outcomes.started(job, this.#nowMs)
+    this.#agenda.put(this.#nowMs + job.runMs, () => {
+      this.#happened.ended = true
+      this.#progressed()
+      this.#outcomes.ended(job, this.#nowMs)
+      this.#queue.end(job, this.#nowMs)
+    })
+  }
+
+  #progressed(): void {
+    this.#lastProgressMs = this.#nowMs
+    this.#roundsInVain = 0
+  }
+
+  #acted(): void {
+    this.#lastActMs = this.#nowMs
+    this.#samples.changed(this.#nowMs)
+  }
+}
+
+const nothingSettled: ReadonlyMap<string, number> = new Map()
