@@ -409,6 +409,8 @@ export class FakeScheduler implements Scheduler {
   }
 
   #advance(job: FakeJob): void {
+    // Of a job that has ended the nodes may be forgotten.
+    if (job.state === 'ended') return
     const nodes = job.nodes.map((name) => this.#node(name))
     if (job.state === 'starting' && nodes.every((node) => node.power === 'present' && node.alive)) {
       job.state = 'running'
