@@ -19,7 +19,6 @@ test('whatever is observed is read back as it was written', () => {
     fc.property(someWorld, ({ obs, policy: rules }) => {
       const made = plan(obs, rules, now)
       const read = decodeRound(encodeRound({ observation: obs, plan: made }))
-      assert.ok(typeof read !== 'string', String(read))
       assert.deepEqual(read, { atMs: now, observation: obs, steps: made.steps })
     }),
     { numRuns: 300 },
@@ -115,7 +114,7 @@ describe('a recording', () => {
     const seen = [round(now, { jobs: [running('1')] }), round(now, { jobs: [] })]
     for (const [index, one] of seen.entries()) {
       const queue = { ...one.observation.queue, startedAtMs: now + 1000 * (index + 1) }
-      await record({ ...one, observation: { ...one.observation, queue } as typeof one.observation })
+      await record({ ...one, observation: { ...one.observation, queue } })
     }
     const trace = await readTrace(join(folder, (await files())[0] ?? ''))
     assert.deepEqual(

@@ -164,7 +164,7 @@ export const someWorld: fc.Arbitrary<SomeWorld> = fc
       nodes: w.nodes.filter((n) => n !== null),
       queueNodes: w.queueNodes.flatMap((n) => (n ? { ...n, busy: n.busy || held.has(n.name) } : [])),
       jobs,
-      places: w.places as Observation['places'],
+      places: w.places,
       spent: new Map(budgets.map((budget) => [`${budget.period}/${budget.site ?? '*'}`, w.spent])),
       machines: { east: at('east'), west: at('west') },
       unreadQueue: w.unreadQueue,

@@ -187,7 +187,7 @@ describe('the HTTP application', () => {
     const east = config.sites.east
     assert.ok(east?.nodes)
     const withEast = (over: object) => ({ ...config, sites: { ...config.sites, east: { ...east, ...over } } })
-    next = async () => withEast({ nodes: { ...east.nodes, maximum: before + 1 } }) as ControllerConfig
+    next = async () => withEast({ nodes: { ...east.nodes, maximum: before + 1 } })
     const { changes, todo } = (await reload()).json()
     assert.deepEqual(
       changes.find((change: { key: string }) => change.key === 'maximum'),
@@ -197,7 +197,7 @@ describe('the HTTP application', () => {
     assert.equal(await maximum(), before + 1)
     assert.equal(wakes, 2)
 
-    next = async () => withEast({ gateway: { ...east.gateway, underlay: '10.250.9.9' } }) as ControllerConfig
+    next = async () => withEast({ gateway: { ...east.gateway, underlay: '10.250.9.9' } })
     const restart = await reload()
     assert.equal(restart.statusCode, 400)
     assert.match(restart.json().error.message, /sites.east.gateway changed, which needs a restart/)

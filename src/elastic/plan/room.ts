@@ -26,9 +26,9 @@ export class Room {
 
   /** Why no node of the type may be begun now; null if one may. `ProbeUnderWay` says: not yet. */
   refusal(type: TypePolicy, untilMs: number): Reason | null {
-    const { closed, halfOpen } = this.#ctx
+    const ctx = this.#ctx
     const key = typeKey(type)
-    if (closed(type)) return { code: 'SiteClosed', text: `${key} is closed after failures` }
+    if (ctx.closed(type)) return { code: 'SiteClosed', text: `${key} is closed after failures` }
     const lives = this.#lives.get(key) ?? 0
     if (lives >= type.maximum) {
       const text =
@@ -37,10 +37,10 @@ export class Room {
           : `${key} has its maximum of ${type.maximum} nodes`
       return { code: 'AboveMaximum', text, facts: { maximum: type.maximum, lives } }
     }
-    if (halfOpen(type) && (this.#growing.get(key) ?? 0) > 0) {
+    if (ctx.halfOpen(type) && (this.#growing.get(key) ?? 0) > 0) {
       return { code: 'ProbeUnderWay', text: `${key} failed before and is tried with one node first` }
     }
-    if (this.#ctx.obs.places === 'causeway' && (this.#taken.get(key) ?? 0) >= this.#freeNames(type).length) {
+    if (ctx.obs.places === 'causeway' && (this.#taken.get(key) ?? 0) >= this.#freeNames(type).length) {
       return { code: 'AboveMaximum', text: `the names of ${key} that are free rest after failures` }
     }
     const budget = this.ledger.refuses(type, untilMs)
