@@ -1,5 +1,5 @@
 import { TimeZone } from '../config/time-zone.ts'
-import { type Budget, type Cap, type Policy, typeKey } from './plan/policy.ts'
+import { type Budget, type Cap, type Policy, type TypePolicy, typeKey } from './plan/policy.ts'
 import type { BudgetRule, PolicyRules, TypeRules } from './policy-rules.ts'
 import { WindowTimes } from './policy-window.ts'
 
@@ -96,19 +96,22 @@ export class PolicyClock {
 function variantOf(rules: PolicyRules, inForce: string): Variant {
   const windows = rules.windows.filter((_, index) => inForce[index] === '1')
   const types = rules.types
-    .map((type) => clamp(Object.assign({ ...type }, ...windows.map((window) => window.types.get(typeKey(type))))))
+    .map((type): TypeRules => Object.assign({ ...type }, ...windows.map((window) => window.types.get(typeKey(type)))))
     .toSorted(byPreference)
-    .map(({ order: _, ...type }) => type)
+    .map(typePolicy)
   const caps: readonly Cap[] = windows.findLast((window) => window.caps !== null)?.caps ?? rules.caps
   const budgets = windows.findLast((window) => window.budgets !== null)?.budgets ?? rules.budgets
   const { placement, deadlines, retry, grace, breaker } = rules
   return { policy: { types, caps, budgets: [], placement, deadlines, retry, grace, breaker }, budgets }
 }
 
-/** Where windows overlap, the maximum is what counts. */
-function clamp(type: TypeRules): TypeRules {
-  const { minimum, maximum, spare } = type
-  return { ...type, minimum: Math.min(minimum, maximum), spare: Math.min(spare, maximum) }
+/** What the planner sees. Where windows overlap, the maximum is what counts. */
+function typePolicy(rules: TypeRules): TypePolicy {
+  const { site, type, prefix, size, features, maximum, names, idleMs, lifetimeMs, billingMs, costPerHour } = rules
+  const minimum = Math.min(rules.minimum, maximum)
+  const spare = Math.min(rules.spare, maximum)
+  const times = { idleMs, lifetimeMs, billingMs }
+  return { site, type, prefix, size, features, minimum, maximum, names, spare, ...times, costPerHour }
 }
 
 function byPreference(a: TypeRules, b: TypeRules): number {

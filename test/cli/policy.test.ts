@@ -31,19 +31,16 @@ describe('what policies look like', () => {
     assert.equal(
       showSummary(rules, clock, Date.parse('2026-03-28T12:00Z')),
       [
-        'SITE  TYPE      NODES         SPARE  CPUS  MEMORY     GPUS  COST/H  BILLED BY  LIVES         IDLE',
+        'SITE  TYPE      NODES          SPARE  CPUS  MEMORY     GPUS  COST/H  BILLED BY  LIVES         IDLE',
         'east  standard  1..16 (of 32)  0      8     31744MiB   0     0.4     1h         -             5m',
-        'west  big       0..4          0      64    256000MiB  4     6       -          10m at least  5m',
+        'west  big       0..4           0      64    256000MiB  4     6       -          10m at least  5m',
         '',
         '1 to 20 nodes, 0.4 EUR to 30.4 EUR an hour',
         '1 cap, 1 budget, 1 placement rule',
         '',
         'WINDOW  STATE  UNTIL',
         'nights  waits  2026-03-28 20:00 Europe/Berlin',
-      ]
-        .join('\n')
-        .replace('NODES         SPARE', 'NODES          SPARE')
-        .replace('0..4          0', '0..4           0'),
+      ].join('\n'),
     )
   })
 
@@ -89,7 +86,7 @@ describe('causeway policy', () => {
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'causeway-policy-'))
     await writeFile(file('a.yaml'), text)
-    await writeFile(file('b.yaml'), text.replace('amount: 50', 'amount: 70').replace('lifetime: 10m, ', ''))
+    await writeFile(file('b.yaml'), text.replace('amount: 50', 'amount: 70').replace(', lifetime: 10m', ''))
     await writeFile(file('bad.yaml'), text.replace('minimum: 1,', 'minimum: 17,').replace('0 20 *', '0 25 *'))
   })
   after(() => rm(folder, { recursive: true, force: true }))
