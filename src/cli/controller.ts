@@ -32,9 +32,6 @@ import { openStore } from '../store/open.ts'
 import { defaultConfigFile } from './config-file.ts'
 import { secretFile } from './secret-file.ts'
 
-/** Wake-ups within this time make one round, ms. */
-const batchMs = 20
-
 /** How often to look while nodes come or go, ms. */
 const busyPollMs = 500
 
@@ -72,7 +69,7 @@ async function startController(
   // What of it can't change while the controller runs.
   const config = live.current
   const clock = systemClock
-  const { stateDir, socket, socketGroup, listen, tokenFile, poll } = config.controller
+  const { stateDir, socket, socketGroup, listen, tokenFile, poll, batch } = config.controller
   const head = new LocalHost(config.head.name)
   const hosts = new Map<string, Host>([[headGateway, head]])
   const drivers = new Map<string, NamespaceDriver>()
@@ -106,7 +103,7 @@ async function startController(
     scheduler,
     drivers,
     applyGateway: (overlay, gateway) => bringToState(overlay, gateway, hosts),
-    pace: { batchMs, pollMs: poll, busyPollMs },
+    pace: { batchMs: batch, pollMs: poll, busyPollMs },
     policyAt: (now) => live.policyAt(now),
     newId: randomUUID,
     tokenFor: (id) => tokenFor(secret, id),

@@ -80,6 +80,8 @@ export const ControllerConfigSchema = Type.Object({
     tokenFile: Path({ default: '/etc/causeway/token' }),
     /** The longest time between two looks at the queue. */
     poll: Duration({ default: '15s' }),
+    /** Wake-ups that come within this time make one round: hooks of one burst are decided on together. */
+    batch: Duration({ default: '20ms' }),
     /** Takes down what the controller sees and decides, for `causeway replay` and `simulate`; left out: it does not. */
     record: Type.Optional(
       Type.Object({
