@@ -61,7 +61,8 @@ function makeQueue(places: Scheduler['places']): { scheduler: FakeScheduler; res
       { name: 'east-2', weight: 10, features: ['site-east'], size },
       { name: 'west-1', weight: 20, features: ['site-west'], size },
     ],
-    { places },
+    // As slow to notice as Slurm is.
+    { places, reregisters: places === 'causeway', times: { missedMs: 300_000 } },
   )
   scheduler.onResume = (names) => resumed.push(...names)
   return { scheduler, resumed }

@@ -34,6 +34,8 @@ export interface FakeNode {
 export type FakeJob = { -readonly [key in keyof Omit<Job, 'beginAtMs' | 'blocked'>]: Job[key] } & {
   runMs: number
   beginAtMs: number
+  /** When the scheduler will find out that its machine has booted again and knows nothing of it; null: there is no such thing. */
+  missedAtMs: number | null
   heldBy: 'somebody' | 'causeway' | null
 }
 

@@ -45,6 +45,8 @@ export interface FakeTimes {
   readonly silentMs: number
   /** How long a job that lost its node waits, unless `fail` said that it need not. */
   readonly requeueMs: number
+  /** From a machine's reboot until the scheduler misses the jobs that ran there. Default 0; Slurm takes minutes. */
+  readonly missedMs: number
 }
 
 /** A call of the port: its name, what it is about, the reason if it has one. */
@@ -61,6 +63,11 @@ export interface FakeOptions {
   readonly times?: Partial<FakeTimes>
   /** Default `scheduler`. */
   readonly places?: Scheduler['places']
+  /**
+   * Whether machines that a restarted scheduler takes for still awaited register again by themselves. Default true; with Slurm they
+   * do not, and the node stays wanted until it is powered down, failed or given up.
+   */
+  readonly reregisters?: boolean
   /** With `places: 'causeway'`, for nodes that were not named beforehand: what a machine of this name is. */
   readonly resolve?: (name: string) => Omit<FakeNodeSpec, 'name'>
 }
@@ -86,6 +93,7 @@ export class FakeScheduler implements Scheduler {
   fault: (call: SchedulerCall) => CausewayError | undefined = () => undefined
   nowMs: number
   readonly #times: FakeTimes
+  readonly #reregisters: boolean
   readonly #resolve: (name: string) => Omit<FakeNodeSpec, 'name'>
   readonly #nodes = new Map<string, FakeNode>()
   readonly #jobs: FakeJob[] = []
@@ -93,7 +101,15 @@ export class FakeScheduler implements Scheduler {
   constructor(nodes: readonly FakeNodeSpec[], options: FakeOptions = {}) {
     this.nowMs = options.nowMs ?? 1_000_000_000_000
     this.places = options.places ?? 'scheduler'
-    this.#times = { suspendMs: 2000, resumeMs: 600_000, silentMs: 60_000, requeueMs: 121_000, ...options.times }
+    this.#reregisters = options.reregisters ?? true
+    this.#times = {
+      suspendMs: 2000,
+      resumeMs: 600_000,
+      silentMs: 60_000,
+      requeueMs: 121_000,
+      missedMs: 0,
+      ...options.times,
+    }
     const specs = new Map(nodes.map((spec) => [spec.name, spec]))
     this.#resolve = (name) => specs.get(name) ?? options.resolve?.(name) ?? {}
     if (this.places === 'causeway') return
@@ -126,6 +142,7 @@ export class FakeScheduler implements Scheduler {
       endedAtMs: null,
       runMs: spec.runMs ?? 1000,
       beginAtMs: this.nowMs,
+      missedAtMs: null,
       heldBy: spec.held === true ? 'somebody' : null,
     })
     return id
@@ -181,7 +198,7 @@ export class FakeScheduler implements Scheduler {
         const alive = before.get(saved.name)?.alive ?? false
         const held = saved.jobs.filter((job) => job.state !== 'ended')
         this.#nodes.set(saved.name, { ...saved, jobs: held, alive, lostAtMs: this.nowMs })
-        if (alive && saved.power === 'wanted') this.machineUp(saved.name)
+        if (alive && saved.power === 'wanted' && this.#reregisters) this.machineUp(saved.name)
       }
       if (this.places === 'scheduler') return
       for (const { name, alive, weight, features, size } of before.values()) {
@@ -205,10 +222,11 @@ export class FakeScheduler implements Scheduler {
     if (!node.reason.startsWith(reasonPrefix)) node.down = false
   }
 
-  /** The daemon registers after a fresh boot: what ran on the node before is lost. */
+  /** The daemon registers after a fresh boot: what ran on the node before is lost, which the scheduler finds out in `missedMs`. */
   machineRebooted(name: string): void {
     for (const job of [...(this.#nodes.get(name)?.jobs ?? [])]) {
-      if (job.state === 'running') this.#requeue(job, this.#times.requeueMs)
+      if (job.state === 'running') job.missedAtMs = this.nowMs + this.#times.missedMs
+      this.#advance(job)
     }
     this.machineUp(name)
   }
@@ -246,7 +264,7 @@ export class FakeScheduler implements Scheduler {
 
   /** The queue as it is, without a call of the port. */
   peek(): QueueSnapshot {
-    const jobs = this.#jobs.map(({ runMs: _runMs, beginAtMs, heldBy, ...job }) => {
+    const jobs = this.#jobs.map(({ runMs: _runMs, missedAtMs: _missedAtMs, beginAtMs, heldBy, ...job }) => {
       const pending = job.state === 'pending'
       const delayed = pending && beginAtMs > this.nowMs
       let blocked: Blocked | null = null
@@ -416,6 +434,10 @@ export class FakeScheduler implements Scheduler {
       job.state = 'running'
       job.startedAtMs = this.nowMs
     }
+    if (job.missedAtMs !== null) {
+      if (this.nowMs >= job.missedAtMs) this.#requeue(job, this.#times.requeueMs)
+      return
+    }
     const runMs = Math.min(job.runMs, job.wallMs ?? Infinity)
     const ended = job.state === 'running' && this.nowMs - (job.startedAtMs ?? 0) >= runMs
     if (ended && nodes.every((node) => node.alive)) this.#end(job)
@@ -429,7 +451,13 @@ export class FakeScheduler implements Scheduler {
 
   #requeue(job: FakeJob, delayMs: number): void {
     this.#release(job)
-    Object.assign(job, { state: 'pending', nodes: [], startedAtMs: null, beginAtMs: this.nowMs + delayMs })
+    Object.assign(job, {
+      state: 'pending',
+      nodes: [],
+      startedAtMs: null,
+      missedAtMs: null,
+      beginAtMs: this.nowMs + delayMs,
+    })
   }
 
   #release(job: FakeJob): void {
