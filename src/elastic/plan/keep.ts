@@ -13,18 +13,24 @@ interface Lack {
 
 /**
  * New nodes where a type has fewer than its minimum, or fewer free ones than its spare nodes.
- * @param begun nodes that this plan begins already, by `typeKey`: those that jobs asked for are no spare ones
+ * @param growing what this plan begins already: nodes that jobs asked for are no spare ones
  */
-export function keepSteps(ctx: Context, room: Room, begun: ReadonlyMap<string, number>): Step[] {
+export function keepSteps(ctx: Context, room: Room, growing: readonly Step[]): Step[] {
   if (!ctx.obs.queue.ok) return []
+  const begun = new Map<string, { all: number; forJobs: number }>()
+  for (const step of growing) {
+    if (step.kind !== 'begin') continue
+    const { all, forJobs } = begun.get(typeKey(step)) ?? { all: 0, forJobs: 0 }
+    begun.set(typeKey(step), { all: all + 1, forJobs: forJobs + (step.jobs.length > 0 ? 1 : 0) })
+  }
   const asked = askedFor(ctx)
   const free = freeNodes(ctx)
   return ctx.policy.types.flatMap((type) => {
     if (ctx.closed(type)) return []
     const key = typeKey(type)
-    const coming = begun.get(key) ?? 0
-    const unmade = Math.max(asked.get(type) ?? 0, coming)
-    const lack = lackOf(type, (ctx.capacity.get(key) ?? 0) + unmade, (free.get(key) ?? 0) + unmade - coming)
+    const { all = 0, forJobs = 0 } = begun.get(key) ?? {}
+    const unmade = Math.max(asked.get(type) ?? 0, all)
+    const lack = lackOf(type, (ctx.capacity.get(key) ?? 0) + unmade, (free.get(key) ?? 0) + unmade - forJobs)
     if (!lack) return []
     return ctx.obs.places === 'scheduler' ? askQueue(lack, ctx, room) : beginHere(lack, ctx, room)
   })

@@ -9,7 +9,7 @@ import { nodeStep } from './node-step.ts'
 import type { Observation } from './observation.ts'
 import { orphanSteps } from './orphans.ts'
 import { type Packing, pack } from './pack.ts'
-import { type Policy, typeKey } from './policy.ts'
+import type { Policy } from './policy.ts'
 import { Room } from './room.ts'
 import { createShrinking } from './shrink.ts'
 import type { Note, Plan, Reason, Step } from './steps.ts'
@@ -35,7 +35,7 @@ export function plan(obs: Observation, policy: Policy, now: number, explain = tr
   const { steps: holds, held } = capSteps(ctx, caps)
   const packing = obs.places === 'causeway' && obs.queue.ok ? pack(ctx, room, held) : null
   const growing = [...wanted, ...(packing ? beginSteps(packing) : [])]
-  growing.push(...keepSteps(ctx, room, countByType(growing)))
+  growing.push(...keepSteps(ctx, room, growing))
 
   const steps: Step[] = [...holds]
   const shrinking = createShrinking(ctx, room, packing, held)
@@ -83,14 +83,6 @@ function beginSteps({ begun }: Packing): Step[] {
 
 function reasons(ctx: Context, packing: Packing | null, held: ReadonlyMap<string, Reason>) {
   return jobReasons(ctx, (job) => held.get(job) ?? packing?.unplaced.get(job), packing !== null)
-}
-
-function countByType(steps: readonly Step[]): ReadonlyMap<string, number> {
-  const counts = new Map<string, number>()
-  for (const step of steps) {
-    if (step.kind === 'begin') counts.set(typeKey(step), (counts.get(typeKey(step)) ?? 0) + 1)
-  }
-  return counts
 }
 
 /** The dearest first, and of equals the one idle longest: when only some may go, it is these. */
