@@ -31,4 +31,9 @@ export class Backoff {
     this.#tries.set(key, { count, untilMs: now + backoffMs(count) })
     return true
   }
+
+  /** When this may be tried again after its last try, ms since the epoch; 0 if nothing is in the way. */
+  untilMs(key: string): number {
+    return this.#tries.get(key)?.untilMs ?? 0
+  }
 }

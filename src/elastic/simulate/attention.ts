@@ -2,7 +2,7 @@ import type { NodeRecord, Phase } from '../../store/node-record.ts'
 import { isClosed } from '../plan/breaker.ts'
 import { isCapacity } from '../plan/phases.ts'
 import { type Policy, typeKey } from '../plan/policy.ts'
-import type { Plan } from '../plan/steps.ts'
+import type { Plan, Step } from '../plan/steps.ts'
 import type { Lives } from './lives.ts'
 import type { SimulatedQueue } from './queue.ts'
 
@@ -68,10 +68,10 @@ export class Attention {
     this.#spares = open.some((type) => type.spare > 0)
   }
 
-  /** Whether a plan that was carried out leaves nothing to decide: what it began, or took away for good, changes no other decision. */
-  isQuiet(plan: Plan, lives: Lives, policy: Policy, pending: boolean): boolean {
+  /** Whether steps that were carried out leave nothing to decide: what is begun, or taken away for good, changes no other decision. */
+  isQuiet(done: readonly Step[], lives: Lives, policy: Policy, pending: boolean): boolean {
     const goneIsQuiet = !this.#counting && !lives.inDoubt && (this.#places === 'scheduler' || !pending)
-    return plan.steps.every((step) => {
+    return done.every((step) => {
       if (step.kind === 'begin' || step.kind === 'create') return true
       return step.kind === 'remove' && goneIsQuiet && !this.#shrunken(policy)
     })
@@ -126,14 +126,7 @@ export class Attention {
 }
 
 function limitOf(phase: Phase, { deadlines }: Policy): number | null {
-  switch (phase) {
-    case 'booting':
-      return deadlines.bootMs
-    case 'installing':
-      return deadlines.installMs
-    case 'enrolling':
-      return deadlines.enrolMs
-    default:
-      return null
-  }
+  if (phase === 'booting') return deadlines.bootMs
+  if (phase === 'installing') return deadlines.installMs
+  return phase === 'enrolling' ? deadlines.enrolMs : null
 }

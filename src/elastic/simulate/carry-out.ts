@@ -1,28 +1,53 @@
-import type { Policy } from '../plan/policy.ts'
-import { typeKey } from '../plan/policy.ts'
-import { isJobStep, isNodeStep, type NameStep, type NodeStep, type Plan } from '../plan/steps.ts'
+import type { Backoff } from '../backoff.ts'
+import { type Policy, typeKey } from '../plan/policy.ts'
+import { isJobStep, isNodeStep, type NameStep, type NodeStep, type Plan, type Step } from '../plan/steps.ts'
 import type { Life } from './life.ts'
 import type { Lives } from './lives.ts'
 import type { SimulatedQueue } from './queue.ts'
 
+/** What plans are carried out on. */
+export interface World {
+  readonly lives: Lives
+  readonly queue: SimulatedQueue
+  /** Of steps that every round decides anew until the queue shows their effect. */
+  readonly backoff: Backoff
+}
+
 /**
  * Carries out a plan in the simulated queue and sites, as `execute` does in the real ones. Calls of the queue and deletions take no
  * time; creates do.
+ * @returns what was done; and when what was not, because it was tried a moment ago, may be tried, ms: infinite if all was
  */
-export function carryOut(plan: Plan, lives: Lives, queue: SimulatedQueue, policy: Policy, nowMs: number): void {
+export function carryOut(
+  plan: Plan,
+  world: World,
+  policy: Policy,
+  nowMs: number,
+): { readonly done: readonly Step[]; readonly againMs: number } {
+  const { lives, queue, backoff } = world
+  const done: Step[] = []
+  let againMs = Infinity
+  const mayTry = (key: string) => {
+    if (backoff.mayTry(key)) return true
+    againMs = Math.min(againMs, backoff.untilMs(key))
+    return false
+  }
   for (const { id, idleSinceMs } of plan.notes) {
     const life = lives.withId(id)
     if (life && idleSinceMs !== undefined) life.idleSinceMs = idleSinceMs
   }
   for (const step of plan.steps) {
-    if (isJobStep(step)) {
-      if (step.kind === 'hold') queue.hold(step.jobs)
-      else queue.release(step.jobs)
-    } else if (isNodeStep(step)) {
+    if (isJobStep(step) && !mayTry(`${step.kind} ${step.jobs.join(' ')}`)) continue
+    if ('names' in step && !mayTry(`${step.kind} ${step.names.join(' ')}`)) continue
+    done.push(step)
+    if (isNodeStep(step)) {
       const life = lives.withId(step.id)
       if (life) onLife(step, life, lives, queue, nowMs)
-    } else onName(step, lives, queue, policy, nowMs)
+    } else if (!isJobStep(step)) onName(step, lives, queue, policy, nowMs)
+    else if (step.kind === 'hold') queue.hold(step.jobs)
+    else queue.release(step.jobs)
   }
+  return { done, againMs }
 }
 
 function onLife(step: NodeStep, life: Life, lives: Lives, queue: SimulatedQueue, nowMs: number): void {

@@ -89,7 +89,7 @@ export class SimulatedQueue {
   }
 
   submit(job: TraceJob, index: number, nowMs: number): QueueJob {
-    const queued = new QueueJob(job, index, nowMs, this.#wishes.of(job))
+    const queued = new QueueJob(job, index, nowMs, this.#wishes.of(job, job.queue))
     this.#jobs.set(queued.id, queued)
     this.#backfill.append(queued)
     return queued
@@ -226,7 +226,7 @@ export class SimulatedQueue {
     if (this.places === 'causeway') {
       node.drained = true
       this.#nodes.delete(node.name)
-      delete node.pool.nodes[numberOf(node)]
+      node.pool.nodes[numberOf(node)] = undefined
     }
     this.#backfill.recount(node)
   }
@@ -261,7 +261,7 @@ export class SimulatedQueue {
   }
 
   #wishOf(job: QueueJob) {
-    return this.#wishes.of({ ...job, perNode: job.perNode, queue: job.partition })
+    return this.#wishes.of(job, job.partition)
   }
 }
 

@@ -1,9 +1,11 @@
+import type { Clock } from '../../base/clock.ts'
+import { Backoff } from '../backoff.ts'
 import type { Observation } from '../plan/observation.ts'
 import type { Policy } from '../plan/policy.ts'
 import { usualSite } from '../policy-simulation.ts'
 import { Agenda } from './agenda.ts'
 import { Attention, type Happenings } from './attention.ts'
-import { carryOut } from './carry-out.ts'
+import { carryOut, type World } from './carry-out.ts'
 import type { Life } from './life.ts'
 import { Lives } from './lives.ts'
 import type { WholeOptions } from './options.ts'
@@ -30,6 +32,7 @@ export class Simulation {
   readonly #queue: SimulatedQueue
   readonly #lives: Lives
   readonly #sites: ReadonlyMap<string, SimulatedSite>
+  readonly #world: World
   readonly #samples: Samples
   readonly #outcomes: Outcomes
   readonly #attention: Attention
@@ -93,6 +96,8 @@ export class Simulation {
         this.#wakeMs = Math.min(this.#wakeMs, atMs)
       },
     })
+    const clock: Clock = { now: () => this.#nowMs, sleep: () => Promise.resolve() }
+    this.#world = { lives: this.#lives, queue: this.#queue, backoff: new Backoff(clock) }
     this.#samples = new Samples(this.#lives, this.#queue, this.#startMs)
   }
 
@@ -200,11 +205,12 @@ export class Simulation {
     this.#roundMs = Infinity
     this.#wakeMs = decided.nextAtMs ?? Infinity
     this.#urgent = false
-    carryOut(decided, this.#lives, this.#queue, policy, nowMs)
+    const { done, againMs } = carryOut(decided, this.#world, policy, nowMs)
+    if (againMs < Infinity) this.#dueAt(againMs)
     this.#attention.look(this.#lives, this.#queue, policy, decided, nowMs)
-    if (decided.steps.length === 0) return
+    if (done.length === 0) return
     this.#acted()
-    if (!this.#attention.isQuiet(decided, this.#lives, policy, this.#queue.pending.length > 0)) this.#urgent = true
+    if (!this.#attention.isQuiet(done, this.#lives, policy, this.#queue.pending.length > 0)) this.#urgent = true
     this.#queue.place(nowMs)
     this.#considerRound()
   }

@@ -33,12 +33,12 @@ export class Wishes {
     this.#usableTypes = usableTypesIn(policy)
   }
 
-  of(job: Pick<TraceJob, 'perNode' | 'exclusive' | 'features' | 'nodeCount'> & { queue: string }): Wish {
+  of(job: Pick<TraceJob, 'perNode' | 'exclusive' | 'features' | 'nodeCount'>, queue: string): Wish {
     const { cpus, memoryMiB, gpus } = job.perNode
-    const key = `${cpus} ${memoryMiB} ${gpus} ${takesWhole(job)} ${job.nodeCount > 1} ${job.queue} ${job.features}`
+    const key = `${cpus} ${memoryMiB} ${gpus} ${takesWhole(job)} ${job.nodeCount > 1} ${queue} ${job.features}`
     const known = this.#known.get(key)
     if (known) return known
-    const asked = { perNode: job.perNode, partition: job.queue, features: job.features }
+    const asked = { perNode: job.perNode, partition: queue, features: job.features }
     const types = this.#usableTypes(asked)
     const pools = types.flatMap((type) => this.#pools.get(typeKey(type)) ?? [])
     const most = types.reduce((sum, type) => sum + type.maximum, 0)
