@@ -10,6 +10,8 @@ export interface SlurmSite {
   readonly features?: readonly string[]
   /** Lower is preferred. */
   readonly order: number
+  /** Of equal orders the cheaper is preferred, as in the policy. Default 0. */
+  readonly cost?: number
   /** Most nodes; a site with 0 has no line. */
   readonly maximum: number
   readonly cpus: number
@@ -27,7 +29,7 @@ export interface SlurmSite {
  */
 export function renderSlurmNodes(sites: readonly SlurmSite[]): string {
   const lines = [...sites]
-    .sort((a, b) => a.order - b.order || (a.name < b.name ? -1 : 1))
+    .sort((a, b) => a.order - b.order || (a.cost ?? 0) - (b.cost ?? 0) || (a.name < b.name ? -1 : 1))
     .filter((site) => site.maximum !== 0)
     .flatMap(renderSite)
   return ['# Written by `causeway slurm-nodes`; changes are lost. Include it from slurm.conf.', ...lines, ''].join('\n')
@@ -42,7 +44,7 @@ function renderSite(site: SlurmSite): string[] {
   }
   requireWhole(site, 'order', 0)
   for (const key of ['maximum', 'cpus', 'memoryMiB'] as const) requireWhole(site, key, 1)
-  const features = [`site-${site.site ?? site.name}`, ...(site.features ?? [])].join(',')
+  const features = [...new Set([`site-${site.site ?? site.name}`, ...(site.features ?? [])])].join(',')
   const rest = `CPUs=${site.cpus} RealMemory=${site.memoryMiB} Feature=${features} Weight=${site.order * 10 || 1} State=CLOUD`
   return Array.from({ length: site.maximum }, (_, index) => `NodeName=${site.name}-${index + 1} ${rest}`)
 }
