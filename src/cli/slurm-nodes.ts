@@ -11,14 +11,15 @@ export function slurmNodesCommand(): Command {
     .option('--config <file>', 'the configuration file', defaultConfigFile())
     .action(async (options: { config: string }) => {
       const config = await loadControllerConfig(options.config)
-      const sites = nodePlaces(config).map(({ site, prefix, order, names, settings }) => ({
+      const sites = nodePlaces(config).map(({ site, type, prefix, order, names, settings }) => ({
         name: prefix,
         site,
         order,
         maximum: names,
         cpus: settings.cpus,
         memoryMiB: Math.floor(settings.memory / 2 ** 20),
-        features: settings.features,
+        features: [`type-${type}`, ...settings.features],
+        cost: settings.cost,
       }))
       process.stdout.write(renderSlurmNodes(sites))
     })

@@ -20,6 +20,27 @@ NodeName=west-1 CPUs=4 RealMemory=1500 Feature=site-west Weight=20 State=CLOUD
   )
 })
 
+test('types of one site keep its feature and have their own; of equal orders the cheaper comes first', () => {
+  const text = renderSlurmNodes([
+    { name: 'west-big', site: 'west', features: ['type-big', 'avx'], order: 2, cost: 6, maximum: 1, ...site },
+    {
+      name: 'west-small',
+      site: 'west',
+      features: ['type-small', 'site-west'],
+      order: 2,
+      cost: 0.1,
+      maximum: 1,
+      ...site,
+    },
+  ])
+  assert.deepEqual(text.match(/NodeName=\S+|Feature=\S+/g), [
+    'NodeName=west-small-1',
+    'Feature=site-west,type-small',
+    'NodeName=west-big-1',
+    'Feature=site-west,type-big,avx',
+  ])
+})
+
 test('a site of order 0 still weighs something', () => {
   assert.match(renderSlurmNodes([{ name: 'a', order: 0, maximum: 1, ...site }]), / Weight=1 /)
 })
