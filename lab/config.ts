@@ -32,8 +32,45 @@ const vni = 77
 /** Where the caches listen. */
 export const cachePort = 3128
 
+/** The nodes of one type in the lab's configuration; as in any file, more than these keys may be set. */
+export interface LabNodes {
+  minimum: number
+  maximum: number
+  idle: string
+  cpus: number
+  memory: string
+  order?: number
+  spare?: number
+  lifetime?: string
+  billing?: string
+  cost?: number
+}
+
+/** The policy in the lab's configuration, with the rules that it does not have unless somebody adds them. */
+export interface LabPolicy {
+  deadlines: { create: string; boot: string; install: string; enrol: string }
+  grace: { unreachable: string; orphan: string }
+  breaker: { failures: number; cooldown: string }
+  timezone?: string
+  currency?: string
+  caps?: object[]
+  budgets?: object[]
+  windows?: object[]
+}
+
 /** The controller's configuration in the lab, to be changed before it is written. */
 export type LabConfig = ReturnType<typeof labConfig>
+
+/** Gives a site node types in place of its `nodes`; each has 16 addresses of the site's pool, in the order given. */
+export function giveTypes(config: LabConfig, name: SiteName, types: Readonly<Record<string, LabNodes>>): void {
+  const { nodes: _nodes, pool, ...rest } = config.sites[name]
+  const [first = ''] = pool.split('.0/')
+  const withPools = Object.entries(types).map(([type, nodes], index) => {
+    return [type, { ...nodes, pool: `${first}.${index * 16}/28` }] as const
+  })
+  // A site has one or the other; everybody else of the lab deals with `nodes` only.
+  Object.assign(config.sites, { [name]: { ...rest, types: Object.fromEntries(withPools) } })
+}
 
 /**
  * @param hostKeys the sites' public host keys
@@ -42,7 +79,13 @@ export type LabConfig = ReturnType<typeof labConfig>
 export function labConfig(hostKeys: Readonly<Record<SiteName, string>>, maximum: Readonly<Record<SiteName, number>>) {
   const site = (name: SiteName) => ({
     order: siteOrder[name],
-    nodes: { minimum: 0, maximum: maximum[name], idle: '20s', cpus: nodeSize.cpus, memory: `${nodeSize.memoryMiB}MiB` },
+    nodes: {
+      minimum: 0,
+      maximum: maximum[name],
+      idle: '20s',
+      cpus: nodeSize.cpus,
+      memory: `${nodeSize.memoryMiB}MiB`,
+    } as LabNodes,
     pool: `10.77.${siteOrder[name]}.0/24`,
     gateway: {
       underlay: underlayAddress(name),
@@ -82,7 +125,7 @@ export function labConfig(hostKeys: Readonly<Record<SiteName, string>>, maximum:
       deadlines: { create: '30s', boot: '60s', install: '3m', enrol: '1m' },
       grace: { unreachable: '10m', orphan: '10m' },
       breaker: { failures: 2, cooldown: '5m' },
-    },
+    } as LabPolicy,
   }
 }
 

@@ -26,7 +26,7 @@ import { Mirror, mirrorFolder } from './mirror.ts'
 import { addRouter, connect, disconnect, type FarHost, type HostName, hostNames, netnsOf } from './network.ts'
 import { disown, own, refuseIfOwned } from './owner.ts'
 import { must } from './process.ts'
-import { type LabSlurm, startSlurm } from './slurm.ts'
+import { type LabSlurm, slurmNodesPath, startSlurm } from './slurm.ts'
 import { listens, makeSshKey, type SshKey, startSshd } from './ssh.ts'
 import { until } from './until.ts'
 
@@ -131,6 +131,19 @@ export class Lab {
     const config = labConfig({ east: hostKey('east'), west: hostKey('west') }, this.nodes)
     change(config)
     this.head.write(places.config, { content: yaml(config) })
+  }
+
+  /**
+   * Tells Slurm of the nodes in the controller's configuration file, as an admin does after a change to them: writes what
+   * `causeway slurm-nodes` prints and starts slurmctld again.
+   */
+  async declareNodes(): Promise<void> {
+    if (!this.slurm) throw new Error('this lab has no scheduler')
+    const { code, stdout, stderr } = await this.causeway(['slurm-nodes'])
+    if (code !== 0) throw new CausewayError('CommandFailed', `causeway slurm-nodes ended with ${code}: ${stderr}`)
+    this.head.write(slurmNodesPath, { content: stdout })
+    await this.slurm.slurmctld.kill()
+    await this.slurm.restart()
   }
 
   /**

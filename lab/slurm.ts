@@ -32,6 +32,9 @@ export interface LabSlurm {
 /** Where slurm.conf is on the head. */
 export const slurmConfPath = '/etc/slurm/slurm.conf'
 
+/** Where the file with the nodes is that slurm.conf includes. */
+export const slurmNodesPath = '/etc/slurm/causeway-nodes.conf'
+
 interface Owner {
   readonly uid: number
   readonly gid: number
@@ -47,7 +50,7 @@ export async function startSlurm(head: LabHost, options: SlurmOptions): Promise<
   const mungeKey = randomBytes(128)
   const slurm = ownerOf(head, 'slurm')
   head.write(slurmConfPath, { content: renderSlurmConf(head.name, options) })
-  head.write('/etc/slurm/causeway-nodes.conf', { content: renderSlurmNodes(options.sites) })
+  head.write(slurmNodesPath, { content: renderSlurmNodes(options.sites) })
   head.write('/etc/slurm/cgroup.conf', { content: 'CgroupPlugin=cgroup/v1\n' })
   for (const folder of ['/var/lib/slurm/slurmctld', '/var/log/slurm', '/run/slurmctld']) {
     makeFolder(head, folder, slurm, 0o755)
@@ -137,7 +140,7 @@ function renderSlurmConf(head: string, options: SlurmOptions): string {
     SuspendTime: 86400,
     ResumeRate: 0,
     SuspendRate: 0,
-    Include: 'causeway-nodes.conf',
+    Include: slurmNodesPath.split('/').at(-1) ?? '',
     PartitionName: 'batch Nodes=ALL Default=YES MaxTime=INFINITE State=UP',
   }
   const lines = Object.entries(parameters).map(([name, value]) =>
