@@ -92,6 +92,7 @@ describe('the policy by the time', () => {
           set: { sites: { west: { order: 1, types: { small: { maximum: 9 } } } } },
         },
         { name: 'c', cron: '0 9 * * *', for: '2h', set: { caps: [{ user: 'a', nodes: 1 }], budgets: [] } },
+        { name: 'd', cron: '35 9 * * *', for: '9m', set: { caps: [{ user: 'b', nodes: 2 }] } },
       ],
       caps: [{ queue: 'q', nodes: 2 }],
       budgets: [{ period: 'day', amount: 5 }],
@@ -106,6 +107,7 @@ describe('the policy by the time', () => {
     assert.deepEqual(of('09:30'), [9, 0.01, 'west-small'])
     assert.deepEqual(of('10:30'), [7, 0.01, 'west-first'])
     assert.deepEqual(at('09:30').caps, [{ of: 'user', name: 'a', nodes: 1 }])
+    assert.deepEqual(at('09:40').caps, [{ of: 'user', name: 'b', nodes: 2 }])
     assert.deepEqual(at('09:30').budgets, [])
     assert.deepEqual(at('11:30').caps, [{ of: 'queue', name: 'q', nodes: 2 }])
     assert.equal(at('11:30').budgets.length, 1)
