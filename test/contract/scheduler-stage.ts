@@ -15,17 +15,17 @@ export interface Stage {
   readonly rig: SchedulerRig
   readonly scheduler: Scheduler
   readonly places: Scheduler['places']
-  node(queue: QueueSnapshot, name: string): QueueNode
-  job(queue: QueueSnapshot, id: string): Job
-  facts(queue: QueueSnapshot, name: string): object
-  untilJob(id: string, state: Job['state']): Promise<QueueSnapshot>
+  readonly node: (queue: QueueSnapshot, name: string) => QueueNode
+  readonly job: (queue: QueueSnapshot, id: string) => Job
+  readonly facts: (queue: QueueSnapshot, name: string) => object
+  readonly untilJob: (id: string, state: Job['state']) => Promise<QueueSnapshot>
   /** Until the scheduler has looked at the job and says why it waits. */
-  untilLookedAt(id: string): Promise<QueueSnapshot>
-  untilPower(name: string, power: QueueNode['power']): Promise<QueueSnapshot>
+  readonly untilLookedAt: (id: string) => Promise<QueueSnapshot>
+  readonly untilPower: (name: string, power: QueueNode['power']) => Promise<QueueSnapshot>
   /** Until the scheduler knows that there is no machine, or knows no such node any more. */
-  untilGone(name: string, but?: { drained: boolean; reason: string }): Promise<void>
+  readonly untilGone: (name: string, but?: { drained: boolean; reason: string }) => Promise<void>
   /** Brings a node up without a job. */
-  bringUp(name: string): Promise<void>
+  readonly bringUp: (name: string) => Promise<void>
 }
 
 export function makeStage(places: Scheduler['places'], opened: () => SchedulerRig): Stage {

@@ -224,7 +224,7 @@ export class FakeScheduler implements Scheduler {
 
   /** The daemon registers after a fresh boot: what ran on the node before is lost, which the scheduler finds out in `missedMs`. */
   machineRebooted(name: string): void {
-    for (const job of [...(this.#nodes.get(name)?.jobs ?? [])]) {
+    for (const job of this.#nodes.get(name)?.jobs ?? []) {
       if (job.state === 'running') job.missedAtMs = this.nowMs + this.#times.missedMs
       this.#advance(job)
     }
@@ -319,7 +319,7 @@ export class FakeScheduler implements Scheduler {
   async fail(names: readonly string[], reason: string): Promise<void> {
     for (const node of this.#record('fail', names, reason)) {
       const admins = node.drained && !isOurs(node) ? node.reason : null
-      for (const job of [...node.jobs]) this.#requeue(job, 0)
+      for (const job of node.jobs) this.#requeue(job, 0)
       if (node.power === 'wanted' || node.power === 'present') this.#leave(node)
       drainFor(node, admins ?? reason, admins !== null)
     }
@@ -420,7 +420,7 @@ export class FakeScheduler implements Scheduler {
 
   #breakDown(node: FakeNode, reason: string): void {
     Object.assign(node, { down: true, reason: node.drained ? node.reason : reason })
-    for (const job of [...node.jobs]) this.#requeue(job, this.#times.requeueMs)
+    for (const job of node.jobs) this.#requeue(job, this.#times.requeueMs)
     if (node.power !== 'wanted') return
     this.#power(node, 'absent')
     this.onResumeFail([node.name])
