@@ -399,6 +399,125 @@ describe('SiteClosed', () => {
   })
 })
 
+describe('a half-open type', () => {
+  const tried = new Map([['east/standard', { site: 'east', type: 'standard', failures: 2, closedUntilMs: now - 1 }]])
+  const second: Step = { ...begin, name: 'east-2' }
+  const queueNodes = [wanted, { ...wanted, name: 'east-2' }]
+  test('is tried with one node', () => {
+    assert.deepEqual(lint({ queueNodes, breakers: tried }, [begin]), [])
+    assert.deepEqual(
+      lint({ queueNodes, breakers: tried }, [begin, second]).map((finding) => [finding.code, finding.step === second]),
+      [['SiteClosed', true]],
+    )
+  })
+})
+
+describe('OverBudget', () => {
+  const day = { period: 'day' as const, site: null, startMs: now - 36_000_000, endMs: now + 36_000_000 }
+  const dear = { ...policy, types: policy.types.map((type) => ({ ...type, costPerHour: 10, lifetimeMs: 3_600_000 })) }
+  const withBudget = (amount: number) => ({ ...dear, budgets: [{ ...day, amount }] })
+  const second: Step = { ...begin, name: 'east-2' }
+  const queueNodes = [wanted, { ...wanted, name: 'east-2' }]
+  test('the begin that is one too many is held back', () => {
+    assert.deepEqual(lint({ queueNodes }, [begin, second], withBudget(20)), [])
+    assert.deepEqual(
+      lint({ queueNodes }, [begin, second], withBudget(19)).map((finding) => [finding.code, finding.step === second]),
+      [['OverBudget', true]],
+    )
+    const spent = new Map([['day/*', 5]])
+    assert.deepEqual(
+      lint({ queueNodes, spent }, [begin], withBudget(14)).map((finding) => finding.code),
+      ['OverBudget'],
+    )
+  })
+  test('a budget that is not exceeded drains nothing', () => {
+    const forMoney: Step = {
+      kind: 'drain',
+      id,
+      reason: { code: 'OverBudget', text: 'dear', facts: { period: 'day', site: null } },
+    }
+    const world = { ...idleWorld, spent: new Map([['day/*', 30]]) }
+    assert.deepEqual(lint(world, [forMoney], withBudget(25)), [])
+    assert.deepEqual(
+      lint(world, [forMoney], withBudget(35)).map((finding) => finding.code),
+      ['NotShown'],
+    )
+  })
+})
+
+describe('OverCap', () => {
+  const capped = { ...policy, caps: [{ of: 'user' as const, name: 'alice', nodes: 1 }] }
+  const running = job({ id: '9', state: 'running', nodes: ['west-1'], startedAtMs: now })
+  const mine = job({ id: '1', state: 'starting', nodes: ['east-1'] })
+  const forMine: Step = { ...begin, jobs: ['1'] }
+  test('no node begins for a job beyond its cap', () => {
+    assert.deepEqual(lint({ queueNodes: [wanted], jobs: [mine] }, [forMine], capped), [])
+    assert.deepEqual(
+      lint({ queueNodes: [wanted], jobs: [mine, running] }, [forMine], capped).map((finding) => finding.code),
+      ['OverCap'],
+    )
+  })
+  const held = job({ id: '1', blocked: 'HeldByCauseway' })
+  const release: Step = { kind: 'release', jobs: ['1'], reason }
+  test('no job beyond its cap is released', () => {
+    assert.deepEqual(lint({ jobs: [held] }, [release], capped), [])
+    assert.deepEqual(
+      lint({ jobs: [held, running] }, [release], capped).map((finding) => finding.code),
+      ['OverCap'],
+    )
+  })
+  test('only jobs that Causeway holds are released, and only free ones held', () => {
+    const hold: Step = { kind: 'hold', jobs: ['1'], reason }
+    for (const blocked of ['Held', 'Dependency'] as const) {
+      const jobs = [job({ id: '1', blocked })]
+      for (const step of [hold, release]) {
+        assert.deepEqual(
+          lint({ jobs }, [step]).map((finding) => finding.code),
+          ['UnknownThing'],
+        )
+      }
+    }
+  })
+})
+
+describe('GangSplit', () => {
+  const wide = job({ id: '1', state: 'starting', nodes: ['east-1', 'east-2'], nodeCount: 2 })
+  const both: Step[] = [
+    { ...begin, jobs: ['1'] },
+    { ...begin, name: 'east-2', jobs: ['1'] },
+  ]
+  const world = { queueNodes: [wanted, { ...wanted, name: 'east-2' }], jobs: [wide] }
+  test('all nodes that the queue asks for on behalf of a job begin, or none', () => {
+    assert.deepEqual(lint(world, both), [])
+    assert.deepEqual(
+      lint(world, both.slice(0, 1)).map((finding) => finding.code),
+      ['GangSplit'],
+    )
+  })
+  test('nothing begins for a pending job that too few nodes will be there for', () => {
+    const pending = { places: 'causeway' as const, jobs: [job({ id: '1', nodeCount: 2 })] }
+    assert.deepEqual(lint(pending, both), [])
+    assert.deepEqual(
+      lint(pending, both.slice(0, 1)).map((finding) => finding.code),
+      ['GangSplit'],
+    )
+  })
+})
+
+describe('a node that is paid for', () => {
+  const paid = (ms: number) => ({ ...idleWorld, nodes: [{ ...idle, beganAtMs: now - ms, billingMs: 1_000_000 }] })
+  const rules = { ...policy, types: policy.types.map((type) => ({ ...type, lifetimeMs: 1_900_000 })) }
+  test('is not drained before the last tenth of that time, nor before its least lifetime', () => {
+    assert.deepEqual(lint(paid(1_950_000), [drain], rules), [])
+    for (const ms of [1_500_000, 950_000]) {
+      assert.deepEqual(
+        lint(paid(ms), [drain], rules).map((finding) => finding.code),
+        ['TooEarly'],
+      )
+    }
+  })
+})
+
 describe('AdminDrain', () => {
   const admins = { drained: true, reason: 'bad disk' }
   const off = { queueNodes: [{ ...absent, ...admins }] }

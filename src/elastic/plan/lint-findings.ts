@@ -18,6 +18,7 @@ import type { Step } from './steps.ts'
  * - `SiteClosed`: nothing begins of a closed type, and of a half-open one nothing beside its probe.
  * - `OverBudget`: nothing begins that, with all that is bound to come, exceeds a budget.
  * - `OverCap`: no node begins for jobs whose user, account or queue has its cap of nodes; no such job is released.
+ * - `GangSplit`: nothing begins for a job that can't have all its nodes.
  * - `AdminDrain`: what an admin took out of use is left so.
  */
 export type Invariant =
@@ -36,6 +37,7 @@ export type Invariant =
   | 'SiteClosed'
   | 'OverBudget'
   | 'OverCap'
+  | 'GangSplit'
   | 'AdminDrain'
 
 /** An invariant that a plan would break. */

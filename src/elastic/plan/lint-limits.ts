@@ -85,8 +85,11 @@ export function capBreaches(world: World): Found[] {
   if (world.policy.caps.length === 0 || !world.obs.queue.ok || !grants) return []
   const jobs = jobsById(world)
   const used = new Map<string, number>()
+  // A job that is refused some node goes back to the queue, and what it waited for is free for others.
+  const refused = new Set(world.plan.steps.flatMap((step) => (step.kind === 'refuse' ? step.names : [])))
   for (const job of world.obs.queue.value.jobs) {
     if (job.state === 'pending' || job.state === 'ended') continue
+    if (job.state === 'starting' && job.nodes.some((name) => refused.has(name))) continue
     for (const [key] of limitsOf(job, world)) used.set(key, (used.get(key) ?? 0) + job.nodeCount)
   }
   const beyond = (job: Job, asks: number) =>

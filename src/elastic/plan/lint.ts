@@ -1,4 +1,5 @@
 import type { Breach, Finding, Invariant } from './lint-findings.ts'
+import { gangBreaches } from './lint-gangs.ts'
 import { capBreaches, moneyBreaches } from './lint-limits.ts'
 import { usefulPhases } from './lint-phases.ts'
 import { stepChecks } from './lint-step.ts'
@@ -24,6 +25,7 @@ export function lintPlan(plan: Plan, observation: Observation, policy: Policy, n
   drains(world, report)
   for (const [code, step, breach] of moneyBreaches(world)) report(code, step, breach)
   for (const [code, step, breach] of capBreaches(world)) report(code, step, breach)
+  for (const [code, step, breach] of gangBreaches(world)) report(code, step, breach)
   return findings
 }
 
