@@ -3,6 +3,7 @@ import type { Job } from './demand.ts'
 import type { Cap } from './policy.ts'
 import { isStale } from './stale.ts'
 import type { Reason, Step } from './steps.ts'
+import { isTooLarge } from './too-large.ts'
 
 /** How many nodes the jobs of one capped user, account or queue hold or wait for. */
 interface Count {
@@ -85,7 +86,7 @@ export class CapCount {
 
 /**
  * Jobs that would break a cap if they started are held in the queue, in the queue's order; those that fit again are released.
- * What is not held may start at any time: so all of it counts.
+ * What is not held may start at any time: so all of it counts, but for jobs that all nodes together are too few for.
  * @returns the steps, and what is said of the jobs that are held
  */
 export function capSteps(ctx: Context, caps: CapCount): { steps: Step[]; held: ReadonlyMap<string, Reason> } {
@@ -98,6 +99,7 @@ export function capSteps(ctx: Context, caps: CapCount): { steps: Step[]; held: R
   for (const job of ctx.jobs) {
     if (job.state !== 'pending' || (job.blocked !== null && job.blocked !== 'HeldByCauseway')) continue
     if (!caps.any && job.blocked === null) continue
+    if (caps.any && isTooLarge(job, ctx)) continue
     const { allowed, refused, why } = share(job, caps)
     if (why) {
       held.set(job.id, why)

@@ -1,6 +1,7 @@
 import type { CapCount } from './caps.ts'
 import type { Context } from './context.ts'
 import { leastEndMs } from './cost.ts'
+import type { Job } from './demand.ts'
 import { parseNodeName, type TypePolicy } from './policy.ts'
 import type { Room } from './room.ts'
 import { isStale } from './stale.ts'
@@ -11,57 +12,118 @@ interface Wanted {
   readonly name: string
   readonly type: TypePolicy
   readonly k: number
+  readonly jobs: readonly Job[]
 }
 
 /**
  * Where the scheduler places the jobs: new lives for the nodes that it asks for and nobody makes yet, refusals for those that
- * can't be had. The nodes of one job are had all or not at all.
+ * can't be had. A job gets all of its nodes or none; a node that several jobs share is begun if one of them gets it.
  */
 export function growWanted(ctx: Context, room: Room, caps: CapCount): Step[] {
-  const { queue } = ctx.obs
-  if (!queue.ok) return []
-  const groups = new Map<string, Wanted[]>()
-  for (const { name, power } of queue.value.nodes) {
-    if (power !== 'wanted' || ctx.alive.has(name) || isStale(name, queue.startedAtMs, ctx)) continue
-    const place = parseNodeName(name, ctx.policy)
-    if (!place) continue
-    const group = ctx.jobsOn(name)[0]?.id ?? name
-    groups.set(group, [...(groups.get(group) ?? []), { name, ...place }])
+  const wanted = findWanted(ctx)
+  const growing = new Growing(wanted, ctx, room)
+  const jobs = new Set([...wanted.values()].flatMap((node) => node.jobs))
+  for (const job of jobs) {
+    const overCap = caps.refusal([job])
+    if (overCap) growing.expel(job, overCap)
   }
-  return [...groups.values()].flatMap((group) => growGroup(group, ctx, room, caps))
+  for (const job of jobs) growing.tryJob(job)
+  for (const node of wanted.values()) if (node.jobs.length === 0) growing.tryNodes([node])
+  return growing.steps()
 }
 
-function growGroup(group: readonly Wanted[], ctx: Context, room: Room, caps: CapCount): Step[] {
-  const jobs = [...new Set(group.flatMap(({ name }) => ctx.jobsOn(name)))]
-  const overCap = caps.refusal(jobs)
-  if (overCap) return group.map((wanted) => refuse(wanted, overCap))
-  const begun: Step[] = []
-  const undo: (() => void)[] = []
-  for (const wanted of group) {
-    const { name, type, k } = wanted
-    const jobsHere = ctx.jobsOn(name)
-    const untilMs = leastEndMs(type, jobsHere, ctx.now)
-    const refusal = k > type.maximum ? beyond(wanted) : room.refusal(type, untilMs)
-    if (refusal?.code === 'ProbeUnderWay') continue
-    if (refusal) {
-      for (const back of undo) back()
-      return group.map((one) =>
-        refuse(one, one === wanted ? refusal : { ...refusal, text: `with ${name}: ${refusal.text}` }),
-      )
+function findWanted(ctx: Context): ReadonlyMap<string, Wanted> {
+  const { queue } = ctx.obs
+  const found = new Map<string, Wanted>()
+  for (const { name, power } of queue.ok ? queue.value.nodes : []) {
+    if (power !== 'wanted' || ctx.alive.has(name) || isStale(name, queue.startedAtMs, ctx)) continue
+    const place = parseNodeName(name, ctx.policy)
+    if (place) found.set(name, { name, ...place, jobs: ctx.jobsOn(name) })
+  }
+  return found
+}
+
+class Growing {
+  readonly #wanted: ReadonlyMap<string, Wanted>
+  readonly #ctx: Context
+  readonly #room: Room
+  readonly #begun = new Set<Wanted>()
+  /** Jobs that get their nodes. */
+  readonly #granted = new Set<Job>()
+  readonly #refused = new Map<Wanted, Reason>()
+  /** Names whose jobs go back to the queue, whatever else they wait for. */
+  readonly #lost: Set<string>
+
+  constructor(wanted: ReadonlyMap<string, Wanted>, ctx: Context, room: Room) {
+    this.#wanted = wanted
+    this.#ctx = ctx
+    this.#room = room
+    this.#lost = new Set(ctx.obs.nodes.flatMap(({ phase, name }) => (phase === 'failed' ? [name] : [])))
+  }
+
+  /** Sends a job back to the queue by nodes that only it wants, or, if there are none, by all that it wants. */
+  expel(job: Job, reason: Reason): void {
+    const all = this.#of(job)
+    const own = all.filter(({ jobs }) => jobs.length === 1)
+    for (const node of own.length > 0 ? own : all) {
+      this.#refused.set(node, reason)
+      this.#lost.add(node.name)
     }
-    undo.push(room.take(type, untilMs))
-    const ids = jobsHere.map((job) => job.id)
+  }
+
+  /** Begins all nodes that the job wants, or refuses them; leaves a job alone that goes back to the queue anyway. */
+  tryJob(job: Job): void {
+    if (job.nodes.some((name) => this.#lost.has(name))) return
+    if (this.tryNodes(this.#of(job))) this.#granted.add(job)
+  }
+
+  /** @returns whether they are begun, all but those that wait for a probe */
+  tryNodes(nodes: readonly Wanted[]): boolean {
+    const begun: Wanted[] = []
+    const undo: (() => void)[] = []
+    for (const node of nodes) {
+      if (this.#begun.has(node)) continue
+      const { type, k } = node
+      const untilMs = leastEndMs(type, node.jobs, this.#ctx.now)
+      const refusal = k > type.maximum ? beyond(node) : this.#room.refusal(type, untilMs)
+      // Of a type that failed before one node comes first; the others wait for it.
+      if (refusal?.code === 'ProbeUnderWay') continue
+      if (refusal) {
+        for (const back of undo) back()
+        for (const one of nodes) {
+          const text = one === node ? refusal.text : `with ${node.name}: ${refusal.text}`
+          this.#refused.set(one, { ...refusal, text })
+        }
+        return false
+      }
+      undo.push(this.#room.take(type, untilMs))
+      begun.push(node)
+    }
+    for (const node of begun) this.#begun.add(node)
+    return true
+  }
+
+  steps(): Step[] {
+    return [...this.#wanted.values()].flatMap((node): Step[] => {
+      const { name, type } = node
+      const refusal = this.#refused.get(node)
+      if (this.#begun.has(node)) return [this.#begin(node)]
+      return refusal ? [{ kind: 'refuse', names: [name], site: type.site, reason: refusal }] : []
+    })
+  }
+
+  #begin({ name, type, jobs }: Wanted): Step {
+    const ids = jobs.filter((job) => this.#granted.has(job)).map((job) => job.id)
     const text = ids.length > 0 ? `the queue wants it for job ${ids.join(', ')}` : 'the queue wants it'
     const reason: Reason = { code: 'WantedByQueue', text, facts: { jobs: ids } }
-    begun.push({ kind: 'begin', name, site: type.site, type: type.type, jobs: ids, reason })
+    return { kind: 'begin', name, site: type.site, type: type.type, jobs: ids, reason }
   }
-  return begun
+
+  #of(job: Job): Wanted[] {
+    return job.nodes.flatMap((name) => this.#wanted.get(name) ?? [])
+  }
 }
 
 function beyond({ type, k }: Wanted): Reason {
   return { code: 'AboveMaximum', text: `${type.prefix} may have ${type.maximum} nodes and this is number ${k}` }
-}
-
-function refuse({ name, type }: Wanted, reason: Reason): Step {
-  return { kind: 'refuse', names: [name], site: type.site, reason }
 }

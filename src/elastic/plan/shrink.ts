@@ -6,6 +6,7 @@ import type { Packing } from './pack.ts'
 import { type Budget, type TypePolicy, typeKey } from './policy.ts'
 import type { Room } from './room.ts'
 import type { Reason } from './steps.ts'
+import { isTooLarge } from './too-large.ts'
 
 /** What decides whether nodes may go. It changes as nodes go: several that go in one round count together. */
 export interface Shrinking extends Context {
@@ -54,10 +55,8 @@ function firstDemand(ctx: Context, held: ReadonlyMap<string, Reason>): ReadonlyM
   for (const job of ctx.jobs) {
     if (byType.size === ctx.policy.types.length) break
     if (job.state !== 'pending' || job.blocked !== null || held.has(job.id)) continue
-    const usable = ctx.usableTypes(job)
-    // A job that all types together are too small for is no demand.
-    if (job.nodeCount > usable.reduce((room, type) => room + type.maximum, 0)) continue
-    for (const type of usable) {
+    if (isTooLarge(job, ctx)) continue
+    for (const type of ctx.usableTypes(job)) {
       const key = typeKey(type)
       if (!byType.has(key)) byType.set(key, job)
     }
