@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import type { Scheduler } from '../../src/elastic/scheduler.ts'
 import type { FuseSpec } from './fuse.ts'
 import { Random } from './random.ts'
-import { plainPolicy } from './scenario.ts'
+import { plainPolicy } from './rules.ts'
 import { World } from './world.ts'
 
 /** Everything must be over by then, virtual ms. */
@@ -13,9 +14,10 @@ const patienceMs = 60_000
  * fuse says and a new one is started.
  * @returns how many calls the last controller made
  */
-async function story(spec?: FuseSpec): Promise<number> {
+async function story(places: Scheduler['places'], spec?: FuseSpec): Promise<number> {
   const fuses = spec ? [spec] : []
   const world = await World.begin({
+    places,
     policyAt: () => plainPolicy,
     random: new Random(1),
     faults: new Set(['kills']),
@@ -51,19 +53,21 @@ async function story(spec?: FuseSpec): Promise<number> {
   }
 }
 
-describe('the controller, killed at any call', () => {
-  test('without a crash the story ends well', async () => {
-    assert.ok((await story()) > 50)
-  })
-
-  for (const moment of ['before', 'after'] as const) {
-    test(`${moment} each call in turn: nothing is lost, doubled or leaked`, async () => {
-      const calls = await story()
-      for (let atCall = 1; atCall <= calls; atCall++) {
-        await story({ atCall, moment }).catch((cause: unknown) => {
-          throw new Error(`killed ${moment} call ${atCall} of ${calls}: ${(cause as Error).message}`, { cause })
-        })
-      }
+for (const places of ['scheduler', 'causeway'] as const) {
+  describe(`the controller, killed at any call, where the ${places} places the jobs`, () => {
+    test('without a crash the story ends well', async () => {
+      assert.ok((await story(places)) > 50)
     })
-  }
-})
+
+    for (const moment of ['before', 'after'] as const) {
+      test(`${moment} each call in turn: nothing is lost, doubled or leaked`, async () => {
+        const calls = await story(places)
+        for (let atCall = 1; atCall <= calls; atCall++) {
+          await story(places, { atCall, moment }).catch((cause: unknown) => {
+            throw new Error(`killed ${moment} call ${atCall} of ${calls}: ${(cause as Error).message}`, { cause })
+          })
+        }
+      })
+    }
+  })
+}

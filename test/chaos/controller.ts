@@ -10,7 +10,7 @@ import type { Driver } from '../../src/sites/driver.ts'
 import { EventStore } from '../../src/store/event-store.ts'
 import { JobStore } from '../../src/store/job-store.ts'
 import type { NodeRecord } from '../../src/store/node-record.ts'
-import { NodeStore } from '../../src/store/node-store.ts'
+import type { NodeStore } from '../../src/store/node-store.ts'
 import type { Db } from '../../src/store/open.ts'
 import { machineSpec } from '../support/machine-spec.ts'
 import type { Fuse } from './fuse.ts'
@@ -18,6 +18,7 @@ import type { Fuse } from './fuse.ts'
 /** What is outside the controller's process: it survives a crash. */
 export interface Outside {
   readonly db: Db
+  readonly nodes: NodeStore
   readonly clock: Clock
   readonly scheduler: Scheduler
   readonly drivers: ReadonlyMap<string, Driver>
@@ -43,7 +44,7 @@ export function bootController(outside: Outside, fuse: Fuse, pace: Pace): Contro
   const engine = createEngine({
     clock: { now: () => outside.clock.now(), sleep: fuse.sleep(outside.clock) },
     log: silentLog,
-    nodes: fuse.through(new NodeStore(db)),
+    nodes: fuse.through(outside.nodes),
     events: fuse.through(new EventStore(db)),
     jobs: fuse.through(new JobStore(db)),
     scheduler: fuse.through(outside.scheduler),

@@ -31,7 +31,9 @@ export async function chaos(argv: readonly string[], print: (line: string) => vo
   const outcomes: Omit<Outcome, 'events'>[] = []
   let failed = 0
   for (let seed = from; seed < from + count; seed++) {
-    const { events: _events, ...outcome } = await runSeed(seed)
+    const { events: _events, ...outcome } = await runSeed(seed).catch((cause: unknown) => {
+      throw new Error(`seed ${seed} breaks off: ${(cause as Error).message}`, { cause })
+    })
     outcomes.push(outcome)
     if (outcome.violations.length === 0) continue
     failed += 1

@@ -1,10 +1,13 @@
 import type { Job, QueueSnapshot } from '../../src/elastic/plan/demand.ts'
 import type { Finding } from '../../src/elastic/plan/lint-findings.ts'
-import { type Policy, parseNodeName, typeKey } from '../../src/elastic/plan/policy.ts'
+import type { Policy } from '../../src/elastic/plan/policy.ts'
 import type { Scheduler } from '../../src/elastic/scheduler.ts'
 import type { NodeRecord } from '../../src/store/node-record.ts'
+import type { NodeStore } from '../../src/store/node-store.ts'
 import type { FakeDriver } from '../fakes/driver.ts'
 import type { FakeScheduler, SchedulerCall } from '../fakes/scheduler.ts'
+import { Book, type Entry } from './book.ts'
+import { wrongsOfBegin, wrongsOfGangs, wrongsOfRelease } from './limits.ts'
 import type { Machines } from './machines.ts'
 
 /** A reading counts for the controller only if it came within the time that a round waits for it, ms. */
@@ -28,7 +31,9 @@ export interface Scene {
   readonly machines: Machines
   /** The drains that admins have set, by node name. */
   readonly adminDrains: ReadonlyMap<string, string>
-  /** Whether a controller runs, and can read the queue and all sites. */
+  /** Whether a controller runs. */
+  isAlive(): boolean
+  /** Whether one runs, and can read the queue and all sites. */
   allReachable(): boolean
   now(): number
 }
@@ -46,11 +51,22 @@ export class Oracle {
   readonly #machinesOf = new Map<string, Map<string, string>>()
   readonly #deleted = new Set<string>()
   readonly #unknownForMs = new Map<string, number>()
+  readonly #book: Book
+  /** Lives that began in this step of the clock. */
+  #begun: Entry[] = []
+  /** Jobs that were let go in this step, and names that the queue was told won't come. */
+  readonly #released = new Set<string>()
+  readonly #refused = new Set<string>()
   #reading: { atMs: number; queue: QueueSnapshot } = { atMs: 0, queue: { jobs: [], nodes: [] } }
   #checkedMs = 0
 
   constructor(scene: Scene) {
     this.#scene = scene
+    this.#book = new Book(
+      () => this.#policy,
+      () => scene.now(),
+      (entry) => this.#begun.push(entry),
+    )
     scene.scheduler.fault = (call) => {
       this.#queueIsTold(call)
       return undefined
@@ -72,9 +88,40 @@ export class Oracle {
       if (this.#scene.now() - beganMs < patienceMs) this.#reading = { atMs: beganMs, queue }
       return queue
     }
-    return new Proxy(scheduler, {
-      get: (target, key) => (key === 'snapshot' ? snapshot : Reflect.get(target, key, target)),
-    })
+    const noted: Partial<Scheduler> = {
+      snapshot,
+      fail: (names, reason) => {
+        for (const name of names) this.#refused.add(name)
+        return scheduler.fail(names, reason)
+      },
+      release: (jobs) => {
+        for (const id of jobs) this.#released.add(id)
+        return scheduler.release(jobs)
+      },
+    }
+    return new Proxy(scheduler, { get: (target, key) => Reflect.get(key in noted ? noted : target, key) })
+  }
+
+  /** The store as the controller sees it; what is written about lives is noted. */
+  watchStore(store: NodeStore): NodeStore {
+    return this.#book.watch(store)
+  }
+
+  /** A step of the clock is over: what was begun in it is judged as a whole, unless the controller died in the middle of it. */
+  settle(): void {
+    if (this.#begun.length + this.#released.size > 0) {
+      const { scheduler, now, isAlive } = this.#scene
+      const { queue } = this.#reading
+      const { places } = scheduler
+      const bench = { book: this.#book, policy: this.#policy, now: now(), places, queue, refused: this.#refused }
+      const wrongs = this.#begun.flatMap((entry) => wrongsOfBegin(entry, bench))
+      wrongs.push(...wrongsOfRelease(this.#released, bench))
+      if (isAlive()) wrongs.push(...wrongsOfGangs(this.#begun, bench))
+      for (const wrong of wrongs) this.#violated(wrong)
+    }
+    this.#begun = []
+    this.#released.clear()
+    this.#refused.clear()
   }
 
   /** A machine starts. `alive`: the controller that asked for it still runs. */
@@ -91,7 +138,6 @@ export class Oracle {
     const queue = this.#scene.scheduler.peek()
     const known = new Map(lives.map((life) => [life.id, life]))
     this.#checkNames(known)
-    this.#checkMaxima()
     this.#checkUnknown(known)
     this.#checkDrains(queue)
     this.#followJobs(queue)
@@ -118,21 +164,6 @@ export class Oracle {
     }
     const names = [...known.values()].map((life) => life.name)
     if (new Set(names).size < names.length) this.#violated(`two lives of one name: ${names.join(' ')}`)
-  }
-
-  #checkMaxima(): void {
-    const policy = this.#policy
-    const counts = new Map<string, number>()
-    for (const { at } of this.#scene.drivers.values()) {
-      for (const [id, { spec }] of at.machines) {
-        const type = parseNodeName(spec.name, policy)?.type
-        if (type && !this.zombies.has(id)) counts.set(typeKey(type), (counts.get(typeKey(type)) ?? 0) + 1)
-      }
-    }
-    for (const type of policy.types) {
-      const count = counts.get(typeKey(type)) ?? 0
-      if (count > type.maximum) this.#violated(`${typeKey(type)} has ${count} machines and may have ${type.maximum}`)
-    }
   }
 
   #checkUnknown(known: ReadonlyMap<string, NodeRecord>): void {
@@ -180,27 +211,27 @@ export class Oracle {
   #queueIsTold({ call, names }: SchedulerCall): void {
     if (call !== 'fail') return
     for (const name of names) {
-      const job = this.#jobOn(name)
       const body = this.#scene.machines.named(name).find((candidate) => candidate.up)
-      if (!job || !body || this.#isNew(job, name)) continue
-      this.#violated(`job ${job.id} ran on ${name} (${body.id}) when the queue was told that the node failed`)
+      for (const job of this.#jobsOn(name)) {
+        if (!body || this.#isNew(job, name)) continue
+        this.#violated(`job ${job.id} ran on ${name} (${body.id}) when the queue was told that the node failed`)
+      }
     }
   }
 
   #isDeleted(site: string, id: string): void {
     const body = this.#scene.machines.bodies.get(id)
     if (!body?.up) return
-    const job = this.#jobOn(body.name)
-    if (!job) return
-    const machine = this.#machinesOf.get(job.id)?.get(body.name) ?? id
-    if (machine !== id) return
-    const forgotten = this.schedulerRestartedMs > this.#scene.now() - 2 * recentMs
-    if (forgotten && this.#isNew(job, body.name)) return
-    this.#violated(`job ${job.id} ran on ${body.name} when ${id} was deleted at ${site}`)
+    for (const job of this.#jobsOn(body.name)) {
+      const machine = this.#machinesOf.get(job.id)?.get(body.name) ?? id
+      const forgotten = this.schedulerRestartedMs > this.#scene.now() - 2 * recentMs
+      if (machine !== id || (forgotten && this.#isNew(job, body.name))) continue
+      this.#violated(`job ${job.id} ran on ${body.name} when ${id} was deleted at ${site}`)
+    }
   }
 
-  #jobOn(name: string): Job | undefined {
-    return this.#scene.scheduler.peek().jobs.find((job) => job.state === 'running' && job.nodes.includes(name))
+  #jobsOn(name: string): Job[] {
+    return this.#scene.scheduler.peek().jobs.filter((job) => job.state === 'running' && job.nodes.includes(name))
   }
 
   /** Whether the job began to run on the node too late for the controller to have read it. */

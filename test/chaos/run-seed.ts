@@ -1,12 +1,12 @@
-import type { Job } from '../../src/elastic/plan/demand.ts'
 import { typeKey } from '../../src/elastic/plan/policy.ts'
 import { Random } from './random.ts'
-import { drawScenario } from './scenario.ts'
+import { drawScenario, type Scenario } from './scenario.ts'
 import { unleash } from './trouble.ts'
+import { isPossible } from './wishes.ts'
 import { World } from './world.ts'
 
 /** Within this time after the last trouble everything must be done, virtual ms. */
-const recoveryMs = 400_000
+const recoveryMs = 600_000
 
 /** For so long nothing may change after that, virtual ms. */
 const restMs = 30_000
@@ -33,8 +33,18 @@ export async function runSeed(seed: number): Promise<Outcome> {
     ...scenario,
     fuse: () => ({ atCall: kills.int(1, 400), moment: kills.pick(['before', 'after'] as const) }),
   })
+  try {
+    return await play(seed, world, scenario, random)
+  } finally {
+    await world.close()
+  }
+}
+
+async function play(seed: number, world: World, scenario: Scenario, random: Random): Promise<Outcome> {
   const { oracle } = world
-  world.log(`seed ${seed}: ${JSON.stringify({ policy: world.policy, faults: [...scenario.faults] })}`)
+  world.log(
+    `seed ${seed}: ${JSON.stringify({ places: scenario.places, policy: world.policy, faults: [...scenario.faults] })}`,
+  )
   unleash(world, scenario, random)
   const violations: string[] = []
   const end = scenario.troubledMs + recoveryMs
@@ -50,10 +60,11 @@ export async function runSeed(seed: number): Promise<Outcome> {
     world.log('all is done')
     const restUntilMs = world.elapsedMs + restMs
     while (world.elapsedMs < restUntilMs) await world.step()
-    if (!isDone(world) || (await world.allLives()).length > lives) violations.push(`no rest: ${state(world)}`)
+    const budgeted = world.policy.budgets.length > 0
+    if (!isDone(world) || (!budgeted && (await world.allLives()).length > lives))
+      violations.push(`no rest: ${state(world)}`)
   }
   violations.unshift(...oracle.violations)
-  await world.close()
   return {
     seed,
     violations,
@@ -64,24 +75,21 @@ export async function runSeed(seed: number): Promise<Outcome> {
   }
 }
 
-/** Every job that can run has ended, and no machine and no life is left but the ready ones that the minimum asks for. */
+/** Every job that can run has ended, and no machine and no life is left but the ready ones that the rules keep. */
 function isDone(world: World): boolean {
   const { policy, lives, drivers, scheduler } = world
   if (lives.some((life) => life.phase !== 'ready')) return false
-  const atMinimum = policy.types.every(
-    (type) => lives.filter((life) => typeKey(life) === typeKey(type)).length === type.minimum,
-  )
-  if (!atMinimum) return false
+  const kept = policy.types.every((type) => {
+    const count = lives.filter((life) => typeKey(life) === typeKey(type)).length
+    const spare = Math.min(type.maximum, Math.max(type.minimum, type.spare))
+    // What is left of a budget may not be enough for spare nodes until the next period.
+    return count <= spare && count >= (policy.budgets.length > 0 ? type.minimum : spare)
+  })
+  if (!kept) return false
+  const machines = [...drivers.values()].flatMap(({ at }) => [...at.machines])
   const known = new Set(lives.map((life) => life.id))
-  if ([...drivers.values()].some(({ at }) => [...at.machines].some(([id, { running }]) => !running || !known.has(id))))
-    return false
-  return scheduler.peek().jobs.every((job) => job.state === 'ended' || !isPossible(job, world))
-}
-
-function isPossible(job: Job, { policy }: World): boolean {
-  let room = 0
-  for (const type of policy.types) if (job.features === '' || type.features.includes(job.features)) room += type.maximum
-  return job.nodeCount <= room
+  if (machines.length !== lives.length || machines.some(([id, { running }]) => !running || !known.has(id))) return false
+  return scheduler.peek().jobs.every((job) => job.state === 'ended' || !isPossible(job, policy, scheduler.places))
 }
 
 function state({ lives, drivers, scheduler }: World): string {
@@ -91,7 +99,10 @@ function state({ lives, drivers, scheduler }: World): string {
     machines: [...drivers.values()].flatMap(({ at }) => [...at.machines.keys()]),
     jobs: jobs
       .filter((job) => job.state !== 'ended')
-      .map(({ id, state, nodes: on }) => `${id} ${state} ${on.join(',')}`),
+      .map(
+        ({ id, state, nodes: on, nodeCount, perNode, features, partition, user, account, blocked }) =>
+          `${id} ${state} ${blocked ?? ''} ${nodeCount}x${perNode.cpus} ${features} ${partition} ${user} ${account} ${on.join(',')}`,
+      ),
     nodes: nodes.map(
       (node) => `${node.name} ${node.power}${node.drained ? ' drained' : ''}${node.down ? ' down' : ''} ${node.reason}`,
     ),

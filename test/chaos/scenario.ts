@@ -1,9 +1,13 @@
+import type { Size } from '../../src/elastic/plan/demand.ts'
 import type { Policy } from '../../src/elastic/plan/policy.ts'
+import type { Scheduler } from '../../src/elastic/scheduler.ts'
 import type { Random } from './random.ts'
+import { drawRules } from './rules.ts'
 
 /** What may go wrong. A seed has about half of these, so that faults meet each other in many combinations. */
 export const faultKinds = [
   'lost-replies',
+  'twice',
   'errors',
   'timeouts',
   'slow-calls',
@@ -22,6 +26,7 @@ export const faultKinds = [
   'scheduler-restart',
   'kills',
   'admin-drains',
+  'user-holds',
 ] as const
 
 export type FaultKind = (typeof faultKinds)[number]
@@ -30,7 +35,13 @@ export type FaultKind = (typeof faultKinds)[number]
 export interface PlannedJob {
   readonly atMs: number
   readonly nodes: number
+  readonly perNode: Partial<Size>
+  readonly exclusive: boolean
+  readonly user: string
+  readonly account: string
+  readonly queue: string
   readonly runMs: number
+  readonly wallMs: number | null
   readonly features: string
   /** When it is let go, if it is submitted as held. */
   readonly heldUntilMs: number | null
@@ -39,82 +50,43 @@ export interface PlannedJob {
 
 /** All that a seed decides before the start. */
 export interface Scenario {
+  readonly places: Scheduler['places']
   /** The rules that are in force at a time, ms since the epoch. */
   policyAt(now: number): Policy
   readonly faults: ReadonlySet<FaultKind>
   readonly jobs: readonly PlannedJob[]
-  /** Faults happen, and jobs are submitted, until then, ms from the start. */
+  /** Faults happen, rules change and jobs are submitted, until then, ms from the start. */
   readonly troubledMs: number
-}
-
-/** Two equal sites with two nodes each and no frills. */
-export const plainPolicy: Policy = {
-  types: ['east', 'west'].map((site) => ({
-    site,
-    type: 'standard',
-    prefix: site,
-    size: { cpus: 4, memoryMiB: 4096, gpus: 0 },
-    features: [`site-${site}`, 'type-standard'],
-    minimum: 0,
-    maximum: 2,
-    names: 2,
-    spare: 0,
-    idleMs: 3000,
-    lifetimeMs: 0,
-    billingMs: 0,
-    costPerHour: 0,
-  })),
-  caps: [],
-  budgets: [],
-  placement: [],
-  deadlines: { createMs: 20_000, bootMs: 10_000, installMs: 10_000, enrolMs: 10_000, drainMs: 60_000 },
-  retry: { firstMs: 500, mostMs: 30_000 },
-  grace: { unreachableMs: 60_000, orphanMs: 5000 },
-  breaker: { failures: 3, cooldownMs: 60_000 },
 }
 
 /** Draws a scenario. */
 export function drawScenario(random: Random): Scenario {
   const stream = random.stream('scenario')
-  const troubledMs = stream.int(30, 80) * 1000
-  const faults = new Set(faultKinds.filter(() => stream.chance(0.45)))
-  const policy: Policy = {
-    types: ['east', 'west'].map((site) => {
-      const maximum = stream.int(1, 3)
-      return {
-        site,
-        type: 'standard',
-        prefix: site,
-        size: { cpus: 4, memoryMiB: 4096, gpus: 0 },
-        features: [`site-${site}`, 'type-standard'],
-        minimum: stream.chance(0.3) ? stream.int(1, Math.min(2, maximum)) : 0,
-        maximum,
-        names: maximum,
-        spare: 0,
-        idleMs: stream.int(1, 8) * 1000,
-        lifetimeMs: 0,
-        billingMs: 0,
-        costPerHour: 0,
-      }
-    }),
-    caps: [],
-    budgets: [],
-    placement: [],
-    deadlines: { createMs: 20_000, bootMs: 10_000, installMs: 10_000, enrolMs: 10_000, drainMs: 60_000 },
-    retry: { firstMs: 500, mostMs: 30_000 },
-    grace: { unreachableMs: stream.int(5, 25) * 1000, orphanMs: stream.int(2, 8) * 1000 },
-    breaker: { failures: stream.int(2, 3), cooldownMs: stream.int(8, 20) * 1000 },
+  const troubledMs = stream.int(20, 60) * 1000
+  return {
+    places: stream.pick(['scheduler', 'causeway']),
+    faults: new Set(faultKinds.filter(() => stream.chance(0.45))),
+    policyAt: drawRules(random.stream('rules'), troubledMs),
+    jobs: Array.from({ length: stream.int(3, 12) }, () => drawJob(stream, troubledMs)),
+    troubledMs,
   }
-  const jobs = Array.from({ length: stream.int(4, 14) }, (): PlannedJob => {
-    const atMs = stream.int(0, troubledMs)
-    return {
-      atMs,
-      nodes: stream.pick([1, 1, 1, 2, 2, 3]),
-      runMs: stream.int(1, 20) * 500,
-      features: stream.pick(['', '', 'site-east', 'site-west']),
-      heldUntilMs: stream.chance(0.15) ? atMs + stream.int(1, 30) * 1000 : null,
-      cancelAtMs: stream.chance(0.15) ? atMs + stream.int(0, 20_000) : null,
-    }
-  })
-  return { policyAt: () => policy, faults, jobs, troubledMs }
+}
+
+function drawJob(stream: Random, troubledMs: number): PlannedJob {
+  const atMs = stream.int(0, troubledMs)
+  const runMs = stream.int(1, 20) * 500
+  return {
+    atMs,
+    nodes: stream.pick([1, 1, 1, 2, 2, 3]),
+    perNode: { cpus: stream.pick([1, 1, 2, 4, 8]), memoryMiB: stream.pick([0, 0, 1000, 4000]) },
+    exclusive: stream.chance(0.5),
+    user: stream.pick(['alice', 'bob', 'carol']),
+    account: stream.pick(['', 'physics']),
+    queue: stream.pick(['batch', 'batch', 'wide', 'eastern']),
+    runMs,
+    wallMs: stream.chance(0.6) ? runMs + stream.int(-1, 5) * 500 : null,
+    features: stream.pick(['', '', '', 'site-east', 'site-west', 'type-large']),
+    heldUntilMs: stream.chance(0.15) ? atMs + stream.int(1, 30) * 1000 : null,
+    cancelAtMs: stream.chance(0.15) ? atMs + stream.int(0, 20_000) : null,
+  }
 }

@@ -1,3 +1,4 @@
+import { nodeName } from '../../src/elastic/plan/policy.ts'
 import type { Random } from './random.ts'
 import type { FaultKind, Scenario } from './scenario.ts'
 import { queueWay } from './weather.ts'
@@ -50,16 +51,28 @@ export function unleash(world: World, scenario: Scenario, random: Random): void 
       world.loseMachine(site, id, kind === 'vanish')
     })
   }
-  moments('strays', 2, 1000, (stream) => world.addStray(stream.pick(sites), stream.int(1, 3)))
+  moments('strays', 2, 1000, (stream) => {
+    const { site, prefix } = stream.pick(world.policy.types)
+    world.addStray(site, nodeName(prefix, stream.int(1, 3)))
+  })
   moments('scheduler-restart', 4, savedAgoMs, (_, agoMs) => {
     const restore = world.scheduler.checkpoint()
     clock.after(agoMs, () => world.restartScheduler(restore))
   })
   moments('admin-drains', 4, 30_000, (stream, lastsMs) => {
-    const { name } = stream.pick(world.scheduler.peek().nodes)
-    if (world.adminDrains.has(name)) return
+    const { nodes } = world.scheduler.peek()
+    const name = nodes.length > 0 ? stream.pick(nodes).name : ''
+    if (name === '' || world.adminDrains.has(name)) return
     world.adminDrain(name, `disk ${stream.int(1, 99)} looks bad`)
     clock.after(lastsMs, () => world.adminUndrain(name))
+  })
+  moments('user-holds', 4, 20_000, (stream, lastsMs) => {
+    const pending = world.scheduler.peek().jobs.filter(({ state, blocked }) => state === 'pending' && blocked === null)
+    if (pending.length === 0) return
+    const { id } = stream.pick(pending)
+    world.log(`the user holds job ${id}`)
+    world.scheduler.userHold(id)
+    clock.after(lastsMs, () => world.letGo(id))
   })
   clock.after(scenario.troubledMs, () => calm(world))
 }
@@ -69,17 +82,18 @@ function calm(world: World): void {
   world.log('the troubles are over')
   for (const way of world.weather.closed) world.mend(way)
   for (const name of world.adminDrains.keys()) world.adminUndrain(name)
+  for (const { id, blocked } of world.scheduler.peek().jobs) if (blocked === 'Held') world.letGo(id)
   for (const { at } of world.drivers.values()) at.capacity = Infinity
   world.controller?.fuse.disarm()
 }
 
-function submitJobs({ clock, scheduler }: World, { jobs }: Scenario): void {
-  for (const job of jobs) {
-    const { nodes, runMs, features, heldUntilMs, cancelAtMs } = job
-    clock.after(job.atMs, () => {
-      const id = scheduler.submit({ nodes, runMs, features, held: heldUntilMs !== null })
-      if (heldUntilMs !== null) clock.after(heldUntilMs - job.atMs, () => scheduler.letGo(id))
-      if (cancelAtMs !== null) clock.after(cancelAtMs - job.atMs, () => scheduler.cancel(id))
+function submitJobs(world: World, { jobs }: Scenario): void {
+  const { clock, scheduler } = world
+  for (const { atMs, heldUntilMs, cancelAtMs, ...job } of jobs) {
+    clock.after(atMs, () => {
+      const id = scheduler.submit({ ...job, held: heldUntilMs !== null })
+      if (heldUntilMs !== null) clock.after(heldUntilMs - atMs, () => world.letGo(id))
+      if (cancelAtMs !== null) clock.after(cancelAtMs - atMs, () => scheduler.cancel(id))
     })
   }
 }

@@ -49,7 +49,12 @@ export class Weather {
       if (this.closed.has(way)) throw this.#broken(way, 'no connection')
       if (fate === 'refused') throw new CausewayError('CommandFailed', `${what}: the command failed`)
       if (fate === 'never-arrived') throw this.#broken(way, 'the connection broke early')
-      const answer = await act()
+      let answer = await act()
+      if (fate === 'twice' && !isRead) {
+        this.#log(`${what}: done, and again`)
+        await this.#clock.sleep(afterMs)
+        answer = await act()
+      }
       if (!isRead) this.#log(`${what}: done`)
       await this.#clock.sleep(afterMs)
       if (fate === 'timeout') throw new CausewayError('CommandTimeout', `${what}: no answer in time`)
@@ -70,6 +75,7 @@ export class Weather {
     if (slow) times[random.pick(['beforeMs', 'afterMs'] as const)] += random.int(500, 9000)
     if (dice < 0.1 && this.#has('lost-replies')) return { fate: 'lost', ...times }
     if (dice < 0.2 && this.#has('errors')) return { fate: random.pick(['refused', 'never-arrived']), ...times }
+    if (dice > 0.8 && dice < 0.9 && this.#has('twice')) return { fate: 'twice', ...times }
     if (dice > 0.96 && this.#has('timeouts')) return { fate: 'timeout', beforeMs: times.beforeMs, afterMs: 30_000 }
     return { fate: 'ok', ...times }
   }

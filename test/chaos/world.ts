@@ -1,5 +1,5 @@
 import { nodeName, type Policy } from '../../src/elastic/plan/policy.ts'
-import { reasonPrefix } from '../../src/elastic/scheduler.ts'
+import { reasonPrefix, type Scheduler } from '../../src/elastic/scheduler.ts'
 import type { NodeRecord } from '../../src/store/node-record.ts'
 import { NodeStore } from '../../src/store/node-store.ts'
 import { type Db, openStore } from '../../src/store/open.ts'
@@ -11,11 +11,10 @@ import { Fuse, type FuseSpec } from './fuse.ts'
 import { Machines } from './machines.ts'
 import { Oracle } from './oracle.ts'
 import type { Random } from './random.ts'
+import { startMs } from './rules.ts'
 import type { FaultKind } from './scenario.ts'
 import { VirtualClock } from './virtual-clock.ts'
 import { queueWay, Weather } from './weather.ts'
-
-const startMs = 1_000_000
 
 /** How often the scheduler looks around, and the oracle at everything, virtual ms. */
 const heartbeatMs = 250
@@ -28,6 +27,7 @@ const schedulerTimes = { suspendMs: 2000, resumeMs: 300_000, silentMs: 12_000, r
 
 /** What a world is made from. */
 export interface WorldOptions {
+  readonly places: Scheduler['places']
   /** The rules that are in force at a time, ms since the epoch. */
   policyAt(now: number): Policy
   readonly random: Random
@@ -84,9 +84,10 @@ export class World {
         name: nodeName(type.prefix, i + 1),
         weight,
         features: type.features,
+        size: type.size,
       })),
     )
-    this.scheduler = new FakeScheduler(names, { nowMs: startMs, times: schedulerTimes })
+    this.scheduler = new FakeScheduler(names, { nowMs: startMs, times: schedulerTimes, places: options.places })
     this.drivers = new Map(
       this.sites.map((site) => [site, new FakeDriver({ site, cluster: 'lab', clock: this.clock })]),
     )
@@ -110,6 +111,7 @@ export class World {
       drivers: this.drivers,
       machines: this.machines,
       adminDrains: this.adminDrains,
+      isAlive: () => this.#controller !== null,
       allReachable: () => this.#controller !== null && this.weather.closed.size === 0,
       now: () => this.clock.now(),
     })
@@ -153,6 +155,7 @@ export class World {
   /** The next thing happens. */
   async step(): Promise<void> {
     await this.clock.step()
+    this.oracle.settle()
     const { violations } = this.oracle
     for (; this.#violationsTold < violations.length; this.#violationsTold++) {
       this.log(`VIOLATION: ${violations[this.#violationsTold]}`)
@@ -194,8 +197,8 @@ export class World {
   }
 
   /** A machine of this cluster that nobody knows: left by a call that came after all, or from a store that was lost. */
-  addStray(site: string, k: number): void {
-    const spec = machineSpec(`stray-${++this.#strays}`, { name: `${site}-${k}`, image: '/images/base' })
+  addStray(site: string, name: string): void {
+    const spec = machineSpec(`stray-${++this.#strays}`, { name, image: '/images/base' })
     this.log(`${spec.id} is at ${site} as ${spec.name}`)
     const createdAtMs = this.clock.now()
     this.drivers.get(site)?.at.machines.set(spec.id, { spec, createdAtMs, running: true, printed: '' })
@@ -227,6 +230,11 @@ export class World {
     this.scheduler.adminUndrain(name)
   }
 
+  /** A user lets a job go that is held by somebody; Causeway's own holds are no user's business. */
+  letGo(id: string): void {
+    if (this.scheduler.peek().jobs.find((job) => job.id === id)?.blocked === 'Held') this.scheduler.letGo(id)
+  }
+
   async close(): Promise<void> {
     this.#controller?.fuse.kill()
     await this.#db.destroy()
@@ -251,6 +259,7 @@ export class World {
     )
     const outside = {
       db: this.#db,
+      nodes: this.oracle.watchStore(this.#store),
       clock: this.clock,
       scheduler: this.oracle.watch(this.weather.across(queueWay, this.scheduler)),
       drivers,
@@ -301,6 +310,7 @@ export class World {
 
   #beat(): void {
     this.scheduler.tick(this.clock.now() - this.scheduler.nowMs)
+    if (this.scheduler.places === 'causeway') this.#forgetDrains()
     void this.#store.live().then((lives) => {
       this.#lives = lives
       this.#tellPhases(lives)
@@ -308,6 +318,12 @@ export class World {
       this.oracle.checkFindings(this.#controller?.loop.view?.findings ?? [])
     })
     this.clock.after(heartbeatMs, () => this.#beat())
+  }
+
+  /** Where Causeway places the jobs, a node that leaves the queue leaves with its drain. */
+  #forgetDrains(): void {
+    const names = new Set(this.scheduler.peek().nodes.map(({ name }) => name))
+    for (const name of this.adminDrains.keys()) if (!names.has(name)) this.adminDrains.delete(name)
   }
 
   #tellPhases(lives: readonly NodeRecord[]): void {
