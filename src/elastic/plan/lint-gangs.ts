@@ -56,8 +56,9 @@ function areTooFew(job: Job, steps: readonly Begin[], { byId, queueNodes, policy
   const sites = new Set(steps.map((step) => step.site))
   let there = 0
   for (const { site, phase, name } of byId.values()) {
-    const useful = usefulPhases.has(phase) || phase === 'draining'
-    if ((spans || sites.has(site)) && useful && !queueNodes.get(name)?.down) there++
+    // What is on its way is not judged by what the queue says of its name.
+    const works = phase === 'ready' || phase === 'draining' ? !queueNodes.get(name)?.down : usefulPhases.has(phase)
+    if ((spans || sites.has(site)) && works) there++
   }
   return steps.length + there < job.nodeCount
 }
