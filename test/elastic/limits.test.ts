@@ -169,6 +169,14 @@ describe('caps', () => {
     const queueNodes = ['east-1', 'east-2', 'east-3'].map(wanted)
     assert.deepEqual([...new Set(kinds(plan(observation({ jobs, queueNodes }), capped, now)))], ['refuse OverCap'])
   })
+  test('of jobs that the queue starts together, those that came first keep their nodes', () => {
+    const names = ['east-1', 'east-2', 'east-3']
+    const jobs = names.map((name, k) => job({ id: String(k + 1), state: 'starting', nodes: [name] }))
+    const steps = stepsOf({ jobs, queueNodes: names.map(wanted) })
+    const begun = steps.flatMap((step) => (step.kind === 'begin' ? [step.name] : []))
+    const refused = steps.flatMap((step) => (step.kind === 'refuse' ? step.names : []))
+    assert.deepEqual([begun, refused], [['east-1', 'east-2'], ['east-3']])
+  })
   test('a cap of its own goes before the cap of everybody', () => {
     const caps = [
       { of: 'user' as const, name: '*', nodes: 1 },

@@ -22,8 +22,10 @@ interface Wanted {
 export function growWanted(ctx: Context, room: Room, caps: CapCount): Step[] {
   const wanted = findWanted(ctx)
   const growing = new Growing(wanted, ctx, room)
-  const jobs = new Set([...wanted.values()].flatMap((node) => node.jobs))
-  for (const job of jobs) {
+  const asking = new Set([...wanted.values()].flatMap((node) => node.jobs))
+  const jobs = ctx.jobs.filter((job) => asking.has(job))
+  // Of jobs that break a cap together, those that came first keep their nodes.
+  for (const job of jobs.toReversed()) {
     const overCap = caps.refusal([job])
     if (overCap) growing.expel(job, overCap)
   }
