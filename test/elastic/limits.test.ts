@@ -133,6 +133,20 @@ describe('budgets', () => {
   })
 })
 
+describe('a job that waits while a budget keeps absent nodes out of the queue', () => {
+  test('is told so, for the time that it may run; one that can be paid for is not', () => {
+    const budget = { period: 'day' as const, site: null, amount: 3, ...today }
+    const queueNodes = ['east-1', 'east-2'].map((name) => queueNode({ name, power: 'absent' }))
+    const jobs = [job({ id: '1', wallMs: 5 * hour }), job({ id: '2', wallMs: hour }), job({ id: '3', wallMs: null })]
+    const made = plan(observation({ jobs, queueNodes }), only({ costPerHour: 1 }, { budgets: [budget] }), now)
+    assert.deepEqual(
+      made.jobs.map(({ code }) => code),
+      ['OverBudget', 'WaitsForScheduler', 'OverBudget'],
+    )
+    assert.match(made.jobs[0]?.text ?? '', /day's budget of 3/)
+  })
+})
+
 describe('caps', () => {
   const capped = only({ maximum: 8 }, { caps: [{ of: 'user', name: 'alice', nodes: 2 }] })
   const pending = (id: string, over: Parameters<typeof job>[0] = {}) => job({ id, ...over })

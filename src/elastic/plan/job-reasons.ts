@@ -1,8 +1,10 @@
 import type { NodeRecord } from '../../store/node-record.ts'
 import { ByWish } from './by-wish.ts'
 import type { Context } from './context.ts'
+import { leastEndMs } from './cost.ts'
 import type { Blocked, Job } from './demand.ts'
-import { typeKey } from './policy.ts'
+import { type TypePolicy, typeKey } from './policy.ts'
+import type { Room } from './room.ts'
 import type { JobReason, Reason } from './steps.ts'
 
 type Words = Omit<JobReason, 'job'>
@@ -11,8 +13,14 @@ type Words = Omit<JobReason, 'job'>
  * Why each job in the queue is where it is, in words for its user.
  * @param obstacle what this plan found in the way of a job, by its id
  * @param placed whether every other eligible job has nodes in this plan
+ * @param room what may still be begun after this plan
  */
-export function jobReasons(ctx: Context, obstacle: (job: string) => Reason | undefined, placed: boolean): JobReason[] {
+export function jobReasons(
+  ctx: Context,
+  obstacle: (job: string) => Reason | undefined,
+  placed: boolean,
+  room: Room,
+): JobReason[] {
   const nodes = new Map(ctx.obs.nodes.map((node) => [node.name, node]))
   // Thousands of pending jobs wait for the same: what is said of them is found once.
   const eligible = new ByWish<Map<string, Words>>()
@@ -25,7 +33,9 @@ export function jobReasons(ctx: Context, obstacle: (job: string) => Reason | und
       job.blocked === null
         ? eligible.get(job, () => new Map())
         : remember(blocked, job.blocked, () => new Map<string, Words>())
-    return remember(same, job.reason, () => pendingReason(job, ctx, placed))
+    // How long a job may run matters only where that has to be paid for.
+    const key = ctx.policy.budgets.length > 0 ? `${job.reason} ${job.wallMs}` : job.reason
+    return remember(same, key, () => pendingReason(job, ctx, placed, room))
   }
   return ctx.jobs.map((job) => {
     const words = job.state === 'pending' ? pending(job) : reasonFor(job, ctx, nodes)
@@ -84,7 +94,7 @@ const blockedBy: Readonly<Record<Blocked, string>> = {
   Other: 'something other than nodes is missing',
 }
 
-function pendingReason(job: Job, ctx: Context, placed: boolean): Words {
+function pendingReason(job: Job, ctx: Context, placed: boolean, room: Room): Words {
   const said = job.reason || 'no reason given'
   if (job.blocked !== null) {
     const text = `it can't run yet and causes no growth: ${blockedBy[job.blocked]} (the scheduler says ${said})`
@@ -101,7 +111,8 @@ function pendingReason(job: Job, ctx: Context, placed: boolean): Words {
     return { code: 'SitesClosed', text: `every type it could use is closed after failures: ${names}` }
   }
   if (placed) return { code: 'NodesComing', text: 'its nodes are there or being made; the scheduler will start it' }
-  const full = open.filter((type) => (ctx.capacity.get(typeKey(type)) ?? 0) >= type.maximum)
+  const isFull = (type: TypePolicy) => (ctx.capacity.get(typeKey(type)) ?? 0) >= type.maximum
+  const full = open.filter(isFull)
   if (full.length === open.length) {
     const limits = full.map((type) => `${typeKey(type)} ${type.maximum}`).join(', ')
     return {
@@ -109,7 +120,20 @@ function pendingReason(job: Job, ctx: Context, placed: boolean): Words {
       text: `the types it could use have their maximum of nodes (${limits}); the scheduler says ${said}`,
     }
   }
+  const unpaid = overBudget(
+    job,
+    open.filter((type) => !isFull(type)),
+    ctx,
+    room,
+  )
+  if (unpaid) return fromObstacle(unpaid)
   return { code: 'WaitsForScheduler', text: `the scheduler has not chosen nodes for it yet; it says ${said}` }
+}
+
+/** The budget in the way of one more node for the job, if there is one for each of these types. */
+function overBudget(job: Job, types: readonly TypePolicy[], ctx: Context, room: Room): Reason | null {
+  const refusals = types.map((type) => room.refusal(type, leastEndMs(type, [job], ctx.now)))
+  return refusals.every((refusal) => refusal?.code === 'OverBudget') ? (refusals[0] ?? null) : null
 }
 
 function describe(name: string, node: NodeRecord | undefined, now: number): { ready: boolean; text: string } {

@@ -63,7 +63,7 @@ export function plan(obs: Observation, policy: Policy, now: number, explain = tr
   for (const breaker of obs.breakers.values()) lookAgain(breaker.closedUntilMs)
   for (const failedAt of obs.lastFailureMs.values()) lookAgain(failedAt + policy.breaker.cooldownMs)
   steps.push(...growing, ...dismissSteps(ctx), ...availabilitySteps(ctx, room), ...orphans.steps)
-  return { atMs: now, steps, notes, waiting, jobs: explain ? reasons(ctx, packing, held) : [], nextAtMs }
+  return { atMs: now, steps, notes, waiting, jobs: explain ? reasons(ctx, packing, held, room) : [], nextAtMs }
 }
 
 function beginSteps({ begun }: Packing): Step[] {
@@ -81,8 +81,8 @@ function beginSteps({ begun }: Packing): Step[] {
   })
 }
 
-function reasons(ctx: Context, packing: Packing | null, held: ReadonlyMap<string, Reason>) {
-  return jobReasons(ctx, (job) => held.get(job) ?? packing?.unplaced.get(job), packing !== null)
+function reasons(ctx: Context, packing: Packing | null, held: ReadonlyMap<string, Reason>, room: Room) {
+  return jobReasons(ctx, (job) => held.get(job) ?? packing?.unplaced.get(job), packing !== null, room)
 }
 
 /** The dearest first, and of equals the one idle longest: when only some may go, it is these. */
