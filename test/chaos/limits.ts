@@ -1,7 +1,7 @@
 import type { Job, QueueSnapshot } from '../../src/elastic/plan/demand.ts'
 import type { Budget, Policy, TypePolicy } from '../../src/elastic/plan/policy.ts'
 import type { Book, Entry } from './book.ts'
-import { capsOf, fitsType, placementOf } from './wishes.ts'
+import { areEnough, capsOf, fitsType, placementOf } from './wishes.ts'
 
 /** What a new life is judged by. */
 export interface Bench {
@@ -48,9 +48,11 @@ export function wrongsOfBegin(entry: Entry, bench: Bench): string[] {
 export function wrongsOfRelease(ids: ReadonlySet<string>, bench: Bench): string[] {
   const jobs = bench.queue.jobs.filter(({ id }) => ids.has(id))
   const strange = jobs.filter((job) => job.state === 'pending' && job.blocked !== 'HeldByCauseway')
+  // A job that can't have nodes where it may go takes none away from others.
+  const real = jobs.filter((job) => areEnough(job, bench.policy, bench.places))
   return [
     ...strange.map(({ id }) => `job ${id} is released, which Causeway did not hold`),
-    ...wrongsOfCaps(jobs, 'release of', jobs, bench),
+    ...wrongsOfCaps(real, 'release of', real, bench),
   ]
 }
 

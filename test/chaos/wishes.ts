@@ -36,9 +36,17 @@ export function capsOf(job: Job, { caps }: Policy): { cap: Cap; same: (other: Jo
 /** Whether the rules let the job ever run, with all faults over. */
 export function isPossible(job: Job, policy: Policy, places: 'scheduler' | 'causeway'): boolean {
   if (capsOf(job, policy).some(({ cap }) => job.nodeCount > cap.nodes)) return false
-  const roomIn = (types: readonly TypePolicy[]) => types.reduce((sum, type) => sum + type.maximum, 0)
-  if (places === 'scheduler') return job.nodeCount <= roomIn(policy.types.filter((type) => isLargeEnough(job, type)))
+  if (places === 'causeway') return areEnough(job, policy, places)
+  return job.nodeCount <= roomIn(policy.types.filter((type) => isLargeEnough(job, type)))
+}
+
+/** Whether there may be as many nodes as the job needs where it may go. A scheduler that places jobs spreads them as it likes. */
+export function areEnough(job: Job, policy: Policy, places: 'scheduler' | 'causeway'): boolean {
   const types = policy.types.filter((type) => fitsType(job, type, policy))
-  if (placementOf(job, policy).spread !== 'one-site') return job.nodeCount <= roomIn(types)
+  if (places === 'scheduler' || placementOf(job, policy).spread !== 'one-site') return job.nodeCount <= roomIn(types)
   return types.some(({ site }) => job.nodeCount <= roomIn(types.filter((type) => type.site === site)))
+}
+
+function roomIn(types: readonly TypePolicy[]): number {
+  return types.reduce((sum, type) => sum + type.maximum, 0)
 }

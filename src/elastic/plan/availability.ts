@@ -8,7 +8,8 @@ import type { Reason, Step } from './steps.ts'
 
 /**
  * Where the scheduler places the jobs: takes names that it could not be given out of its choice (a closed type, a budget that
- * one more node would exceed, numbers beyond the maximum that is in force), and puts them back when their time has come.
+ * one more node would exceed, numbers beyond the maximum that is in force, as many more as live beyond it), and puts them back
+ * when their time has come.
  */
 export function availabilitySteps(ctx: Context, room: Room): Step[] {
   const { queue } = ctx.obs
@@ -21,19 +22,26 @@ function availabilityOf(type: TypePolicy, readAtMs: number, ctx: Context, room: 
   const toClose: string[] = []
   const beyond: string[] = []
   const toReopen: string[] = []
+  // The maximum is one of nodes, not of numbers: a node that lives beyond it takes the place of one within.
+  let open = type.maximum - (ctx.lives.get(typeKey(type)) ?? 0)
   for (let k = 1; k <= type.names; k++) {
     const name = nodeName(type.prefix, k)
     const inQueue = ctx.queueNodes.get(name)
-    if (!inQueue || inQueue.power !== 'absent' || ctx.alive.has(name) || isStale(name, readAtMs, ctx)) continue
+    if (!inQueue || ctx.alive.has(name)) continue
+    if (inQueue.power === 'wanted') open--
+    if (inQueue.power !== 'absent' || isStale(name, readAtMs, ctx)) continue
     const ours = inQueue.reason.startsWith(reasonPrefix)
     const out = inQueue.drained || inQueue.down
     const failedAt = ctx.obs.lastFailureMs.get(name)
     const resting = failedAt !== undefined && ctx.now < failedAt + ctx.policy.breaker.cooldownMs
-    if (k > type.maximum) {
-      if (!out) beyond.push(name)
-    } else if (shut) {
+    if (shut && k <= type.maximum) {
       if (!out) toClose.push(name)
-    } else if (!resting && ours && out) toReopen.push(name)
+    } else if (k > type.maximum || open <= 0) {
+      if (!out) beyond.push(name)
+    } else if (!resting) {
+      open--
+      if (ours && out) toReopen.push(name)
+    }
   }
   const { site } = type
   const steps: Step[] = []

@@ -22,7 +22,7 @@ export class CapCount {
   constructor(ctx: Pick<Context, 'policy' | 'jobs'>) {
     this.#caps = ctx.policy.caps
     if (this.#caps.length === 0) return
-    for (const job of ctx.jobs) if (job.state !== 'pending' && job.state !== 'ended') this.take(job)
+    for (const job of ctx.jobs) if (isCounted(job)) this.take(job)
   }
 
   get any(): boolean {
@@ -31,8 +31,9 @@ export class CapCount {
 
   /** The cap that jobs which hold or wait for nodes break; then they no longer count, as they will not get them. */
   refusal(jobs: readonly Job[]): Reason | null {
-    const broken = jobs.flatMap((job) => this.#broken(job, 0) ?? [])[0] ?? null
-    if (broken) for (const job of jobs) this.#add(job, -job.nodeCount)
+    const uncounted = (job: Job) => (job.state === 'pending' ? job.nodeCount : 0)
+    const broken = jobs.flatMap((job) => this.#broken(job, uncounted(job)) ?? [])[0] ?? null
+    if (broken) for (const job of jobs) if (isCounted(job)) this.#add(job, -job.nodeCount)
     return broken
   }
 
@@ -41,8 +42,9 @@ export class CapCount {
     return this.#broken(job, job.nodeCount)
   }
 
-  take(job: Job): void {
-    this.#add(job, job.nodeCount)
+  /** @param times how many jobs like this one */
+  take(job: Job, times = 1): void {
+    this.#add(job, times * job.nodeCount)
   }
 
   #add(job: Job, nodes: number): void {
@@ -86,7 +88,8 @@ export class CapCount {
 
 /**
  * Jobs that would break a cap if they started are held in the queue, in the queue's order; those that fit again are released.
- * What is not held may start at any time: so all of it counts, but for jobs that all nodes together are too few for.
+ * What is not held may start at any time: so all of it counts, but for jobs that all nodes
+ * together are too few for.
  * @returns the steps, and what is said of the jobs that are held
  */
 export function capSteps(ctx: Context, caps: CapCount): { steps: Step[]; held: ReadonlyMap<string, Reason> } {
@@ -99,8 +102,8 @@ export function capSteps(ctx: Context, caps: CapCount): { steps: Step[]; held: R
   for (const job of ctx.jobs) {
     if (job.state !== 'pending' || (job.blocked !== null && job.blocked !== 'HeldByCauseway')) continue
     if (!caps.any && job.blocked === null) continue
-    if (caps.any && isTooLarge(job, ctx)) continue
-    const { allowed, refused, why } = share(job, caps)
+    const { allowed, refused, why, taken } = share(job, caps)
+    if (taken > 0 && caps.any && isTooLarge(job, ctx)) caps.take(job, -taken)
     if (why) {
       held.set(job.id, why)
       first ??= why
@@ -122,17 +125,22 @@ export function capSteps(ctx: Context, caps: CapCount): { steps: Step[]; held: R
   return { steps, held }
 }
 
+/** Whether it holds nodes, or waits for some that were chosen. */
+function isCounted({ state }: Job): boolean {
+  return state !== 'pending' && state !== 'ended'
+}
+
 /** The key of acts on a job. */
 export function jobKey(id: string): string {
   return `job ${id}`
 }
 
 /** Which elements of a job (itself, unless it is an unsplit array) may run and which may not. */
-function share(job: Job, caps: CapCount): { allowed: string[]; refused: string[]; why: Reason | null } {
+function share(job: Job, caps: CapCount): { allowed: string[]; refused: string[]; why: Reason | null; taken: number } {
   if (job.count === 1) {
     const why = caps.obstacle(job)
     if (!why) caps.take(job)
-    return why ? { allowed: [], refused: [job.id], why } : { allowed: [job.id], refused: [], why: null }
+    return why ? { allowed: [], refused: [job.id], why, taken: 0 } : { allowed: [job.id], refused: [], why, taken: 1 }
   }
   const allowed: string[] = []
   const refused: string[] = []
@@ -145,8 +153,9 @@ function share(job: Job, caps: CapCount): { allowed: string[]; refused: string[]
       caps.take(job)
     }
   }
+  const taken = allowed.length
   const whole = refused.length === 0 ? [[job.id], []] : allowed.length === 0 ? [[], [job.id]] : [allowed, refused]
-  return { allowed: whole[0] ?? [], refused: whole[1] ?? [], why }
+  return { allowed: whole[0] ?? [], refused: whole[1] ?? [], why, taken }
 }
 
 /** The ids of an unsplit array's elements, `12_[3-9:2,11]`; its own if it can't be read. */

@@ -89,7 +89,7 @@ export function capBreaches(world: World): Found[] {
   const refused = new Set(world.plan.steps.flatMap((step) => (step.kind === 'refuse' ? step.names : [])))
   for (const job of world.obs.queue.value.jobs) {
     if (job.state === 'pending' || job.state === 'ended') continue
-    if (job.state === 'starting' && job.nodes.some((name) => refused.has(name))) continue
+    if (job.nodes.some((name) => refused.has(name))) continue
     for (const [key] of limitsOf(job, world)) used.set(key, (used.get(key) ?? 0) + job.nodeCount)
   }
   const beyond = (job: Job, asks: number) =>
