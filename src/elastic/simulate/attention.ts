@@ -30,8 +30,11 @@ export class Attention {
   /** The types that jobs waited for. */
   #demanded = ''
   #draining = false
-  /** Idle nodes of a minimum: they may not go, whatever happens in the queue. */
+  /** Nodes that were idle for long enough when the planner last looked, or that it keeps for the minimum. */
   readonly #kept = new Set<NodeRecord>()
+  /** Some of them are kept for jobs, or until some time: the plan says until when. */
+  #keptForJobs = false
+  #timed = false
   #idleMs = new Map<string, number>()
   /** When the first idle node that may go has been idle for long enough; it may be taken by a job by then. */
   #idleDueMs = Infinity
@@ -48,6 +51,7 @@ export class Attention {
     this.#idleMs = new Map(policy.types.map((type) => [typeKey(type), type.idleMs]))
     this.#draining = false
     this.#kept.clear()
+    this.#keptForJobs = this.#timed = false
     this.#idleDueMs = Infinity
     const all = new Map<string, number>()
     const useful = new Map<string, number>()
@@ -56,8 +60,12 @@ export class Attention {
       all.set(key, (all.get(key) ?? 0) + 1)
       if (isCapacity(life.phase)) useful.set(key, (useful.get(key) ?? 0) + 1)
       if (life.phase === 'draining') this.#draining = true
-      if (plan.waiting.get(life.id)?.code === 'AtMinimum') this.#kept.add(life)
+      const code = plan.waiting.get(life.id)?.code
+      const isOverdue = life.idleSinceMs !== null && life.idleSinceMs + (this.#idleMs.get(key) ?? 0) <= nowMs
+      if (code === 'AtMinimum' || isOverdue) this.#kept.add(life)
       else this.#noteIdle(life)
+      if (isOverdue && (code === 'DemandWaiting' || code === 'Spare')) this.#keptForJobs = true
+      if (isOverdue && (code === 'PaidFor' || code === 'LifetimeRunning')) this.#timed = true
     }
     this.#tooMany = policy.types.some((type) => (useful.get(typeKey(type)) ?? 0) > type.maximum)
     const open = policy.types.filter((type) => {
@@ -84,7 +92,7 @@ export class Attention {
 
   /** Whether a time has come that the planner waited for: a node was idle, or in a phase, for long enough. Looks for the next. */
   timeMatters(lives: Lives, policy: Policy, nowMs: number): { readonly now: boolean; readonly nextMs: number } {
-    if (lives.inDoubt || this.#counting || this.#tooMany) return { now: true, nextMs: Infinity }
+    if (lives.inDoubt || this.#counting || this.#tooMany || this.#timed) return { now: true, nextMs: Infinity }
     this.#idleDueMs = Infinity
     let nextMs = Infinity
     for (const life of lives.all) {
@@ -99,6 +107,7 @@ export class Attention {
 
   /** A node is idle from now on. */
   idle(life: NodeRecord): void {
+    this.#kept.delete(life)
     this.#noteIdle(life)
   }
 
@@ -107,15 +116,15 @@ export class Attention {
     return this.#idleDueMs
   }
 
-  matters({ submitted, started, ended, ready }: Happenings, queue: SimulatedQueue, nowMs: number): boolean {
+  /** Whether what happened in the queue can change the plan. */
+  matters({ submitted, started, ended, ready }: Happenings, queue: SimulatedQueue): boolean {
     const pending = queue.pending.length > 0
     if (this.#counting && (submitted || started || ended || ready)) return true
     if ((ended || ready) && this.#tooMany) return true
     if (!submitted && !started && !ended) return false
     if (started && this.#spares) return true
     if (pending && (this.#draining || (this.#growable && this.#places === 'causeway'))) return true
-    if (this.#idleDueMs > nowMs) return false
-    // A node that is idle for long enough waits for a job that could use it, or is a spare one.
+    if (!this.#keptForJobs || !(started || ended)) return false
     return this.#anySpare || this.#places === 'causeway' || queue.demanded !== this.#demanded
   }
 

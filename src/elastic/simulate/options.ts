@@ -45,6 +45,8 @@ export interface SimulationOptions {
   readonly pace?: Partial<SimulationPace>
   /** How many jobs that can't start are looked at, at a time, for backfill. Default 500. */
   readonly backfillDepth?: number
+  /** How long to go on though no job starts or ends and none is to come, ms. Default 32 days: a month's budget, and a day. */
+  readonly patienceMs?: number
   /** Called after each decision, before it is carried out. */
   readonly onRound?: (obs: Observation, policy: Policy, now: number, plan: Plan) => void
 }

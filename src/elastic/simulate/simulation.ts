@@ -17,11 +17,11 @@ import { Samples } from './samples.ts'
 import { SimulatedSite } from './simulated-site.ts'
 import type { TraceJob } from './trace.ts'
 
-/** So long without a job that starts or ends, and without one to come: nothing will change any more. A month's budget and a day, ms. */
-const patienceMs = 32 * 86_400_000
-
-/** So many rounds at one moment, or without a job that starts or ends: the plan goes in circles. */
+/** So many rounds without a job that starts or ends: the plan goes in circles. */
 const mostRoundsInVain = 100_000
+
+/** Nothing takes so many turns at one moment. */
+const mostTurns = 10_000
 
 /** One run of `simulate`: what there is, and the time that goes on from one thing that happens to the next. */
 export class Simulation {
@@ -49,6 +49,8 @@ export class Simulation {
   #urgent = false
   /** When the next round is due, ms. */
   #roundMs = Infinity
+  /** How often it was looked what is next, at this moment. */
+  #turns = 0
   #rounds = 0
   #roundsInVain = 0
   #lastActMs: number
@@ -106,8 +108,7 @@ export class Simulation {
     for (;;) {
       const atMs = this.#nextMs()
       if (atMs === Infinity || this.#isStuck(atMs)) break
-      this.#samples.before(atMs)
-      this.#nowMs = atMs
+      this.#goTo(atMs)
       this.#happen()
       this.#considerRound()
       if (this.#roundMs <= this.#nowMs) this.#round()
@@ -125,6 +126,13 @@ export class Simulation {
     }
   }
 
+  #goTo(atMs: number): void {
+    this.#turns = atMs === this.#nowMs ? this.#turns + 1 : 0
+    if (this.#turns > mostTurns) throw new Error(`the simulation stands still at ${new Date(atMs).toISOString()}`)
+    this.#samples.before(atMs)
+    this.#nowMs = atMs
+  }
+
   /** When something happens next; infinite when all is over and nothing is left to do. */
   #nextMs(): number {
     const submitMs = this.#startMs + (this.#jobs[this.#submitted]?.submitMs ?? Infinity)
@@ -136,7 +144,7 @@ export class Simulation {
   #isStuck(atMs: number): boolean {
     if (this.#submitted < this.#jobs.length) return false
     for (const job of this.#queue.placed) if (job.state === 'running') return false
-    return atMs - this.#lastProgressMs > patienceMs || this.#roundsInVain > mostRoundsInVain
+    return atMs - this.#lastProgressMs > this.#options.patienceMs || this.#roundsInVain > mostRoundsInVain
   }
 
   /** Everything that happens at this moment but for a round. */
@@ -162,9 +170,9 @@ export class Simulation {
       this.#urgent =
         pace.attention === 'all'
           ? happened.submitted || happened.started || happened.ended || happened.ready
-          : this.#attention.matters(happened, this.#queue, this.#nowMs)
+          : this.#attention.matters(happened, this.#queue)
     }
-    if (this.#attention.idleDueMs > this.#nowMs) this.#wakeMs = Math.min(this.#wakeMs, this.#attention.idleDueMs)
+    this.#wakeMs = Math.min(this.#wakeMs, this.#attention.idleDueMs)
     Object.assign(happened, { submitted: false, started: false, ended: false, ready: false })
     if (this.#urgent) this.#dueAt(this.#nowMs + pace.batchMs)
     if (this.#policyChangeMs <= this.#nowMs || this.#timeHasCome()) this.#dueAt(this.#nowMs)
