@@ -44,10 +44,15 @@ export class Book {
 
   /** The same store, of whose writes the book takes notice. */
   watch(store: NodeStore): NodeStore {
-    const watched: Pick<NodeStore, 'begin' | 'move' | 'fail'> = {
+    const watched: Pick<NodeStore, 'begin' | 'start' | 'move' | 'fail'> = {
       begin: async (node, cause, atMs) => {
         await store.begin(node, cause, atMs)
         this.#enter(node, atMs)
+      },
+      start: async (lives, creating, atMs) => {
+        const begun = await store.start(lives, creating, atMs)
+        for (const node of begun) this.#enter(node, atMs)
+        return begun
       },
       move: async (id, from, to, cause, atMs) => {
         const moved = await store.move(id, from, to, cause, atMs)
@@ -98,7 +103,7 @@ export class Book {
       goneAtMs: null,
     }
     this.entries.set(entry.id, entry)
-    if (entry.phase === 'planned') this.#began(entry)
+    if (entry.phase !== 'booting') this.#began(entry)
   }
 
   #move(id: string, to: Phase): void {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import type { Policy } from '../../src/elastic/plan/policy.ts'
 import type { Scheduler } from '../../src/elastic/scheduler.ts'
 import type { FuseSpec } from './fuse.ts'
 import { Random } from './random.ts'
@@ -8,6 +9,12 @@ import { World } from './world.ts'
 
 /** Everything must be over by then, virtual ms. */
 const patienceMs = 60_000
+
+/** Jobs may span sites: so three nodes do for both jobs, whichever machines are up first and whichever job gets them. */
+const policy: Policy = {
+  ...plainPolicy,
+  placement: [{ queue: '', feature: '', spread: 'may-span', sites: [] }],
+}
 
 /**
  * Two jobs, one of them over two nodes, from submission until the cluster is empty again; the first controller dies where the
@@ -18,7 +25,7 @@ async function story(places: Scheduler['places'], spec?: FuseSpec): Promise<numb
   const fuses = spec ? [spec] : []
   const world = await World.begin({
     places,
-    policyAt: () => plainPolicy,
+    policyAt: () => policy,
     random: new Random(1),
     faults: new Set(['kills']),
     troubledMs: Infinity,

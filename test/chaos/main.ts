@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
-import { type Outcome, runSeed } from './run-seed.ts'
+import { type Brief, runSeeds } from './pool.ts'
+import { runSeed } from './run-seed.ts'
 
 const usage = `usage: chaos --seed N              run one seed and print what happened
        chaos --seeds N [--from M]    run N seeds, from M (1) on, and print those that fail
@@ -28,28 +29,19 @@ export async function chaos(argv: readonly string[], print: (line: string) => vo
     print(usage)
     return 2
   }
-  const outcomes: Omit<Outcome, 'events'>[] = []
-  let failed = 0
-  for (let seed = from; seed < from + count; seed++) {
-    const { events: _events, ...outcome } = await runSeed(seed).catch((cause: unknown) => {
-      throw new Error(`seed ${seed} breaks off: ${(cause as Error).message}`, { cause })
-    })
-    outcomes.push(outcome)
-    if (outcome.violations.length === 0) continue
-    failed += 1
-    print(`seed ${seed}: ${outcome.violations.join('; ')}`)
-  }
-  print(summary(outcomes, failed))
-  return failed > 0 ? 1 : 0
+  const briefs = await runSeeds(from, count)
+  const failed = briefs.filter(({ violations }) => violations.length > 0)
+  for (const { seed, violations } of failed) print(`seed ${seed}: ${violations.join('; ')}`)
+  print(summary(briefs, failed.length))
+  return failed.length > 0 ? 1 : 0
 }
 
 function number(text: string | undefined): number | null {
   return text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) : null
 }
 
-function summary(outcomes: readonly Omit<Outcome, 'events'>[], failed: number): string {
-  const sum = (value: (outcome: Omit<Outcome, 'events'>) => number) =>
-    outcomes.reduce((all, one) => all + value(one), 0)
+function summary(outcomes: readonly Brief[], failed: number): string {
+  const sum = (value: (outcome: Brief) => number) => outcomes.reduce((all, one) => all + value(one), 0)
   const hours = (sum((outcome) => outcome.virtualMs) / 3_600_000).toFixed(1)
   return (
     `${outcomes.length} seeds, ${failed} failed: ${sum((o) => o.lives)} lives under ` +
