@@ -79,7 +79,11 @@ function fixedChanges(before: ControllerConfig, after: ControllerConfig): string
   const places = new Map(nodePlaces(before).map((place) => [place.prefix, place]))
   for (const { prefix, site, type, pool } of nodePlaces(after)) {
     const old = places.get(prefix)
+    places.delete(prefix)
     if (old && (old.pool !== pool || old.type !== type)) changed.push(`sites.${site}: the pool of ${type}`)
+  }
+  for (const { site, type } of places.values()) {
+    if (after.sites[site]) changed.push(`sites.${site}: its type ${type} (a maximum of 0 empties it)`)
   }
   return changed
 }

@@ -1,6 +1,6 @@
 import type { ControllerConfig } from '../config/controller-schema.ts'
 import { nodePlace } from '../config/node-places.ts'
-import { memberMac, poolAddress, portName } from '../network/addressing.ts'
+import { memberMac, poolAddress, poolSize, portName } from '../network/addressing.ts'
 import type { Gateway, Member, Overlay } from '../network/overlay.ts'
 import type { NodeRecord } from '../store/node-record.ts'
 
@@ -36,11 +36,14 @@ export function overlayFromNodes(config: ControllerConfig, nodes: readonly NodeR
   return { vni: cluster.vni, subnet: cluster.subnet, underlayMtu: cluster.underlayMtu, gateways, members }
 }
 
-/** A node's address in the segment: the k-th of its type's pool; null when the configuration has no place for it. */
+/**
+ * A node's address in the segment: the k-th of its type's pool; null when the configuration has no place for it. A node that
+ * lives keeps its address when the policy has fewer names than before: a job may run on it.
+ */
 export function nodeAddress(config: ControllerConfig, node: Pick<NodeRecord, 'name' | 'site' | 'type'>): string | null {
   const place = nodePlace(config, node)
   if (!place?.pool || !node.name.startsWith(`${place.prefix}-`)) return null
   const k = Number(node.name.slice(place.prefix.length + 1))
-  if (!Number.isInteger(k) || k < 1 || k > place.names) return null
+  if (!Number.isInteger(k) || k < 1 || k > poolSize(place.pool)) return null
   return poolAddress(place.pool, k)
 }

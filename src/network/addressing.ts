@@ -33,11 +33,16 @@ export function addressInSubnet(address: string, subnet: string): boolean {
  */
 export function poolAddress(pool: string, k: number): string {
   const network = parseNetwork(pool)
-  const last = 2 ** (32 - network.prefix) - 2
+  const last = poolSize(pool)
   if (!Number.isInteger(k) || k < 1 || k > last) {
-    throw invalid(`the pool ${pool} has no address number ${k}; it has 1 to ${Math.max(0, last)}`)
+    throw invalid(`the pool ${pool} has no address number ${k}; it has 1 to ${last}`)
   }
   return formatIpv4(network.base + k)
+}
+
+/** How many addresses a pool has for nodes, never below 0. */
+export function poolSize(pool: string): number {
+  return Math.max(0, 2 ** (32 - parseNetwork(pool).prefix) - 2)
 }
 
 /** The MAC of whoever has this address in the segment: `02:43:` (locally administered) and the address's four bytes. */
