@@ -61,7 +61,7 @@ export class Attention {
       if (isCapacity(life.phase)) useful.set(key, (useful.get(key) ?? 0) + 1)
       if (life.phase === 'draining') this.#draining = true
       const code = plan.waiting.get(life.id)?.code
-      const isOverdue = life.idleSinceMs !== null && life.idleSinceMs + (this.#idleMs.get(key) ?? 0) <= nowMs
+      const isOverdue = this.#isDue(life, nowMs)
       if (code === 'AtMinimum' || isOverdue) this.#kept.add(life)
       else this.#noteIdle(life)
       if (isOverdue && (code === 'DemandWaiting' || code === 'Spare')) this.#keptForJobs = true
@@ -91,13 +91,23 @@ export class Attention {
   }
 
   /** Whether a time has come that the planner waited for: a node was idle, or in a phase, for long enough. Looks for the next. */
-  timeMatters(lives: Lives, policy: Policy, nowMs: number): { readonly now: boolean; readonly nextMs: number } {
+  timeMatters(
+    lives: Lives,
+    queue: SimulatedQueue,
+    policy: Policy,
+    nowMs: number,
+  ): { readonly now: boolean; readonly nextMs: number } {
     if (lives.inDoubt || this.#counting || this.#tooMany || this.#timed) return { now: true, nextMs: Infinity }
     this.#idleDueMs = Infinity
+    this.#demanded = queue.demanded
+    const demanded = this.#places === 'scheduler' ? new Set(this.#demanded.split(' ')) : new Set<string>()
     let nextMs = Infinity
     for (const life of lives.all) {
       if (life.attempts > 0) return { now: true, nextMs: Infinity }
-      if (!this.#kept.has(life)) this.#noteIdle(life)
+      if (this.#isDue(life, nowMs) && demanded.has(typeKey(life))) {
+        this.#kept.add(life)
+        this.#keptForJobs = true
+      } else if (!this.#kept.has(life)) this.#noteIdle(life)
       const limitMs = limitOf(life.phase, policy)
       if (limitMs !== null) nextMs = Math.min(nextMs, life.phaseSinceMs + limitMs)
     }
@@ -121,6 +131,7 @@ export class Attention {
     const pending = queue.pending.length > 0
     if (this.#counting && (submitted || started || ended || ready)) return true
     if ((ended || ready) && this.#tooMany) return true
+    if (ready && this.#keptForJobs && this.#anySpare) return true
     if (!submitted && !started && !ended) return false
     if (started && this.#spares) return true
     if (pending && (this.#draining || (this.#growable && this.#places === 'causeway'))) return true
@@ -128,9 +139,17 @@ export class Attention {
     return this.#anySpare || this.#places === 'causeway' || queue.demanded !== this.#demanded
   }
 
+  #isDue(life: NodeRecord, nowMs: number): boolean {
+    return life.phase === 'ready' && this.#dueMs(life) <= nowMs
+  }
+
   #noteIdle(life: NodeRecord): void {
-    if (life.phase !== 'ready' || life.idleSinceMs === null) return
-    this.#idleDueMs = Math.min(this.#idleDueMs, life.idleSinceMs + (this.#idleMs.get(typeKey(life)) ?? 0))
+    if (life.phase === 'ready') this.#idleDueMs = Math.min(this.#idleDueMs, this.#dueMs(life))
+  }
+
+  /** When it has been idle for long enough; infinite while it is not idle. */
+  #dueMs(life: NodeRecord): number {
+    return life.idleSinceMs === null ? Infinity : life.idleSinceMs + (this.#idleMs.get(typeKey(life)) ?? 0)
   }
 }
 

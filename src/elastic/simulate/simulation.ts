@@ -181,7 +181,7 @@ export class Simulation {
   #timeHasCome(): boolean {
     if (this.#wakeMs > this.#nowMs) return false
     if (this.#options.pace.attention === 'all') return true
-    const { now, nextMs } = this.#attention.timeMatters(this.#lives, this.#policy, this.#nowMs)
+    const { now, nextMs } = this.#attention.timeMatters(this.#lives, this.#queue, this.#policy, this.#nowMs)
     if (!now) this.#wakeMs = nextMs
     return now
   }
