@@ -6,6 +6,7 @@ import { controllerCommand } from './cli/controller.ts'
 import { nodesCommand } from './cli/nodes.ts'
 import { policyCommand } from './cli/policy.ts'
 import { replayCommand } from './cli/replay.ts'
+import { simulateCommand } from './cli/simulate.ts'
 import { slurmNodesCommand } from './cli/slurm-nodes.ts'
 import { statusCommand } from './cli/status.ts'
 import { timelineCommand } from './cli/timeline.ts'
@@ -21,6 +22,7 @@ const program = new Command('causeway')
   .addCommand(whyCommand())
   .addCommand(policyCommand())
   .addCommand(replayCommand())
+  .addCommand(simulateCommand())
   .addCommand(slurmNodesCommand())
 
 try {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { costWithin } from '../../../src/elastic/plan/cost.ts'
 import { lintPlan } from '../../../src/elastic/plan/lint.ts'
 import type { Policy, TypePolicy } from '../../../src/elastic/plan/policy.ts'
