@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import { CausewayError } from '../base/errors.ts'
 import type { Driver, MachineSpec } from '../sites/driver.ts'
 import type { NodeRecord } from '../store/node-record.ts'
-import type { NodeStore } from '../store/node-store.ts'
+import type { Cause, NodeStore } from '../store/node-store.ts'
 import type { NetworkKeeper } from './network-keeper.ts'
 import { headGateway } from './overlay-from-nodes.ts'
 import { hashToken } from './tokens.ts'
@@ -21,20 +21,28 @@ export interface MachineMaker {
   tokenFor(id: string): string
 }
 
+/** What is said of a life that comes into `creating`. */
+export function creating({ site }: Pick<NodeRecord, 'site'>): Cause {
+  return { code: 'Creating', text: `its machine is being made at ${site}` }
+}
+
 /**
- * From intent to a started machine: the phase is committed first, then the overlay knows the node's MAC and address, then
- * the machine is made. Every line may be the last before a crash: the next run does it again, by the same id.
+ * From intent to a started machine: `creating` is committed with the hash of the token, then the overlay knows the node's MAC and
+ * address, then the machine is made. Every line may be the last before a crash: the next run does it again, by the same id.
+ *
+ * A life that was begun in `creating` has all its intent in the store; then `wantOverlay` must have been called since.
  */
 export async function createMachine(node: NodeRecord, tools: MachineMaker): Promise<void> {
   const { clock, nodes, drivers, network } = tools
   const driver = drivers.get(node.site)
   if (!driver) throw new CausewayError('NotFound', `site ${node.site} is not in the configuration`)
-  const text = `its machine is being made at ${node.site}`
-  await nodes.move(node.id, ['planned'], 'creating', { code: 'Creating', text }, clock.now())
-  await tools.wantOverlay()
-  await network.settled([headGateway, node.site])
   const token = tools.tokenFor(node.id)
-  await nodes.setTokenHash(node.id, hashToken(token))
+  if (node.phase === 'planned') {
+    await nodes.setTokenHash(node.id, hashToken(token))
+    if (!(await nodes.move(node.id, ['planned'], 'creating', creating(node), clock.now()))) return
+    await tools.wantOverlay()
+  }
+  await network.settled([headGateway, node.site])
   await driver.create(tools.machineSpec(node, token))
   await nodes.move(node.id, ['creating'], 'booting', { code: 'Created', text: 'its machine has started' }, clock.now())
 }

@@ -4,16 +4,25 @@ import type { Logger } from '../base/log.ts'
 import type { Driver } from '../sites/driver.ts'
 import type { EventStore } from '../store/event-store.ts'
 import type { Failure, NodeRecord } from '../store/node-record.ts'
-import type { NodeStore } from '../store/node-store.ts'
+import type { NodeStore, StartedLife } from '../store/node-store.ts'
 import type { Acts } from './acts.ts'
 import { type Backoff, backoffMs } from './backoff.ts'
-import { createMachine, type MachineMaker } from './create-machine.ts'
+import { createMachine, creating, type MachineMaker } from './create-machine.ts'
 import { afterFailure, afterSuccess } from './plan/breaker.ts'
 import { jobKey } from './plan/caps.ts'
 import type { Observation } from './plan/observation.ts'
 import { type Policy, typeKey } from './plan/policy.ts'
-import { isJobStep, isNodeStep, type JobStep, type NameStep, type NodeStep, type Plan } from './plan/steps.ts'
+import {
+  isJobStep,
+  isNodeStep,
+  type JobStep,
+  type NameStep,
+  type NodeStep,
+  type Plan,
+  type Step,
+} from './plan/steps.ts'
 import type { Scheduler } from './scheduler.ts'
+import { hashToken } from './tokens.ts'
 
 /** What carrying out a plan needs. */
 export interface Tools extends MachineMaker {
@@ -44,33 +53,52 @@ const hopeless: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 /**
  * Carries out a plan: what is only to be recorded is committed before this resolves; acts on the outside are started and go
  * on by themselves. No choice is left here but how to retry.
+ *
+ * Machines that users wait for come first: all new lives are committed at once, and no other record keeps their machines waiting.
  */
 export async function execute(plan: Plan, obs: Observation, tools: Tools): Promise<void> {
-  await tools.nodes.note(plan.notes)
   const byId = new Map(obs.nodes.map((node) => [node.id, node]))
+  const begins = plan.steps.filter((step) => step.kind === 'begin')
+  const again = plan.steps.flatMap((step) => (step.kind === 'create' ? (byId.get(step.id) ?? []) : []))
+  const begun = await begin(begins, tools)
+  if (begun.length + again.length > 0) await tools.wantOverlay()
+  for (const node of [...begun, ...again]) startCreate(node, tools)
+  await tools.nodes.note(plan.notes)
   for (const step of plan.steps) {
     const node = isNodeStep(step) ? byId.get(step.id) : undefined
+    if (step.kind === 'begin' || step.kind === 'create') continue
     if (isJobStep(step)) await onJobs(step, tools)
     else if (!isNodeStep(step)) await onName(step, tools)
-    else if (node) await onNode(step, node, obs, tools)
+    else if (node) await onNode(step, node, tools)
   }
 }
 
-async function onNode(step: NodeStep, node: NodeRecord, obs: Observation, tools: Tools): Promise<void> {
+type Begin = Extract<Step, { kind: 'begin' }>
+
+/** Commits new lives, whose machines are made next. */
+async function begin(steps: readonly Begin[], tools: Tools): Promise<NodeRecord[]> {
+  if (steps.length === 0) return []
+  const lives = steps.map((step): StartedLife => {
+    const { name, site, type, jobs, reason } = step
+    const id = tools.newId()
+    const tokenHash = hashToken(tools.tokenFor(id))
+    return { id, name, site, type, jobs, ...tariff(step, tools), cause: reason, tokenHash }
+  })
+  return tools.nodes.start(lives, creating, tools.clock.now())
+}
+
+async function onNode(step: Exclude<NodeStep, { kind: 'create' }>, node: NodeRecord, tools: Tools): Promise<void> {
   const { nodes, scheduler, clock } = tools
   switch (step.kind) {
     case 'move': {
       await nodes.move(node.id, [node.phase], step.to, step.reason, clock.now())
-      if (step.to === 'ready' && obs.breakers.has(typeKey(node))) await nodes.setBreaker(afterSuccess(node))
+      if (step.to === 'ready') await recordSuccess(node, tools)
       return
     }
     case 'fail': {
       await recordFailure(node, step.failure, tools)
       return
     }
-    case 'create':
-      startCreate(node, tools)
-      return
     case 'drain':
       if (!(await nodes.move(node.id, ['ready'], 'draining', step.reason, clock.now()))) return
       startAct(node, tools, () => scheduler.drain([node.name], step.reason.text))
@@ -97,18 +125,9 @@ async function onNode(step: NodeStep, node: NodeRecord, obs: Observation, tools:
   }
 }
 
-async function onName(step: NameStep, tools: Tools): Promise<void> {
+async function onName(step: Exclude<NameStep, Begin>, tools: Tools): Promise<void> {
   const { nodes, scheduler, clock, drivers } = tools
   switch (step.kind) {
-    case 'begin': {
-      const { name, site, type, jobs, reason } = step
-      const id = tools.newId()
-      const life = { id, name, site, type, jobs, phase: 'planned' as const, ...tariff(step, tools) }
-      await nodes.begin(life, reason, clock.now())
-      const node = await nodes.get(id)
-      if (node) startCreate(node, tools)
-      return
-    }
     case 'adopt': {
       const { machine, name, site, type, reason } = step
       const life = { id: machine, name, site, type, jobs: [], phase: 'booting' as const, ...tariff(step, tools) }
@@ -177,15 +196,22 @@ async function onJobs(step: JobStep, tools: Tools): Promise<void> {
 }
 
 /** What a life that begins now will cost. */
-function tariff(of: { site: string; type: string }, { policyAt, clock }: Tools) {
-  const type = policyAt(clock.now()).types.find((candidate) => typeKey(candidate) === typeKey(of))
+function tariff(of: { site: string; type: string }, tools: Tools) {
+  const type = tools.policyAt(tools.clock.now()).types.find((candidate) => typeKey(candidate) === typeKey(of))
   return { costPerHour: type?.costPerHour ?? 0, billingMs: type?.billingMs ?? 0 }
 }
 
-async function recordFailure(node: NodeRecord, failure: Failure, { nodes, clock, policyAt }: Tools): Promise<void> {
-  const now = clock.now()
+/** The type's failures are forgotten: also one that was recorded after this round's observation. */
+async function recordSuccess(node: NodeRecord, { nodes }: Tools): Promise<void> {
+  const breaker = (await nodes.breakers()).get(typeKey(node))
+  if (breaker && (breaker.failures > 0 || breaker.closedUntilMs !== null)) await nodes.setBreaker(afterSuccess(node))
+}
+
+async function recordFailure(node: NodeRecord, failure: Failure, tools: Tools): Promise<void> {
+  const { nodes } = tools
+  const now = tools.clock.now()
   const before = (await nodes.breakers()).get(typeKey(node))
-  await nodes.fail(node.id, failure, afterFailure(before, node, policyAt(now).breaker, now), now)
+  await nodes.fail(node.id, failure, afterFailure(before, node, tools.policyAt(now).breaker, now), now)
 }
 
 /** Makes the machine; a hopeless failure ends this life, any other is tried again until the deadline. */

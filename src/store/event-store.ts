@@ -1,6 +1,7 @@
-import { type Kysely, type Selectable, sql } from 'kysely'
+import { type Insertable, type Kysely, type Selectable, sql } from 'kysely'
 import type { Facts } from '../base/errors.ts'
 import type { Db } from './open.ts'
+import { portions } from './portions.ts'
 import type { EventsTable, Schema } from './schema.ts'
 
 /** Something that happened. */
@@ -34,20 +35,12 @@ export interface PhaseTime {
 
 /** Appends an event, inside a transaction if `db` is one. */
 export async function appendEvent(db: Kysely<Schema>, event: NewEvent): Promise<void> {
-  await db
-    .insertInto('events')
-    .values({
-      at: event.atMs,
-      kind: event.kind,
-      site: event.site,
-      node_id: event.nodeId,
-      node_name: event.nodeName,
-      code: event.code,
-      text: event.text,
-      facts: JSON.stringify(event.facts),
-      jobs: JSON.stringify(event.jobs),
-    })
-    .execute()
+  await db.insertInto('events').values(toRow(event)).execute()
+}
+
+/** Appends many events in their order; what is to be one transaction with them must be `db`'s. */
+export async function appendEvents(db: Kysely<Schema>, events: readonly NewEvent[]): Promise<void> {
+  for (const some of portions(events)) await db.insertInto('events').values(some.map(toRow)).execute()
 }
 
 /** The log of what happened: timelines and `causeway why` are read from it. */
@@ -108,6 +101,20 @@ export class EventStore {
       else times.set(id, [time])
     }
     return times
+  }
+}
+
+function toRow(event: NewEvent): Insertable<EventsTable> {
+  return {
+    at: event.atMs,
+    kind: event.kind,
+    site: event.site,
+    node_id: event.nodeId,
+    node_name: event.nodeName,
+    code: event.code,
+    text: event.text,
+    facts: JSON.stringify(event.facts),
+    jobs: JSON.stringify(event.jobs),
   }
 }
 

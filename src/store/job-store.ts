@@ -31,15 +31,28 @@ export class JobStore {
    * are several transactions, between which the process attends to other things.
    */
   async save(jobs: readonly JobRecord[], atMs: number): Promise<void> {
-    const present = new Map(jobs.map((job) => [job.id, job]))
-    for (const id of this.#written.keys()) if (!present.has(id)) this.#written.delete(id)
-    const changed = [...present.values()].filter((job) => !isSame(job, this.#written.get(job.id)))
+    const changed = this.#changed(jobs)
     for (let first = 0; first < changed.length; first += batch) {
       if (first > 0) await setImmediate()
       const some = changed.slice(first, first + batch)
       await this.#write(some, atMs)
       for (const job of some) this.#written.set(job.id, job)
     }
+  }
+
+  /** What is not written as it is now; an id that is there twice counts as it is there last. */
+  #changed(jobs: readonly JobRecord[]): JobRecord[] {
+    const changed = new Map<string, JobRecord>()
+    const present = new Set<string>()
+    for (const job of jobs) {
+      present.add(job.id)
+      if (!isSame(job, this.#written.get(job.id))) changed.set(job.id, job)
+      else changed.delete(job.id)
+    }
+    if (this.#written.size + changed.size > present.size) {
+      for (const id of this.#written.keys()) if (!present.has(id)) this.#written.delete(id)
+    }
+    return [...changed.values()]
   }
 
   async #write(jobs: readonly JobRecord[], atMs: number): Promise<void> {
@@ -96,6 +109,7 @@ export class JobStore {
 }
 
 function isSame(job: JobRecord, other: JobRecord | undefined): boolean {
+  if (job === other) return true
   return (
     other !== undefined &&
     job.name === other.name &&

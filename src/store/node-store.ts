@@ -1,8 +1,11 @@
 import { type Kysely, sql } from 'kysely'
-import type { ErrorCode, Facts } from '../base/errors.ts'
-import { appendEvent, type NewEvent } from './event-store.ts'
+import type { Facts } from '../base/errors.ts'
+import { appendEvent, appendEvents, type NewEvent } from './event-store.ts'
+import { LiveNodes } from './live-nodes.ts'
 import type { BreakerRecord, Failure, NodeRecord, Phase } from './node-record.ts'
+import { type NewLife, newRow, toRecord } from './node-row.ts'
 import type { Db } from './open.ts'
+import { portions } from './portions.ts'
 import type { NodesTable, Schema } from './schema.ts'
 
 /** Why something is recorded: a stable code and a sentence. */
@@ -22,8 +25,13 @@ export interface NodeNote {
 /** The longest time that can be charged for at once, ms. */
 const monthMs = 31 * 86_400_000
 
-/** As the index of live nodes has it: with a parameter in place of the word SQLite would read past lives too. */
-const notGone = sql<boolean>`phase != 'gone'`
+/** A life whose machine is about to be made. */
+export interface StartedLife extends NewLife {
+  /** Why it is begun. */
+  readonly cause: Cause
+  /** The hash of the token that its reports must carry (SHA-256, hex). */
+  readonly tokenHash: string
+}
 
 /**
  * The lives of nodes. Every change of a phase and its event are one transaction, and changes name the phases they start
@@ -31,15 +39,16 @@ const notGone = sql<boolean>`phase != 'gone'`
  */
 export class NodeStore {
   readonly #db: Db
+  readonly #live: LiveNodes
 
   constructor(db: Db) {
     this.#db = db
+    this.#live = LiveNodes.of(db)
   }
 
-  /** All lives that are not gone. */
+  /** All lives that are not gone; one that has not changed since it was asked for last is the same object. */
   async live(): Promise<NodeRecord[]> {
-    const rows = await this.#db.selectFrom('nodes').selectAll().where(notGone).execute()
-    return rows.map(toRecord)
+    return this.#live.all()
   }
 
   /** All lives, past ones too, in the order in which they began. */
@@ -55,38 +64,36 @@ export class NodeStore {
   }
 
   /** Writes a new life: the intent that comes before any act. `phase` is `planned`, or `booting` for an adopted machine. */
-  async begin(
-    node: Pick<NodeRecord, 'id' | 'name' | 'site' | 'type' | 'costPerHour' | 'billingMs' | 'jobs'> & {
-      phase: 'planned' | 'booting'
-    },
-    cause: Cause,
-    atMs: number,
-  ): Promise<void> {
-    await this.#db.transaction().execute(async (tx) => {
-      const row: NodesTable = {
-        id: node.id,
-        name: node.name,
-        site: node.site,
-        type: node.type,
-        cost_per_hour: node.costPerHour,
-        billing_ms: node.billingMs,
-        phase: node.phase,
-        began_at: atMs,
-        gone_at: null,
-        phase_since: atMs,
-        unreachable_since: null,
-        idle_since: null,
-        failure_code: null,
-        failure_text: null,
-        failed_at: null,
-        attempts: 0,
-        next_attempt_at: 0,
-        jobs: JSON.stringify(node.jobs),
-        token_hash: null,
-      }
+  async begin(life: NewLife & { phase: 'planned' | 'booting' }, cause: Cause, atMs: number): Promise<void> {
+    const row = newRow(life, life.phase, null, atMs)
+    await this.#write([life.id], async (tx) => {
       await tx.insertInto('nodes').values(row).execute()
-      await appendEvent(tx, phaseEvent(toRecord(row), node.phase, cause, atMs))
+      await appendEvent(tx, phaseEvent(toRecord(row), life.phase, cause, atMs))
     })
+  }
+
+  /**
+   * Writes lives whose machines are made next: each is planned and comes into `creating`, all in one transaction. That is the
+   * whole intent: when this has resolved, the acts may begin.
+   * @param creating said of each when it comes into `creating`
+   * @returns the lives as they are now, in the same order
+   */
+  async start(lives: readonly StartedLife[], creating: (life: NewLife) => Cause, atMs: number): Promise<NodeRecord[]> {
+    const rows = lives.map((life) => newRow(life, 'creating', life.tokenHash, atMs))
+    const records = rows.map(toRecord)
+    await this.#write(
+      lives.map(({ id }) => id),
+      async (tx) => {
+        for (const some of portions(rows)) await tx.insertInto('nodes').values(some).execute()
+        const events = records.flatMap((node, index) => {
+          const life = lives[index]
+          if (!life) return []
+          return [phaseEvent(node, 'planned', life.cause, atMs), phaseEvent(node, 'creating', creating(life), atMs)]
+        })
+        await appendEvents(tx, events)
+      },
+    )
+    return records
   }
 
   /**
@@ -94,7 +101,7 @@ export class NodeStore {
    * @returns whether it was moved
    */
   async move(id: string, from: readonly Phase[], to: Phase, cause: Cause, atMs: number): Promise<boolean> {
-    return this.#db.transaction().execute(async (tx) => {
+    return this.#write([id], async (tx) => {
       const node = await change(tx, id, from, {
         phase: to,
         phase_since: atMs,
@@ -114,7 +121,7 @@ export class NodeStore {
    * @returns whether it was recorded: false when the node is past failing (deleting, gone) or has failed already
    */
   async fail(id: string, failure: Failure, breaker: BreakerRecord, atMs: number): Promise<boolean> {
-    return this.#db.transaction().execute(async (tx) => {
+    return this.#write([id], async (tx) => {
       const from: Phase[] = ['planned', 'creating', 'booting', 'installing', 'enrolling', 'ready', 'draining']
       const node = await change(tx, id, from, {
         phase: 'failed',
@@ -145,7 +152,7 @@ export class NodeStore {
 
   /** Records that an act on the node did not succeed and when it may be tried again. */
   async attemptFailed(node: NodeRecord, cause: Cause, nextAttemptAtMs: number, atMs: number): Promise<void> {
-    await this.#db.transaction().execute(async (tx) => {
+    await this.#write([node.id], async (tx) => {
       await tx
         .updateTable('nodes')
         .set((eb) => ({ attempts: eb('attempts', '+', 1), next_attempt_at: nextAttemptAtMs }))
@@ -163,15 +170,20 @@ export class NodeStore {
   /** Writes facts that change no phase, of all these nodes in one transaction. */
   async note(notes: readonly NodeNote[]): Promise<void> {
     if (notes.length === 0) return
-    await this.#db.transaction().execute(async (tx) => {
-      for (const { id, idleSinceMs, unreachableSinceMs } of notes) {
-        const set = {
-          ...(idleSinceMs === undefined ? {} : { idle_since: idleSinceMs }),
-          ...(unreachableSinceMs === undefined ? {} : { unreachable_since: unreachableSinceMs }),
+    // Thousands of nodes may become idle at once, and what is noted is then the same for all.
+    const alike = Map.groupBy(notes, ({ idleSinceMs, unreachableSinceMs }) => `${idleSinceMs} ${unreachableSinceMs}`)
+    await this.#write(
+      notes.map(({ id }) => id),
+      async (tx) => {
+        for (const group of alike.values()) {
+          const set = columnsOf(group[0])
+          if (Object.keys(set).length === 0) continue
+          for (const some of portions(group.map(({ id }) => id))) {
+            await tx.updateTable('nodes').set(set).where('id', 'in', some).execute()
+          }
         }
-        if (Object.keys(set).length > 0) await tx.updateTable('nodes').set(set).where('id', '=', id).execute()
-      }
-    })
+      },
+    )
   }
 
   /** Sets the hash of the token that this life's reports must carry (SHA-256, hex). */
@@ -233,6 +245,15 @@ export class NodeStore {
   async setBreaker(breaker: BreakerRecord): Promise<void> {
     await writeBreaker(this.#db, breaker)
   }
+
+  /** One transaction on the rows of these lives. */
+  async #write<T>(ids: readonly string[], work: (tx: Kysely<Schema>) => Promise<T>): Promise<T> {
+    try {
+      return await this.#db.transaction().execute(work)
+    } finally {
+      for (const id of ids) this.#live.wrote(id)
+    }
+  }
 }
 
 /** Updates a node that is in one of `from`; returns it as it was in all but the phase's facts, undefined if it is not. */
@@ -250,6 +271,14 @@ async function change(
     .returningAll()
     .executeTakeFirst()
   return row && toRecord(row)
+}
+
+function columnsOf(note: NodeNote | undefined): Partial<NodesTable> {
+  const { idleSinceMs, unreachableSinceMs } = note ?? {}
+  return {
+    ...(idleSinceMs === undefined ? {} : { idle_since: idleSinceMs }),
+    ...(unreachableSinceMs === undefined ? {} : { unreachable_since: unreachableSinceMs }),
+  }
 }
 
 async function writeBreaker(db: Kysely<Schema>, breaker: BreakerRecord): Promise<void> {
@@ -273,25 +302,5 @@ function phaseEvent(node: NodeRecord, phase: Phase, cause: Cause, atMs: number):
     text: cause.text,
     facts,
     jobs: node.jobs,
-  }
-}
-
-function toRecord(row: NodesTable): NodeRecord {
-  return {
-    id: row.id,
-    name: row.name,
-    site: row.site,
-    type: row.type,
-    beganAtMs: row.began_at,
-    costPerHour: row.cost_per_hour,
-    billingMs: row.billing_ms,
-    phase: row.phase as Phase,
-    phaseSinceMs: row.phase_since,
-    unreachableSinceMs: row.unreachable_since,
-    idleSinceMs: row.idle_since,
-    failure: row.failure_code === null ? null : { code: row.failure_code as ErrorCode, text: row.failure_text ?? '' },
-    attempts: row.attempts,
-    nextAttemptAtMs: row.next_attempt_at,
-    jobs: JSON.parse(row.jobs) as string[],
   }
 }
