@@ -3,7 +3,7 @@ import type { ControllerConfig } from '../config/controller-schema.ts'
 import { nodePlace, nodePlaces } from '../config/node-places.ts'
 import { bridgeName, innerMtu, memberMac, portName } from '../network/addressing.ts'
 import type { MachineSpec } from '../sites/driver.ts'
-import { type RoleScripts, renderSeed } from '../sites/seed.ts'
+import { type Host, type RoleScripts, renderSeed } from '../sites/seed.ts'
 import type { NodeRecord } from '../store/node-record.ts'
 import { nodeAddress } from './overlay-from-nodes.ts'
 import { nodeName } from './plan/policy.ts'
@@ -46,20 +46,29 @@ export function machineSpec(config: ControllerConfig, node: NodeRecord, secrets:
       head: { name: head.name, address: head.address },
       schedulerPort: scheduler.port,
       controllerUrl: `http://${controller.listen}`,
-      hosts: [...knownNames(config)],
+      hosts: knownNames(config),
       ...secrets,
     }),
   }
 }
 
-/** The names that every node must know: what the configuration adds, and all nodes that there may ever be. */
-function* knownNames(config: ControllerConfig): Generator<{ name: string; address: string }> {
-  for (const [name, address] of Object.entries(config.cluster.hosts)) yield { name, address }
-  for (const { site, type, prefix, names } of nodePlaces(config)) {
-    for (let k = 1; k <= names; k++) {
+const known = new WeakMap<ControllerConfig, readonly Host[]>()
+
+/**
+ * The names that every node must know: what the configuration adds, and all nodes that there may ever be. The same list for
+ * every machine of a configuration.
+ */
+function knownNames(config: ControllerConfig): readonly Host[] {
+  const found = known.get(config)
+  if (found) return found
+  const names = Object.entries(config.cluster.hosts).map(([name, address]): Host => ({ name, address }))
+  for (const { site, type, prefix, names: count } of nodePlaces(config)) {
+    for (let k = 1; k <= count; k++) {
       const name = nodeName(prefix, k)
       const address = nodeAddress(config, { name, site, type })
-      if (address !== null) yield { name, address }
+      if (address !== null) names.push({ name, address })
     }
   }
+  known.set(config, names)
+  return names
 }

@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import { type CausewayError, toCausewayError } from '../base/errors.ts'
-import type { Overlay } from '../network/overlay.ts'
+import type { Member, Overlay } from '../network/overlay.ts'
 import type { ApplyGateway } from './ports.ts'
 
 /** How long an applied state is trusted before it is checked again, ms. */
@@ -17,6 +17,8 @@ export class NetworkKeeper {
   readonly #gateways = new Map<string, GatewayKeeper>()
   readonly #apply: ApplyGateway
   readonly #clock: Clock
+  /** As long as the same is wanted it is the same object: gateways tell by that whether they are where they should be. */
+  #wanted: Overlay | null = null
 
   constructor(apply: ApplyGateway, clock: Clock) {
     this.#apply = apply
@@ -25,7 +27,8 @@ export class NetworkKeeper {
 
   /** Says what is wanted; gateways that differ from it are brought there in the background. */
   want(overlay: Overlay): void {
-    const wanted = { overlay, text: JSON.stringify(overlay) }
+    const wanted = this.#wanted && isSameOverlay(this.#wanted, overlay) ? this.#wanted : overlay
+    this.#wanted = wanted
     for (const { name } of overlay.gateways) {
       const keeper = this.#gateways.get(name) ?? new GatewayKeeper(name, this.#apply, this.#clock)
       this.#gateways.set(name, keeper)
@@ -54,18 +57,28 @@ export class NetworkKeeper {
   }
 }
 
-/** An overlay, and a text by which to tell whether it is the one that was applied. */
-interface Wanted {
-  readonly overlay: Overlay
-  readonly text: string
+/** Whether two overlays say the same; quick where they share their parts. */
+function isSameOverlay(a: Overlay, b: Overlay): boolean {
+  if (a === b) return true
+  const { members: ofA, ...restOfA } = a
+  const { members: ofB, ...restOfB } = b
+  return (
+    ofA.length === ofB.length &&
+    ofA.every((member, index) => isSameMember(member, ofB[index])) &&
+    JSON.stringify(restOfA) === JSON.stringify(restOfB)
+  )
+}
+
+function isSameMember(a: Member, b: Member | undefined): boolean {
+  return a === b || JSON.stringify(a) === JSON.stringify(b)
 }
 
 class GatewayKeeper {
   readonly #name: string
   readonly #apply: ApplyGateway
   readonly #clock: Clock
-  #wanted: Wanted | null = null
-  #applied: { text: string; atMs: number; pending: boolean } | null = null
+  #wanted: Overlay | null = null
+  #applied: { overlay: Overlay; atMs: number; pending: boolean } | null = null
   #failedAtMs = Number.NEGATIVE_INFINITY
   #running: Promise<void> | null = null
   error: CausewayError | null = null
@@ -76,13 +89,13 @@ class GatewayKeeper {
     this.#clock = clock
   }
 
-  want(wanted: Wanted): void {
+  want(wanted: Overlay): void {
     this.#wanted = wanted
     if (this.#isDue()) void this.#start()
   }
 
   async settled(): Promise<void> {
-    while (this.#wanted && this.#applied?.text !== this.#wanted.text) {
+    while (this.#wanted && this.#applied?.overlay !== this.#wanted) {
       await this.#start()
       if (this.error) throw this.error
     }
@@ -95,7 +108,7 @@ class GatewayKeeper {
   #isDue(): boolean {
     const now = this.#clock.now()
     if (this.error) return now - this.#failedAtMs >= retryAfterMs
-    if (!this.#applied || this.#applied.text !== this.#wanted?.text) return true
+    if (!this.#applied || this.#applied.overlay !== this.#wanted) return true
     return this.#applied.pending || now - this.#applied.atMs >= recheckAfterMs
   }
 
@@ -111,9 +124,9 @@ class GatewayKeeper {
     const wanted = this.#wanted
     if (!wanted) return
     try {
-      const outcome = await this.#apply(wanted.overlay, this.#name)
+      const outcome = await this.#apply(wanted, this.#name)
       this.error = null
-      this.#applied = { text: wanted.text, atMs: this.#clock.now(), pending: outcome.pending.length > 0 }
+      this.#applied = { overlay: wanted, atMs: this.#clock.now(), pending: outcome.pending.length > 0 }
     } catch (thrown) {
       this.error = toCausewayError(thrown)
       this.#applied = null

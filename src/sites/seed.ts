@@ -2,6 +2,12 @@ import { CausewayError } from '../base/errors.ts'
 import type { SeedFile } from './driver.ts'
 import { readPackageFile } from './package-file.ts'
 
+/** A name and its IPv4 address. */
+export interface Host {
+  readonly name: string
+  readonly address: string
+}
+
 /** What a new node must know to become a member of the cluster. */
 export interface SeedFacts {
   readonly node: {
@@ -18,7 +24,7 @@ export interface SeedFacts {
   readonly router: string
   /** MTU in the segment, bytes. */
   readonly mtu: number
-  readonly head: { readonly name: string; readonly address: string }
+  readonly head: Host
   /** Where the scheduler's controller listens on the head, TCP. */
   readonly schedulerPort: number
   /** Where the node reports, for example `http://10.77.0.1:8470`. */
@@ -26,8 +32,8 @@ export interface SeedFacts {
   /** With which it reports. */
   readonly token: string
   readonly mungeKey: Uint8Array
-  /** Names that the node must know, beside `localhost`. */
-  readonly hosts: readonly { readonly name: string; readonly address: string }[]
+  /** Names that the node must know, beside `localhost`. A list that was rendered once is remembered: it must not change. */
+  readonly hosts: readonly Host[]
   readonly scripts: RoleScripts
 }
 
@@ -65,7 +71,7 @@ export function renderSeed(facts: SeedFacts): SeedFile[] {
   }
   return [
     { path: 'env', mode: 0o644, content: renderEnv(env) },
-    { path: 'hosts', mode: 0o644, content: renderHosts([head, node, ...facts.hosts]) },
+    { path: 'hosts', mode: 0o644, content: renderHosts([head, node], facts.hosts) },
     { path: 'token', mode: 0o600, content: `${facts.token}\n` },
     { path: 'munge.key.base64', mode: 0o600, content: `${Buffer.from(facts.mungeKey).toString('base64')}\n` },
     { path: 'boot', mode: 0o755, content: facts.scripts.boot },
@@ -84,14 +90,46 @@ export function renderEnv(values: Readonly<Record<string, string>>): string {
 }
 
 /** An `/etc/hosts`: localhost and one line for each name, the first mention of a name wins. */
-function renderHosts(hosts: readonly { readonly name: string; readonly address: string }[]): string {
-  const addresses = new Map<string, string>()
+function renderHosts(first: readonly Host[], others: readonly Host[]): string {
+  const own = hostLines(first)
+  const rest = linesOf(others)
+  // All but the few that were mentioned before are a text that all seeds share.
+  let text = rest.text
+  const mentioned = [...own.keys()].flatMap((name) => rest.places.get(name) ?? [])
+  for (const { from, to } of mentioned.toSorted((a, b) => b.from - a.from)) text = text.slice(0, from) + text.slice(to)
+  return `127.0.0.1 localhost\n::1 localhost\n${[...own.values()].join('')}${text}`
+}
+
+/** A list of hosts as text, and where in it each name's line is. */
+interface HostLines {
+  readonly text: string
+  readonly places: ReadonlyMap<string, { readonly from: number; readonly to: number }>
+}
+
+const rendered = new WeakMap<readonly Host[], HostLines>()
+
+function linesOf(hosts: readonly Host[]): HostLines {
+  const found = rendered.get(hosts)
+  if (found) return found
+  const places = new Map<string, { from: number; to: number }>()
+  let text = ''
+  for (const [name, line] of hostLines(hosts)) {
+    places.set(name, { from: text.length, to: text.length + line.length })
+    text += line
+  }
+  const lines = { text, places }
+  rendered.set(hosts, lines)
+  return lines
+}
+
+/** The line of each name, with the address that it is first mentioned with. */
+function hostLines(hosts: readonly Host[]): ReadonlyMap<string, string> {
+  const lines = new Map<string, string>()
   for (const { name, address } of hosts) {
     if (/[\s#]/.test(`${name}${address}`) || name === '' || address === '') {
       throw new CausewayError('InvalidRequest', `not a host's name and address: ${JSON.stringify([name, address])}`)
     }
-    if (!addresses.has(name)) addresses.set(name, address)
+    if (!lines.has(name)) lines.set(name, `${address} ${name}\n`)
   }
-  const lines = [...addresses].map(([name, address]) => `${address} ${name}\n`)
-  return `127.0.0.1 localhost\n::1 localhost\n${lines.join('')}`
+  return lines
 }
