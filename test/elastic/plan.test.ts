@@ -151,8 +151,15 @@ describe('a life', () => {
   test('a failed node is given up to the queue, then removed without telling it again', () => {
     const failure = { code: 'BootTimeout', text: 'late' } as const
     assert.deepEqual(kinds(decide({ nodes: [node({ phase: 'failed', failure })] })), ['give-up Failed'])
-    const made = decide({ nodes: [node({ phase: 'deleting', failure })], queueNodes: [queueNode()] })
+    const queueNodes = [queueNode({ power: 'leaving', responding: false })]
+    const made = decide({ nodes: [node({ phase: 'deleting', failure })], queueNodes })
     assert.ok(made.steps[0]?.kind === 'remove' && !made.steps[0].tellQueue)
+  })
+
+  test('a node that was given up and comes after all leaves the queue before its machine goes', () => {
+    const failure = { code: 'HostUnreachable', text: 'dark' } as const
+    const made = decide({ nodes: [node({ phase: 'deleting', failure })], queueNodes: [queueNode({ busy: true })] })
+    assert.deepEqual(kinds(made), ['dismiss NotWanted'])
   })
 
   test('what backs off waits until its time', () => {

@@ -66,7 +66,10 @@ function whyShut(type: TypePolicy, ctx: Context, room: Room): Reason | null {
   return refusal?.code === 'OverBudget' ? refusal : null
 }
 
-/** Nodes that the queue believes present though their site, fully read, has no machine of that name and nobody makes one. */
+/**
+ * Nodes that the queue believes present though their site, fully read, has no machine of that name and nobody makes one; and
+ * those that were given up and came after all.
+ */
 export function dismissSteps(ctx: Context): Step[] {
   const { queue } = ctx.obs
   if (!queue.ok) return []
@@ -76,15 +79,20 @@ export function dismissSteps(ctx: Context): Step[] {
       new Set(reading.ok ? reading.value.map(({ name }) => name) : []),
     ]),
   )
+  const leaving = new Set(
+    ctx.obs.nodes.flatMap(({ phase, failure, name }) => (phase === 'deleting' && failure !== null ? [name] : [])),
+  )
   const steps: Step[] = []
   for (const inQueue of queue.value.nodes) {
-    if (inQueue.power !== 'present' || ctx.alive.has(inQueue.name) || isStale(inQueue.name, queue.startedAtMs, ctx)) {
-      continue
-    }
+    const givenUp = leaving.has(inQueue.name)
+    if (inQueue.power !== 'present' || isStale(inQueue.name, queue.startedAtMs, ctx)) continue
+    if (ctx.alive.has(inQueue.name) && !givenUp) continue
     const site = parseNodeName(inQueue.name, ctx.policy)?.type.site
     const machines = site === undefined ? undefined : ctx.machines(site)
-    if (site === undefined || !machines?.ok || listed.get(site)?.has(inQueue.name)) continue
-    const text = `the queue shows ${inQueue.name} as present, but ${site} has no such machine`
+    if (site === undefined || !machines?.ok || (listed.get(site)?.has(inQueue.name) && !givenUp)) continue
+    const text = givenUp
+      ? `${inQueue.name} was given up and came after all`
+      : `the queue shows ${inQueue.name} as present, but ${site} has no such machine`
     steps.push({ kind: 'dismiss', names: [inQueue.name], site, reason: { code: 'NotWanted', text } })
   }
   return steps

@@ -28,7 +28,8 @@ export function nameFactsMissing(step: NameStep, world: World): Breach {
     if (power !== undefined && power !== powers[step.kind]) {
       return { text: `the queue shows ${name} as ${power}, not as ${powers[step.kind]}`, facts: { name, power } }
     }
-    if (step.kind === 'dismiss' && world.machineNames.get(step.site)?.has(name)) {
+    const givenUp = world.byName.get(name)?.phase === 'deleting' && world.byName.get(name)?.failure
+    if (step.kind === 'dismiss' && !givenUp && world.machineNames.get(step.site)?.has(name)) {
       return { text: `${step.site} has a machine called ${name}`, facts: { name } }
     }
   }

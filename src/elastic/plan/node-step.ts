@@ -42,10 +42,28 @@ function removeStep(node: NodeRecord, ctx: Context): Conclusion {
   if (node.failure === null && inQueue?.busy && (inQueue.power === 'present' || inQueue.power === 'leaving')) {
     return { wait: { code: 'Busy', text: 'a job runs on it; its machine is deleted when the job has ended' } }
   }
+  const back = cameBack(node, ctx)
+  if (back) return back
   const mayCount = !ctx.obs.queue.ok || inQueue?.power === 'present'
   const tellQueue = node.failure === null && mayCount
   const text = tellQueue ? 'it leaves the queue and its machine is deleted' : 'its machine is deleted'
   return { step: { kind: 'remove', id: node.id, tellQueue, reason: { code: 'NotWanted', text } } }
+}
+
+/**
+ * A node that was given up may come after all and register, with a site that can be reached again: then jobs start there, and
+ * it is taken out of the queue (`dismissSteps`) before its machine goes. A scheduler that places the jobs lets none start on
+ * what was failed, but it may have forgotten that.
+ */
+function cameBack(node: NodeRecord, ctx: Context): Conclusion | null {
+  if (node.failure === null || node.failure.code === 'MachineLost') return null
+  if (ctx.obs.places === 'causeway' && !isRead(node, ctx))
+    return { wait: queueUnread(ctx.obs.queue), againAtMs: ctx.now + 1 }
+  const inQueue = ctx.queueNodes.get(node.name)
+  if (!inQueue || !isEnrolled(inQueue)) return null
+  return {
+    wait: { code: 'Busy', text: 'it was given up and came after all: it leaves the queue before its machine goes' },
+  }
 }
 
 /**
