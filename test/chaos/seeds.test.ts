@@ -5,7 +5,7 @@ import { Random } from './random.ts'
 import { runSeed } from './run-seed.ts'
 
 /** How many seeds are run here; `scripts/chaos` runs as many as one likes. */
-const seeds = 200
+const seeds = 1000
 
 describe('the controller among faults that a seed draws', () => {
   test(`${seeds} seeds keep every invariant and come to rest`, async () => {
