@@ -105,6 +105,7 @@ async function startController(
     applyGateway: (overlay, gateway) => bringToState(overlay, gateway, hosts),
     pace: { batchMs: batch, pollMs: poll, busyPollMs },
     policyAt: (now) => live.policyAt(now),
+    policyChangesAtMs: (now) => live.changesAtMs(now),
     newId: randomUUID,
     tokenFor: (id) => tokenFor(secret, id),
     overlay: (living) => overlayFromNodes(live.current, living),

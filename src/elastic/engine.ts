@@ -30,6 +30,8 @@ export interface EnginePorts {
   readonly pace: Pace
   /** The rules that are in force at a time. */
   policyAt(now: number): Policy
+  /** When other rules come into force; see `Tools`. */
+  policyChangesAtMs?(now: number): number | null
   /** A new unique id for a life. */
   newId(): string
   /** The token of a life; the same for the same id. */
@@ -74,6 +76,7 @@ export function createEngine(ports: EnginePorts): Engine {
     backoff: new Backoff(clock),
     network,
     policyAt,
+    policyChangesAtMs: (now: number) => ports.policyChangesAtMs?.(now) ?? null,
     newId: () => ports.newId(),
     tokenFor: (id: string) => ports.tokenFor(id),
     wantOverlay: async () => network.want(ports.overlay(await nodes.live())),

@@ -37,6 +37,8 @@ export interface Tools extends MachineMaker {
   readonly backoff: Backoff
   /** The rules that are in force at a time. */
   policyAt(now: number): Policy
+  /** When other rules come into force, ms since the epoch: may be early, never late. Null or left out: never. */
+  policyChangesAtMs?(now: number): number | null
   /** A new unique id for a life. */
   newId(): string
 }

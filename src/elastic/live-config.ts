@@ -38,6 +38,11 @@ export class LiveConfig {
     return this.#clock.at(now)
   }
 
+  /** When other rules come into force, ms since the epoch: may be early, never late; null: never. */
+  changesAtMs(now: number): number | null {
+    return this.#clock.nextChangeMs(now)
+  }
+
   /** The windows in force at a time. */
   windowsAt(now: number): readonly string[] {
     return this.#clock.windowsInForce(now)

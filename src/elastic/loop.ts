@@ -116,7 +116,8 @@ export class Loop {
     const { pollMs, busyPollMs } = this.#pace
     let pauseMs = decided.steps.length > 0 ? busyPollMs : pollMs
     for (const node of observation.nodes) pauseMs = Math.min(pauseMs, this.#patienceMs(node, now))
-    if (decided.nextAtMs !== null) pauseMs = Math.min(pauseMs, decided.nextAtMs - now)
+    const timesToLook = [decided.nextAtMs, this.#tools.policyChangesAtMs?.(now) ?? null]
+    for (const atMs of timesToLook) if (atMs !== null) pauseMs = Math.min(pauseMs, atMs - now)
     // A plan may want to look again at once because a source was unread; that source needs time, and so do others.
     return Math.max(busyPollMs / 5, pauseMs)
   }
