@@ -110,13 +110,13 @@ export class Oracle {
   /** A step of the clock is over: what was begun in it is judged as a whole, unless the controller died in the middle of it. */
   settle(): void {
     if (this.#begun.length + this.#released.size > 0) {
-      const { scheduler, now, isAlive } = this.#scene
+      const scene = this.#scene
       const { queue } = this.#reading
-      const { places } = scheduler
-      const bench = { book: this.#book, policy: this.#policy, now: now(), places, queue, refused: this.#refused }
+      const { places } = scene.scheduler
+      const bench = { book: this.#book, policy: this.#policy, now: scene.now(), places, queue, refused: this.#refused }
       const wrongs = this.#begun.flatMap((entry) => wrongsOfBegin(entry, bench))
       wrongs.push(...wrongsOfRelease(this.#released, bench))
-      if (isAlive()) wrongs.push(...wrongsOfGangs(this.#begun, bench))
+      if (scene.isAlive()) wrongs.push(...wrongsOfGangs(this.#begun, bench))
       for (const wrong of wrongs) this.#violated(wrong)
     }
     this.#begun = []
