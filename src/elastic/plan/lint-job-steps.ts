@@ -1,5 +1,6 @@
+import type { Job } from './demand.ts'
 import type { Breach } from './lint-findings.ts'
-import type { World } from './lint-world.ts'
+import { jobsById, type World } from './lint-world.ts'
 import type { JobStep } from './steps.ts'
 
 /**
@@ -7,10 +8,15 @@ import type { JobStep } from './steps.ts'
  * is released must be held by Causeway. An element of an array may be named though the queue lists the array as a whole.
  */
 export function strangeJob({ kind, jobs }: JobStep, world: World): Breach {
-  const queue = world.obs.queue.ok ? world.obs.queue.value.jobs : []
+  const known = jobsById(world)
   const wanted = kind === 'hold' ? null : 'HeldByCauseway'
-  const fitting = new Set(queue.filter((job) => job.state === 'pending' && job.blocked === wanted).map(({ id }) => id))
+  const fits = (job: Job | undefined) => job?.state === 'pending' && job.blocked === wanted
+  const doubtful = jobs.filter((id) => !fits(known.get(id)))
+  if (doubtful.length === 0) return null
+  // An array that the queue lists as a whole, or an id that it lists more than once.
+  const queue = world.obs.queue.ok ? world.obs.queue.value.jobs : []
+  const fitting = new Set(queue.filter(fits).map(({ id }) => id))
   const arrays = new Set([...fitting].flatMap((id) => (id.includes('_[') ? id.slice(0, id.indexOf('_[')) : [])))
-  const strange = jobs.find((id) => !fitting.has(id) && !arrays.has(id.split('_')[0] ?? id))
+  const strange = doubtful.find((id) => !fitting.has(id) && !arrays.has(id.split('_')[0] ?? id))
   return strange === undefined ? null : { text: `job ${strange} is not one to ${kind}`, facts: { job: strange } }
 }

@@ -35,6 +35,7 @@ export function worldOf(plan: Plan, obs: Observation, policy: Policy, now: numbe
   const jobOn = new Map<string, string>()
   const jobsByNode = new Map<string, Job[]>()
   for (const job of queue.jobs) {
+    if (job.nodes.length === 0) continue
     for (const name of job.state === 'ended' ? [] : job.nodes) {
       const others = jobsByNode.get(name)
       if (others) others.push(job)
@@ -68,9 +69,16 @@ export function worldOf(plan: Plan, obs: Observation, policy: Policy, now: numbe
   }
 }
 
-/** Jobs by their ids. Made where it is needed: there may be very many. */
-export function jobsById({ obs }: World): ReadonlyMap<string, Job> {
-  return new Map(obs.queue.ok ? obs.queue.value.jobs.map((job) => [job.id, job]) : [])
+const jobsOf = new WeakMap<World, ReadonlyMap<string, Job>>()
+
+/** Jobs by their ids. Made when it is needed first: there may be very many. */
+export function jobsById(world: World): ReadonlyMap<string, Job> {
+  const known = jobsOf.get(world)
+  if (known) return known
+  const jobs = new Map<string, Job>()
+  if (world.obs.queue.ok) for (const job of world.obs.queue.value.jobs) jobs.set(job.id, job)
+  jobsOf.set(world, jobs)
+  return jobs
 }
 
 /** The node names that a step is about. */
