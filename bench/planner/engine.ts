@@ -2,12 +2,9 @@ import { randomUUID } from 'node:crypto'
 import { type Clock, systemClock } from '../../src/base/clock.ts'
 import { silentLog } from '../../src/base/log.ts'
 import type { ControllerConfig } from '../../src/config/controller-schema.ts'
-import { Acts } from '../../src/elastic/acts.ts'
-import { Backoff } from '../../src/elastic/backoff.ts'
-import { Loop } from '../../src/elastic/loop.ts'
+import { createEngine } from '../../src/elastic/engine.ts'
+import type { Loop } from '../../src/elastic/loop.ts'
 import { machineSpec } from '../../src/elastic/machine-spec.ts'
-import { NetworkKeeper } from '../../src/elastic/network-keeper.ts'
-import { Observer } from '../../src/elastic/observe.ts'
 import { overlayFromNodes } from '../../src/elastic/overlay-from-nodes.ts'
 import type { QueueSnapshot } from '../../src/elastic/plan/demand.ts'
 import { policyFromConfig } from '../../src/elastic/policy-from-config.ts'
@@ -37,7 +34,7 @@ export const batchMs = 20
 /** How long the loop sleeps if nothing happens, ms: longer than a benchmark takes. */
 const pollMs = 120_000
 
-/** The controller's engine as `causeway controller` puts it together, on a world that costs nothing. */
+/** The controller's engine as `causeway controller` joins it, on a world that costs nothing. */
 export async function engineOn(config: ControllerConfig, outside: Outside, db: Db): Promise<Loop> {
   const clock: Clock = {
     now: () => systemClock.now(),
@@ -46,32 +43,25 @@ export async function engineOn(config: ControllerConfig, outside: Outside, db: D
       return systemClock.sleep(ms, signal)
     },
   }
-  const nodes = new NodeStore(db)
   const policy = policyFromConfig(config)
-  const scheduler = schedulerOf(outside)
-  const drivers = new Map([...outside.machines].map(([site, machines]) => [site, driverOf(site, machines, outside)]))
-  const network = new NetworkKeeper(async () => ({ pending: [] }), clock)
   const scripts = await loadRoleScripts()
   const secret = new Uint8Array(32)
-  const tools = {
+  const { loop } = createEngine({
     clock,
     log: silentLog,
-    nodes,
+    nodes: new NodeStore(db),
     events: new EventStore(db),
-    scheduler,
-    drivers,
-    acts: new Acts(clock, silentLog, () => loop.wake()),
-    backoff: new Backoff(clock),
+    jobs: new JobStore(db),
+    scheduler: schedulerOf(outside),
+    drivers: new Map([...outside.machines].map(([site, machines]) => [site, driverOf(site, machines, outside)])),
+    applyGateway: async () => ({ pending: [] }),
+    pace: { batchMs, pollMs, busyPollMs: pollMs },
     policyAt: () => policy,
-    network,
     newId: randomUUID,
-    tokenFor: (id: string) => tokenFor(secret, id),
-    wantOverlay: async () => network.want(overlayFromNodes(config, await nodes.live())),
-    machineSpec: (node: Parameters<typeof machineSpec>[1], token: string) =>
-      machineSpec(config, node, { token, mungeKey: secret, scripts }),
-  }
-  const observer = new Observer(clock, scheduler, drivers, nodes)
-  const loop = new Loop(observer, tools, new JobStore(db), { batchMs, pollMs, busyPollMs: pollMs })
+    tokenFor: (id) => tokenFor(secret, id),
+    overlay: (living) => overlayFromNodes(config, living),
+    machineSpec: (node, token) => machineSpec(config, node, { token, mungeKey: secret, scripts }),
+  })
   return loop
 }
 

@@ -45,6 +45,39 @@ export async function wakeToCreate(
   return spent
 }
 
+/** As many nodes wanted at once: from the wake-up to the first and to the last create, without the batch window, ms. */
+export async function wakeToCreates(
+  file: string,
+  size: { jobs: number; nodes: number },
+  count: number,
+): Promise<{ firstMs: number; lastMs: number }> {
+  const db = await openStore(file)
+  const { config, outside } = await quietWorld(size, db)
+  const loop = await engineOn(config, outside, db)
+  try {
+    const atRest = rest(outside)
+    loop.start()
+    await soon('the end of the rounds', atRest)
+    const wanted = new Set(freeNames(size.nodes, count))
+    const { jobs, nodes } = outside.queue
+    outside.queue = { jobs, nodes: nodes.map((node) => (wanted.has(node.name) ? { ...node, power: 'wanted' } : node)) }
+    const times: number[] = []
+    const all = new Promise<void>((resolve) => {
+      outside.created = () => {
+        times.push(performance.now())
+        if (times.length === count) resolve()
+      }
+    })
+    const began = performance.now() + batchMs
+    loop.wake()
+    await soon('the creates', all)
+    return { firstMs: (times[0] ?? Number.NaN) - began, lastMs: (times.at(-1) ?? Number.NaN) - began }
+  } finally {
+    await loop.stop()
+    await db.destroy()
+  }
+}
+
 /** Resolves when the loop has nothing more to do. */
 function rest(outside: Outside): Promise<void> {
   return new Promise((resolve) => {
@@ -65,11 +98,11 @@ function freeNames(nodes: number, count: number): string[] {
   )
 }
 
-/** From the start of a controller on a database with all nodes, until its first plan and the end of its first round, ms. */
+/** From the start of a controller on a database with all nodes, until its first plan and the end of its first round, ms; and what the heap holds then, the made-up world included. */
 export async function restart(
   file: string,
   size: { jobs: number; nodes: number },
-): Promise<{ planMs: number; roundMs: number }> {
+): Promise<{ planMs: number; roundMs: number; heapMiB: number }> {
   const before = await openStore(file)
   const { config, outside } = await quietWorld(size, before)
   await before.destroy()
@@ -83,7 +116,8 @@ export async function restart(
       if (loop.view) planMs = performance.now() - began
       else await setImmediate()
     }
-    return { planMs, roundMs: await round }
+    const roundMs = await round
+    return { planMs, roundMs, heapMiB: process.memoryUsage().heapUsed / 2 ** 20 }
   } finally {
     await loop.stop()
     await db.destroy()

@@ -227,7 +227,7 @@ export class NodeStore {
       .where('gone_at', '>', startMs - monthMs)
       .$if(site !== null, (query) => query.where('site', '=', site))
       .executeTakeFirst()
-    return Number(row?.cost ?? 0)
+    return row?.cost ?? 0
   }
 
   /** All breakers that are not at rest, by site and type. */
