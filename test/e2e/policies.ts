@@ -8,7 +8,7 @@ import { until } from '../../lab/until.ts'
 import type { StatusReport } from '../../src/hooks/reports.ts'
 
 /** The longest that anything is waited for, ms. */
-const patienceMs = 60_000
+const patienceMs = 120_000
 
 /** Changes the lab's configuration. */
 export type Rules = (config: LabConfig) => void
