@@ -32,6 +32,8 @@ export class Attention {
   #draining = false
   /** Nodes that were idle for long enough when the planner last looked, or that it keeps for the minimum. */
   readonly #kept = new Set<NodeRecord>()
+  /** Types with nodes that are kept for the minimum, by `typeKey`. */
+  readonly #atMinimum = new Set<string>()
   /** Some of them are kept for jobs, or until some time: the plan says until when. */
   #keptForJobs = false
   #timed = false
@@ -51,6 +53,7 @@ export class Attention {
     this.#idleMs = new Map(policy.types.map((type) => [typeKey(type), type.idleMs]))
     this.#draining = false
     this.#kept.clear()
+    this.#atMinimum.clear()
     this.#keptForJobs = this.#timed = false
     this.#idleDueMs = Infinity
     const all = new Map<string, number>()
@@ -62,6 +65,7 @@ export class Attention {
       if (life.phase === 'draining') this.#draining = true
       const code = plan.waiting.get(life.id)?.code
       const isOverdue = this.#isDue(life, nowMs)
+      if (code === 'AtMinimum') this.#atMinimum.add(key)
       if (code === 'AtMinimum' || isOverdue) this.#kept.add(life)
       else this.#noteIdle(life)
       if (isOverdue && (code === 'DemandWaiting' || code === 'Spare')) this.#keptForJobs = true
@@ -76,13 +80,41 @@ export class Attention {
     this.#spares = open.some((type) => type.spare > 0)
   }
 
-  /** Whether steps that were carried out leave nothing to decide: what is begun, or taken away for good, changes no other decision. */
-  isQuiet(done: readonly Step[], lives: Lives, policy: Policy, pending: boolean): boolean {
-    const goneIsQuiet = !this.#counting && !lives.inDoubt && (this.#places === 'scheduler' || !pending)
+  /**
+   * Whether steps that were carried out leave nothing to decide: what is begun, or on its way out, changes no other decision.
+   * What becomes of nodes on their way out is seen to without a round (`mayGo`).
+   */
+  isQuiet(done: readonly Step[], lives: Lives, queue: SimulatedQueue, policy: Policy): boolean {
+    if (lives.inDoubt) return false
     return done.every((step) => {
-      if (step.kind === 'begin' || step.kind === 'create') return true
-      return step.kind === 'remove' && goneIsQuiet && !this.#shrunken(policy)
+      if (step.kind === 'create' || step.kind === 'drain') return true
+      if (step.kind === 'begin') return this.#isBegunQuietly(step)
+      if (step.kind === 'move') return step.to === 'deleting'
+      return step.kind === 'remove' && this.isGoneQuietly(lives, queue, policy)
     })
+  }
+
+  /**
+   * With one more node of a type, another of it may go that was kept for the minimum or as a spare one. Where Causeway places,
+   * other jobs may be thought onto it than the one that it is begun for.
+   */
+  #isBegunQuietly(type: { readonly site: string; readonly type: string }): boolean {
+    const frees = this.#atMinimum.has(typeKey(type)) || (this.#anySpare && this.#keptForJobs)
+    return !frees && this.#places === 'scheduler'
+  }
+
+  /** Whether a node that is gone makes room for nothing. */
+  isGoneQuietly(lives: Lives, queue: SimulatedQueue, policy: Policy): boolean {
+    const wanted = this.#places === 'causeway' && queue.pending.length > 0
+    return !this.#counting && !wanted && !lives.inDoubt && !this.#shrunken(policy)
+  }
+
+  /** Whether the planner would certainly go on to delete these nodes, which are drained and idle: no job waits that could use them. */
+  mayGo(lives: readonly NodeRecord[], queue: SimulatedQueue): boolean {
+    if (queue.pending.length === 0) return true
+    if (this.#places === 'causeway') return false
+    const demanded = new Set(queue.demanded.split(' '))
+    return !lives.some((life) => demanded.has(typeKey(life)))
   }
 
   /** Whether a maximum is lower than the names that there are: those that are free are then to be closed. */
@@ -127,9 +159,10 @@ export class Attention {
   }
 
   /** Whether what happened in the queue can change the plan. */
-  matters({ submitted, started, ended, ready }: Happenings, queue: SimulatedQueue): boolean {
+  matters({ submitted, started, ended, ready }: Happenings, queue: SimulatedQueue, lives: Lives): boolean {
     const pending = queue.pending.length > 0
-    if (this.#counting && (submitted || started || ended || ready)) return true
+    if (!submitted && !started && !ended && !ready) return false
+    if (this.#counting || lives.inDoubt) return true
     if ((ended || ready) && this.#tooMany) return true
     if (ready && this.#keptForJobs && this.#anySpare) return true
     if (!submitted && !started && !ended) return false

@@ -1,7 +1,9 @@
 import type { Clock } from '../../base/clock.ts'
+import type { Phase } from '../../store/node-record.ts'
 import { Backoff } from '../backoff.ts'
 import type { Observation } from '../plan/observation.ts'
 import type { Policy } from '../plan/policy.ts'
+import type { Step } from '../plan/steps.ts'
 import { usualSite } from '../policy-simulation.ts'
 import { Agenda } from './agenda.ts'
 import { Attention, type Happenings } from './attention.ts'
@@ -170,7 +172,7 @@ export class Simulation {
       this.#urgent =
         pace.attention === 'all'
           ? happened.submitted || happened.started || happened.ended || happened.ready
-          : this.#attention.matters(happened, this.#queue)
+          : this.#attention.matters(happened, this.#queue, this.#lives)
     }
     this.#wakeMs = Math.min(this.#wakeMs, this.#attention.idleDueMs)
     Object.assign(happened, { submitted: false, started: false, ended: false, ready: false })
@@ -218,9 +220,56 @@ export class Simulation {
     this.#attention.look(this.#lives, this.#queue, policy, decided, nowMs)
     if (done.length === 0) return
     this.#acted()
-    if (!this.#attention.isQuiet(done, this.#lives, policy, this.#queue.pending.length > 0)) this.#urgent = true
+    if (this.#options.pace.attention === 'all') this.#urgent = true
+    else {
+      this.#seeOut(done)
+      if (!this.#attention.isQuiet(done, this.#lives, this.#queue, policy)) this.#urgent = true
+    }
     this.#queue.place(nowMs)
     this.#considerRound()
+  }
+
+  /**
+   * Nodes on their way out: the planner is not asked what it would certainly say in the next two rounds, that what is drained is
+   * deleted. If a job waits by then, it is asked.
+   */
+  #seeOut(done: readonly Step[]): void {
+    const inPhase = (kind: 'drain' | 'move', phase: Phase) =>
+      done.flatMap((step) => {
+        const life = step.kind === kind ? this.#lives.withId(step.id) : undefined
+        return life?.phase === phase ? life : []
+      })
+    const drained = inPhase('drain', 'draining')
+    const deleting = inPhase('move', 'deleting')
+    const laterMs = this.#nowMs + this.#options.pace.batchMs
+    if (drained.length > 0) this.#agenda.put(laterMs, () => this.#delete(drained))
+    if (deleting.length > 0) this.#agenda.put(laterMs, () => this.#remove(deleting))
+  }
+
+  /** Whether the planner is asked at this moment anyway. */
+  get #isRoundDue(): boolean {
+    return this.#urgent || this.#roundMs <= this.#nowMs
+  }
+
+  #delete(drained: readonly Life[]): void {
+    if (this.#isRoundDue) return
+    const lives = drained.filter(({ phase }) => phase === 'draining')
+    if (!this.#attention.mayGo(lives, this.#queue)) {
+      this.#roundMs = this.#nowMs
+      return
+    }
+    for (const life of lives) life.move('deleting', this.#nowMs)
+    this.#agenda.put(this.#nowMs + this.#options.pace.batchMs, () => this.#remove(lives))
+  }
+
+  #remove(deleting: readonly Life[]): void {
+    if (this.#isRoundDue) return
+    for (const life of deleting) {
+      if (life.phase !== 'deleting') continue
+      if (this.#queue.node(life.name)?.power === 'present') this.#queue.powerDown([life.name])
+      this.#lives.remove(life, this.#nowMs)
+    }
+    if (!this.#attention.isGoneQuietly(this.#lives, this.#queue, this.#policy)) this.#urgent = true
   }
 
   /** A reading of everything that began after all that has happened at this moment. */
