@@ -1,0 +1,158 @@
+import assert from 'node:assert/strict'
+import { afterEach, beforeEach, describe, test } from 'node:test'
+import { silentLog } from '../../src/base/log.ts'
+import { Acts } from '../../src/elastic/acts.ts'
+import { Backoff } from '../../src/elastic/backoff.ts'
+import { execute, type Tools } from '../../src/elastic/execute.ts'
+import { NetworkKeeper } from '../../src/elastic/network-keeper.ts'
+import { Observer } from '../../src/elastic/observe.ts'
+import type { Plan, Step } from '../../src/elastic/plan/steps.ts'
+import { hashToken } from '../../src/elastic/tokens.ts'
+import type { Overlay } from '../../src/network/overlay.ts'
+import { EventStore } from '../../src/store/event-store.ts'
+import { NodeStore } from '../../src/store/node-store.ts'
+import { type Db, openStore } from '../../src/store/open.ts'
+import { FakeDriver } from '../fakes/driver.ts'
+import { FakeScheduler } from '../fakes/scheduler.ts'
+import { machineSpec } from '../support/machine-spec.ts'
+import { policy } from './world.ts'
+
+const reason = { code: 'WantedByQueue', text: 'the queue wants it' } as const
+const cause = { code: 'Test', text: 'because' }
+const clock = { now: () => 1_000_000, sleep: () => new Promise<void>(() => undefined) }
+const sites = ['head', 'east']
+
+let db: Db
+let nodes: NodeStore
+let acts: Acts
+let tools: Tools
+/** What the gateways were told, and what happened between, in order. */
+let told: string[]
+
+beforeEach(async () => {
+  db = await openStore(':memory:')
+  nodes = new NodeStore(db)
+  acts = new Acts(clock, silentLog, () => undefined)
+  told = []
+  let ids = 0
+  const network = new NetworkKeeper(async ({ members }, gateway) => {
+    told.push(`${gateway}: ${members.map(({ name }) => name).join(' ')}`)
+    return { pending: [] }
+  }, clock)
+  tools = {
+    clock,
+    log: silentLog,
+    nodes,
+    events: new EventStore(db),
+    scheduler: new FakeScheduler([{ name: 'east-1' }, { name: 'east-2' }], { nowMs: clock.now() }),
+    drivers: new Map([['east', new FakeDriver({ site: 'east', cluster: 'lab', clock })]]),
+    acts,
+    backoff: new Backoff(clock),
+    policyAt: () => policy,
+    network,
+    newId: () => `id-${++ids}`,
+    tokenFor: (id) => `token-${id}`,
+    wantOverlay: async () => network.want(overlay((await nodes.live()).map(({ name }) => name))),
+    machineSpec: (node) => {
+      told.push(`create ${node.name}`)
+      return machineSpec(node.id, { name: node.name, image: '/images/base' })
+    },
+  }
+})
+
+afterEach(async () => {
+  await acts.idle()
+  await db.destroy()
+})
+
+function overlay(names: readonly string[]): Overlay {
+  const place = { underlay: '10.250.0.1', address: '10.77.0.1', mac: '02:43:0a:4d:00:01' }
+  return {
+    vni: 77,
+    subnet: '10.77.0.0/16',
+    underlayMtu: 1500,
+    gateways: sites.map((name) => ({ name, ...place, interception: null, routes: false })),
+    members: names.map((name) => ({ name, address: '10.77.1.1', mac: place.mac, gateway: 'east', port: null })),
+  }
+}
+
+async function carryOut(...steps: Step[]): Promise<void> {
+  const observer = new Observer(clock, tools.scheduler, tools.drivers, nodes)
+  const observation = await observer.observe(acts, 0, [])
+  const plan: Plan = { atMs: clock.now(), steps, notes: [], waiting: new Map(), jobs: [], nextAtMs: null }
+  await execute(plan, observation, tools)
+}
+
+function begin(k: number): Step {
+  return { kind: 'begin', name: `east-${k}`, site: 'east', type: 'standard', jobs: ['7'], reason }
+}
+
+function life(id: string, name: string) {
+  return { id, name, site: 'east', type: 'standard', costPerHour: 0, billingMs: 0, jobs: [] }
+}
+
+describe('carrying out a plan', () => {
+  test('lives that begin together are all known to the gateways before the first machine, by one change', async () => {
+    await carryOut(begin(1), begin(2))
+    await acts.idle()
+    assert.deepEqual(told.slice(0, 4).toSorted(), [
+      'create east-1',
+      'create east-2',
+      'east: east-1 east-2',
+      'head: east-1 east-2',
+    ])
+    assert.ok(
+      told.slice(0, 2).every((line) => !line.startsWith('create')),
+      told.join('; '),
+    )
+    assert.deepEqual(
+      (await nodes.live()).map(({ phase }) => phase),
+      ['booting', 'booting'],
+    )
+  })
+
+  test('when it resolves the intent is whole in the store: phase, token, events', async () => {
+    // A gateway that never answers: no machine is made, and what is in the store is what came before.
+    const hangs = new NetworkKeeper(() => new Promise(() => undefined), clock)
+    tools = { ...tools, network: hangs, wantOverlay: async () => hangs.want(overlay(['east-1'])) }
+    await carryOut(begin(1))
+    const [node] = await nodes.live()
+    assert.deepEqual([node?.id, node?.phase, node?.jobs], ['id-1', 'creating', ['7']])
+    assert.equal(await nodes.tokenHash('id-1'), hashToken('token-id-1'))
+    assert.deepEqual(
+      (await tools.events.ofNode('id-1')).map(({ facts }) => facts['phase']),
+      ['planned', 'creating'],
+    )
+    assert.deepEqual(told, [])
+    // That act never ends; the next one is not to wait for it.
+    acts = new Acts(clock, silentLog, () => undefined)
+  })
+
+  test('a life that is only planned comes into creating with its token before its machine is made', async () => {
+    await nodes.begin({ ...life('old', 'east-1'), phase: 'planned' }, cause, 1)
+    await carryOut({ kind: 'create', id: 'old', reason })
+    await acts.idle()
+    assert.equal(await nodes.tokenHash('old'), hashToken('token-old'))
+    assert.deepEqual(
+      (await tools.events.ofNode('old')).map(({ facts }) => facts['phase']),
+      ['planned', 'creating', 'booting'],
+    )
+    assert.equal(told.at(-1), 'create east-1')
+    assert.ok(told.includes('east: east-1'))
+  })
+
+  test('a node that is ready makes up for a failure that was recorded in the same round', async () => {
+    await nodes.begin({ ...life('good', 'east-1'), phase: 'booting' }, cause, 1)
+    await nodes.begin({ ...life('bad', 'east-2'), phase: 'booting' }, cause, 1)
+    await carryOut(
+      {
+        kind: 'fail',
+        id: 'bad',
+        failure: { code: 'BootTimeout', text: 'late' },
+        reason: { code: 'Failed', text: 'late' },
+      },
+      { kind: 'move', id: 'good', to: 'ready', reason: { code: 'Enrolled', text: 'it is there' } },
+    )
+    assert.equal((await nodes.breakers()).get('east/standard')?.failures, 0)
+  })
+})

@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { contradictions } from '../../src/config/contradictions.ts'
+import { ControllerConfigSchema } from '../../src/config/controller-schema.ts'
+import { parseYaml } from '../../src/config/yaml.ts'
+import { machineSpec } from '../../src/elastic/machine-spec.ts'
+import { overlayFromNodes } from '../../src/elastic/overlay-from-nodes.ts'
+import type { NodeRecord, Phase } from '../../src/store/node-record.ts'
+
+function load(address = '10.77.0.100') {
+  const text = `
+cluster: { name: lab, vni: 77, subnet: 10.77.0.0/16 }
+head: { name: head, address: 10.77.0.1, underlay: 10.250.0.2 }
+scheduler: { kind: slurm }
+controller: { listen: "10.77.0.1:8470" }
+sites:
+  east:
+    nodes: { maximum: 3, cpus: 2, memory: 2GiB }
+    pool: 10.77.4.0/24
+    gateway:
+      underlay: 10.250.1.2
+      address: ${address}
+      ssh: { address: 10.250.1.2, keyFile: /etc/causeway/id, hostKey: ssh-ed25519 AAAA }
+    driver: { kind: namespace, image: /images/base }
+`
+  return parseYaml(text, 'test.yaml', ControllerConfigSchema, contradictions)
+}
+
+function node(k: number, phase: Phase, site = 'east'): NodeRecord {
+  const times = { beganAtMs: 0, phaseSinceMs: 0, unreachableSinceMs: null, idleSinceMs: null, nextAttemptAtMs: 0 }
+  const rest = { costPerHour: 0, billingMs: 0, failure: null, attempts: 0, jobs: [] }
+  return { id: `0000000${k}`, name: `${site}-${k}`, site, type: 'standard', phase, ...times, ...rest }
+}
+
+test('a node is a member from the time its machine is being made until it is gone', () => {
+  const phases: readonly Phase[] = ['planned', 'creating', 'booting', 'ready', 'failed', 'deleting', 'gone']
+  for (const phase of phases) {
+    const { members } = overlayFromNodes(load(), [node(1, phase)])
+    assert.equal(members.length, phase === 'planned' || phase === 'gone' ? 0 : 1, phase)
+  }
+})
+
+test('members come by name, with address, MAC and port; nodes without a place are left out', () => {
+  const nodes = [node(2, 'ready'), node(1, 'creating'), node(0, 'ready'), node(1, 'ready', 'west')]
+  const { members, gateways } = overlayFromNodes(load(), nodes)
+  assert.deepEqual(members, [
+    { name: 'east-1', address: '10.77.4.1', mac: '02:43:0a:4d:04:01', gateway: 'east', port: 'cwp00000001' },
+    { name: 'east-2', address: '10.77.4.2', mac: '02:43:0a:4d:04:02', gateway: 'east', port: 'cwp00000002' },
+  ])
+  assert.deepEqual(
+    gateways.map(({ name, address }) => [name, address]),
+    [
+      ['head', '10.77.0.1'],
+      ['east', '10.77.0.100'],
+    ],
+  )
+})
+
+test('it is the same object while nothing changes, and another when anything does', () => {
+  const config = load()
+  const first = overlayFromNodes(config, [node(1, 'creating'), node(2, 'ready')])
+  assert.equal(overlayFromNodes(config, [node(2, 'draining'), node(1, 'ready'), node(3, 'planned')]), first)
+  const fewer = overlayFromNodes(config, [node(1, 'ready')])
+  assert.deepEqual(
+    fewer.members.map(({ name }) => name),
+    ['east-1'],
+  )
+  const swapped = overlayFromNodes(config, [node(2, 'ready')])
+  assert.deepEqual(
+    swapped.members.map(({ name }) => name),
+    ['east-2'],
+  )
+  assert.equal(overlayFromNodes(load('10.77.0.101'), [node(2, 'ready')]).gateways[1]?.address, '10.77.0.101')
+})
+
+test('each seed knows all names once, its own first', () => {
+  const config = load()
+  const secrets = { token: 't', mungeKey: new Uint8Array(1), scripts: { boot: '', role: '' } }
+  const hosts = (k: number) =>
+    machineSpec(config, node(k, 'creating'), secrets)
+      .seed.find(({ path }) => path === 'hosts')
+      ?.content.split('\n')
+  const [v4, v6] = ['127.0.0.1 localhost', '::1 localhost']
+  const [head, ...east] = ['10.77.0.1 head', '10.77.4.1 east-1', '10.77.4.2 east-2', '10.77.4.3 east-3']
+  assert.deepEqual(hosts(2), [v4, v6, head, east[1], east[0], east[2], ''])
+  assert.deepEqual(hosts(1), [v4, v6, head, ...east, ''])
+  assert.deepEqual(hosts(3), [v4, v6, head, east[2], east[0], east[1], ''])
+})
