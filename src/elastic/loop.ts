@@ -115,6 +115,10 @@ export class Loop {
     const now = this.#tools.clock.now()
     const { pollMs, busyPollMs } = this.#pace
     let pauseMs = decided.steps.length > 0 ? busyPollMs : pollMs
+    // A hook says that a job ends; nobody says when its nodes are free.
+    const { queue } = observation
+    if (queue.ok && queue.value.jobs.some(({ state }) => state === 'completing'))
+      pauseMs = Math.min(pauseMs, 2 * busyPollMs)
     for (const node of observation.nodes) pauseMs = Math.min(pauseMs, this.#patienceMs(node, now))
     const timesToLook = [decided.nextAtMs, this.#tools.policyChangesAtMs?.(now) ?? null]
     for (const atMs of timesToLook) if (atMs !== null) pauseMs = Math.min(pauseMs, atMs - now)

@@ -103,6 +103,32 @@ describe('budgets', () => {
     assert.deepEqual(kinds(plan(observation(world), dear(40), now)), ['begin WantedByQueue'])
     assert.deepEqual(kinds(plan(observation(world), dear(39), now)), ['refuse OverBudget'])
   })
+  test('a node on its way is counted to the end of the job that it was begun for', () => {
+    const coming = node({
+      id: 'id-east-2',
+      name: 'east-2',
+      phase: 'booting',
+      costPerHour: 10,
+      beganAtMs: now,
+      jobs: ['7'],
+    })
+    const world = {
+      places: 'causeway' as const,
+      nodes: [coming],
+      jobs: [job({ id: '7', wallMs: 3 * hour, exclusive: true }), job({ id: '8', wallMs: hour, exclusive: true })],
+      machines: { east: [machine({ id: coming.id, name: coming.name })] },
+    }
+    assert.deepEqual(kinds(plan(observation(world), dear(40), now)), ['begin NeededByJobs'])
+    assert.deepEqual(kinds(plan(observation(world), dear(39), now)), [])
+  })
+  test('a longer job does not share a new node that was paid for a shorter one', () => {
+    const share = { perNode: { cpus: 2, memoryMiB: 0, gpus: 0 } }
+    const jobs = [job({ id: '1', wallMs: hour, ...share }), job({ id: '2', wallMs: 2 * hour, ...share })]
+    const made = (amount: number) => plan(observation({ places: 'causeway', jobs }), dear(amount), now)
+    assert.deepEqual(kinds(made(30)), ['begin NeededByJobs', 'begin NeededByJobs'])
+    assert.deepEqual(kinds(made(29)), ['begin NeededByJobs'])
+    assert.equal(made(29).jobs[1]?.code, 'OverBudget')
+  })
   test('only one of two nodes that fit each by itself', () => {
     const two = [wanted('east-1'), wanted('east-2')]
     const jobs = [starting, { ...starting, id: '2', nodes: ['east-2'] }]

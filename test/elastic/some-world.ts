@@ -129,7 +129,7 @@ export const someWorld: fc.Arbitrary<SomeWorld> = fc
     policy: somePolicy,
     nodes: fc.tuple(...names.map((name) => fc.option(someNode(name)))),
     queueNodes: fc.tuple(...names.map((name) => fc.option(someQueueNode(name)))),
-    jobs: fc.array(someJob, { maxLength: 2 }),
+    jobs: fc.uniqueArray(someJob, { maxLength: 3, selector: ({ id }) => id }),
     lost: rarely(names),
     orphans: rarely(names),
     unreadQueue: seldom,

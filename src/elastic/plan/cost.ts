@@ -1,6 +1,7 @@
 import type { NodeRecord } from '../../store/node-record.ts'
 import type { Context } from './context.ts'
 import type { Job } from './demand.ts'
+import { growingPhases } from './phases.ts'
 import { type Budget, budgetKey, type TypePolicy } from './policy.ts'
 
 const hourMs = 3_600_000
@@ -26,16 +27,17 @@ export class Ledger {
   readonly #now: number
   readonly #accounts: readonly { readonly budget: Budget; readonly spent: number; projected: number }[]
 
-  constructor(ctx: Pick<Context, 'obs' | 'policy' | 'now' | 'jobsOn' | 'typeOf'>) {
+  constructor(ctx: Pick<Context, 'obs' | 'policy' | 'now' | 'jobs' | 'jobsOn' | 'typeOf'>) {
     const { obs, policy, now } = ctx
     this.#now = now
+    const awaited = policy.budgets.length > 0 ? awaitedBy(ctx) : new Map<string, Job>()
     this.#accounts = policy.budgets.map((budget) => {
       let spent = obs.spent.get(budgetKey(budget)) ?? 0
       let projected = spent
       for (const node of obs.nodes) {
         if (budget.site !== null && budget.site !== node.site) continue
         spent += costWithin(node, now, budget)
-        projected += costWithin(node, committedUntilMs(node, ctx), budget)
+        projected += costWithin(node, committedUntilMs(node, awaited, ctx), budget)
       }
       return { budget, spent, projected }
     })
@@ -91,9 +93,20 @@ function paysFor(budget: Budget, site: string): boolean {
   return budget.site === null || budget.site === site
 }
 
-/** Until when a living node is bound to cost: to the end of its jobs, its idle time and its least lifetime. */
+/** The pending jobs that nodes on their way were begun for, by id. */
+function awaitedBy({ obs, jobs }: Pick<Context, 'obs' | 'jobs'>): ReadonlyMap<string, Job> {
+  const ids = new Set(obs.nodes.flatMap((node) => (growingPhases.has(node.phase) ? node.jobs : [])))
+  if (ids.size === 0) return new Map()
+  return new Map(jobs.flatMap((job) => (job.state === 'pending' && ids.has(job.id) ? [[job.id, job]] : [])))
+}
+
+/**
+ * Until when a living node is bound to cost: to the end of its jobs, of those that it was begun for while it is on its way, of
+ * its idle time and of its least lifetime.
+ */
 function committedUntilMs(
   node: NodeRecord,
+  awaited: ReadonlyMap<string, Job>,
   { now, jobsOn, typeOf }: Pick<Context, 'now' | 'jobsOn' | 'typeOf'>,
 ): number {
   const type = typeOf(node)
@@ -102,5 +115,9 @@ function committedUntilMs(
     untilMs = Math.max(untilMs, (job.startedAtMs ?? now) + (job.wallMs ?? Infinity))
   }
   if (!type || node.phase === 'draining' || node.phase === 'deleting' || node.phase === 'failed') return untilMs
+  for (const id of growingPhases.has(node.phase) ? node.jobs : []) {
+    const job = awaited.get(id)
+    if (job) untilMs = Math.max(untilMs, now + (job.wallMs ?? Infinity))
+  }
   return Math.max(untilMs, node.beganAtMs + type.lifetimeMs, (node.idleSinceMs ?? now) + type.idleMs)
 }

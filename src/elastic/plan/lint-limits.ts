@@ -1,6 +1,7 @@
 import type { NodeRecord } from '../../store/node-record.ts'
 import type { Job } from './demand.ts'
 import type { Breach, Invariant } from './lint-findings.ts'
+import { usefulPhases } from './lint-phases.ts'
 import { jobsById, type World } from './lint-world.ts'
 import type { Budget, Cap, TypePolicy } from './policy.ts'
 import type { Step } from './steps.ts'
@@ -12,13 +13,14 @@ type Found = readonly [Invariant, Step | null, Breach]
  * plan's order is bound to cost. Also drains for a budget that bears all that there is.
  */
 export function moneyBreaches(world: World): Found[] {
-  const begins = world.plan.steps.some((step) => step.kind === 'begin')
-  const jobs = begins && world.policy.budgets.length > 0 ? jobsById(world) : new Map<string, Job>()
+  const concerned = world.plan.steps.some((step) => step.kind === 'begin' || step.reason.code === 'OverBudget')
+  if (!concerned || world.policy.budgets.length === 0) return []
+  const jobs = jobsById(world)
   return world.policy.budgets.flatMap((budget) => {
     const key = `${budget.period}/${budget.site ?? '*'}`
     let sum = world.obs.spent.get(key) ?? 0
     for (const node of world.byId.values()) {
-      if (budget.site === null || budget.site === node.site) sum += boundCost(node, world, budget)
+      if (budget.site === null || budget.site === node.site) sum += boundCost(node, jobs, world, budget)
     }
     const before = sum
     const found: Found[] = []
@@ -45,10 +47,15 @@ export function moneyBreaches(world: World): Found[] {
   })
 }
 
-function boundCost(node: NodeRecord, world: World, budget: Budget): number {
+function boundCost(node: NodeRecord, jobs: ReadonlyMap<string, Job>, world: World, budget: Budget): number {
   let until = world.now
   for (const job of jobsAt(node.name, world)) {
     until = Math.max(until, job.wallMs === null ? Infinity : (job.startedAtMs ?? world.now) + job.wallMs)
+  }
+  const onItsWay = usefulPhases.has(node.phase) && node.phase !== 'ready'
+  for (const id of onItsWay ? node.jobs : []) {
+    const job = jobs.get(id)
+    if (job?.state === 'pending') until = Math.max(until, world.now + (job.wallMs ?? Infinity))
   }
   const type = world.types.get(`${node.site}/${node.type}`)
   if (type && !['draining', 'deleting', 'failed'].includes(node.phase)) {
@@ -65,8 +72,10 @@ function leastCost(
   budget: Budget,
 ): number {
   let lasts = Math.max(1, type.lifetimeMs, type.idleMs)
-  const first = ids.map((id) => jobs.get(id)).find((job) => job !== undefined)
-  if (first) lasts = Math.max(lasts, first.wallMs ?? Infinity)
+  for (const id of ids) {
+    const job = jobs.get(id)
+    if (job) lasts = Math.max(lasts, job.wallMs ?? Infinity)
+  }
   return price(now, now + lasts, type.billingMs, type.costPerHour, budget)
 }
 

@@ -14,6 +14,8 @@ export interface Bin {
   free: Size
   /** Nothing runs on it and nothing is thought onto it. */
   empty: boolean
+  /** Until when it is to be paid for, ms: on a new node that a budget pays for, no job may run longer. */
+  readonly untilMs: number
   /** The jobs that are thought onto it. */
   readonly jobs: string[]
 }
@@ -43,7 +45,7 @@ export function livingBins(ctx: Context): Map<string, Bin[]> {
     const type = ctx.typeOf(node)
     const rank = type && rankOf(node, ctx)
     if (!type || rank === null || rank === undefined) continue
-    const bin: Bin = { type, node, free: type.size, empty: true, jobs: [] }
+    const bin: Bin = { type, node, free: type.size, empty: true, untilMs: Infinity, jobs: [] }
     for (const job of ctx.jobsOn(node.name)) {
       bin.free = takesWhole(job) ? nothing : less(bin.free, job.perNode)
       bin.empty = false

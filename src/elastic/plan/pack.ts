@@ -152,7 +152,7 @@ class Packer implements Packing {
           break
         }
         undo.push(this.#room.take(type, untilMs))
-        found.push({ type, node: null, free: type.size, empty: true, jobs: [] })
+        found.push(this.#newBin(type, untilMs))
       }
     }
     if (found.length === job.nodeCount) return found
@@ -170,10 +170,15 @@ class Packer implements Packing {
     for (let i = from, left = most; i < bins.length && left > 0; i++) {
       const bin = bins[i] as Bin
       if (pass === 'there' && bin.node?.phase === 'draining') break
-      if (!hasRoom(bin, job.perNode, kind.whole)) continue
+      if (!hasRoom(bin, job.perNode, kind.whole) || endsLater(job, bin, this.#ctx.now)) continue
       found.push(bin)
       left--
     }
+  }
+
+  #newBin(type: TypePolicy, untilMs: number): Bin {
+    const priced = this.#ctx.policy.budgets.length > 0
+    return { type, node: null, free: type.size, empty: true, untilMs: priced ? untilMs : Infinity, jobs: [] }
   }
 
   #think(job: Job, bin: Bin): void {
@@ -198,11 +203,15 @@ class Packer implements Packing {
       const untilMs = leastEndMs(type, [job], this.#ctx.now)
       if (!this.#ctx.halfOpen(type) || this.#room.refusal(type, untilMs)) continue
       this.#room.take(type, untilMs)
-      this.#think(job, { type, node: null, free: type.size, empty: true, jobs: [] })
+      this.#think(job, this.#newBin(type, untilMs))
       break
     }
     return null
   }
+}
+
+function endsLater({ wallMs }: Job, { untilMs }: Bin, now: number): boolean {
+  return untilMs !== Infinity && now + (wallMs ?? Infinity) > untilMs
 }
 
 function sitesOf(types: readonly TypePolicy[]): string[] {
