@@ -121,6 +121,24 @@ describe('budgets', () => {
     assert.deepEqual(kinds(plan(observation(world), dear(40), now)), ['begin NeededByJobs'])
     assert.deepEqual(kinds(plan(observation(world), dear(39), now)), [])
   })
+  test('a job that nothing can pay for is held where the scheduler places, and released when it can be paid for', () => {
+    const absent = ['east-1', 'east-2'].map((name) => queueNode({ name, power: 'absent' }))
+    const long = job({ id: '1', wallMs: null })
+    const short = job({ id: '2', wallMs: hour })
+    const stepsOf = (amount: number, jobs: readonly (typeof long)[], more = {}) =>
+      plan(observation({ queueNodes: absent, jobs, ...more }), dear(amount), now).steps.map((step) =>
+        'jobs' in step ? `${step.kind} ${step.jobs.join(' ')} ${step.reason.code}` : step.kind,
+      )
+    assert.deepEqual(stepsOf(20, [long, short]), ['hold 1 OverBudget'])
+    assert.deepEqual(stepsOf(20, [{ ...long, blocked: 'HeldByCauseway' }, short]), [])
+    assert.deepEqual(stepsOf(200, [{ ...long, blocked: 'HeldByCauseway' }, short]), ['release 1 WithinCap'])
+    // A node that is there costs nothing more to begin with.
+    const there = { ...idleHere, queueNodes: [queueNode(), ...absent.slice(1)] }
+    assert.deepEqual(stepsOf(20, [long], there), [])
+    const wide = { ...short, nodeCount: 2 }
+    assert.deepEqual(stepsOf(15, [wide]), ['hold 2 OverBudget'])
+    assert.deepEqual(stepsOf(20, [wide]), [])
+  })
   test('a longer job does not share a new node that was paid for a shorter one', () => {
     const share = { perNode: { cpus: 2, memoryMiB: 0, gpus: 0 } }
     const jobs = [job({ id: '1', wallMs: hour, ...share }), job({ id: '2', wallMs: 2 * hour, ...share })]

@@ -87,42 +87,44 @@ export class CapCount {
 }
 
 /**
- * Jobs that would break a cap if they started are held in the queue, in the queue's order; those that fit again are released.
- * What is not held may start at any time: so all of it counts, but for jobs that all nodes
- * together are too few for.
+ * Jobs that would break a cap if they started, or that nothing can pay for, are held in the queue, in the queue's order; those
+ * that fit again are released. What is not held may start at any time: so all of it counts against caps, but for jobs that all
+ * nodes together are too few for.
+ * @param unpayable what keeps a job from being paid for, if anything does
  * @returns the steps, and what is said of the jobs that are held
  */
-export function capSteps(ctx: Context, caps: CapCount): { steps: Step[]; held: ReadonlyMap<string, Reason> } {
+export function holdSteps(
+  ctx: Context,
+  caps: CapCount,
+  unpayable: (job: Job) => Reason | null,
+): { steps: Step[]; held: ReadonlyMap<string, Reason> } {
   const { queue } = ctx.obs
   const held = new Map<string, Reason>()
-  const hold: string[] = []
+  const hold = new Map<Reason, string[]>()
   const release: string[] = []
   if (!queue.ok) return { steps: [], held }
-  let first: Reason | null = null
   for (const job of ctx.jobs) {
     if (job.state !== 'pending' || (job.blocked !== null && job.blocked !== 'HeldByCauseway')) continue
-    if (!caps.any && job.blocked === null) continue
-    const { allowed, refused, why, taken } = share(job, caps)
+    const dear = unpayable(job)
+    if (!caps.any && !dear && job.blocked === null) continue
+    const { allowed, refused, why, taken } = dear ? none(job, dear) : share(job, caps)
     if (taken > 0 && caps.any && isTooLarge(job, ctx)) caps.take(job, -taken)
     if (why) {
       held.set(job.id, why)
-      first ??= why
-      if (job.blocked === null) hold.push(...refused)
+      if (job.blocked === null) hold.set(why, [...(hold.get(why) ?? []), ...refused])
     }
     if (job.blocked === 'HeldByCauseway') release.push(...allowed)
   }
   const fresh = (ids: string[]) => ids.filter((id) => !isStale(jobKey(id), queue.startedAtMs, ctx))
-  const steps: Step[] = []
-  const [toHold, toRelease] = [fresh(hold), fresh(release)]
-  if (toHold.length > 0 && first) steps.push({ kind: 'hold', jobs: toHold, reason: first })
-  if (toRelease.length > 0) {
-    steps.push({
-      kind: 'release',
-      jobs: toRelease,
-      reason: { code: 'WithinCap', text: 'they fit under the caps again' },
-    })
-  }
-  return { steps, held }
+  const steps = [...hold].map(([reason, jobs]): Step => ({ kind: 'hold', jobs: fresh(jobs), reason }))
+  const reason: Reason = { code: 'WithinCap', text: 'they fit under the caps and budgets again' }
+  steps.push({ kind: 'release', jobs: fresh(release), reason })
+  return { steps: steps.filter((step) => 'jobs' in step && step.jobs.length > 0), held }
+}
+
+/** A job of which no part may run. */
+function none(job: Job, why: Reason): ReturnType<typeof share> {
+  return { allowed: [], refused: [job.id], why, taken: 0 }
 }
 
 /** Whether it holds nodes, or waits for some that were chosen. */
@@ -136,7 +138,10 @@ export function jobKey(id: string): string {
 }
 
 /** Which elements of a job (itself, unless it is an unsplit array) may run and which may not. */
-function share(job: Job, caps: CapCount): { allowed: string[]; refused: string[]; why: Reason | null; taken: number } {
+function share(
+  job: Job,
+  caps: CapCount,
+): { allowed: readonly string[]; refused: readonly string[]; why: Reason | null; taken: number } {
   if (job.count === 1) {
     const why = caps.obstacle(job)
     if (!why) caps.take(job)

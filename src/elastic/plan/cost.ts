@@ -59,11 +59,11 @@ export class Ledger {
     return this.#accounts.find((a) => paysFor(a.budget, site) && a.projected > a.budget.amount)?.budget ?? null
   }
 
-  /** A budget that a new node until `untilMs` would exceed. */
-  refuses(type: TypePolicy, untilMs: number): Budget | null {
+  /** A budget that so many new nodes until `untilMs` would exceed. */
+  refuses(type: TypePolicy, untilMs: number, count: number): Budget | null {
     for (const { budget, projected } of this.#accounts) {
       if (!paysFor(budget, type.site)) continue
-      const cost = costWithin(this.#newLife(type), untilMs, budget)
+      const cost = count * costWithin(this.#newLife(type), untilMs, budget)
       if (cost > 0 && projected + cost > budget.amount) return budget
     }
     return null

@@ -1,6 +1,6 @@
 import type { NodeRecord } from '../../store/node-record.ts'
 import { availabilitySteps, dismissSteps } from './availability.ts'
-import { CapCount, capSteps } from './caps.ts'
+import { CapCount, holdSteps } from './caps.ts'
 import { type Context, createContext } from './context.ts'
 import { growWanted } from './grow-wanted.ts'
 import { jobReasons } from './job-reasons.ts'
@@ -9,6 +9,7 @@ import { nodeStep } from './node-step.ts'
 import type { Observation } from './observation.ts'
 import { orphanSteps } from './orphans.ts'
 import { type Packing, pack } from './pack.ts'
+import { createUnpayable } from './payable.ts'
 import type { Policy } from './policy.ts'
 import { Room } from './room.ts'
 import { createShrinking } from './shrink.ts'
@@ -32,7 +33,7 @@ export function plan(obs: Observation, policy: Policy, now: number, explain = tr
   const room = new Room(ctx)
   const caps = new CapCount(ctx)
   const wanted = obs.places === 'scheduler' ? growWanted(ctx, room, caps) : []
-  const { steps: holds, held } = capSteps(ctx, caps)
+  const { steps: holds, held } = holdSteps(ctx, caps, createUnpayable(ctx, room))
   const packing = obs.places === 'causeway' && obs.queue.ok ? pack(ctx, room, held) : null
   const growing = [...wanted, ...(packing ? beginSteps(packing) : [])]
   growing.push(...keepSteps(ctx, room, growing))

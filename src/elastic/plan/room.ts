@@ -43,10 +43,16 @@ export class Room {
     if (ctx.obs.places === 'causeway' && (this.#taken.get(key) ?? 0) >= this.#freeNames(type).length) {
       return { code: 'AboveMaximum', text: `the names of ${key} that are free rest after failures` }
     }
-    const budget = this.ledger.refuses(type, untilMs)
+    return this.unpaid(type, untilMs, 1)
+  }
+
+  /** What budget does not pay for so many nodes of the type, as a reason; null if they are paid for. */
+  unpaid(type: TypePolicy, untilMs: number, count: number): Reason | null {
+    const budget = this.ledger.refuses(type, untilMs, count)
     if (!budget) return null
     const { period, site, amount } = budget
-    const text = `one more node of ${key} would exceed the ${period}'s budget of ${amount}${site ? ` for ${site}` : ''}`
+    const what = count === 1 ? 'one more node' : `${count} more nodes`
+    const text = `${what} of ${typeKey(type)} would exceed the ${period}'s budget of ${amount}${site ? ` for ${site}` : ''}`
     return { code: 'OverBudget', text, facts: { period, site, amount } }
   }
 
