@@ -109,9 +109,11 @@ export class Book {
   #move(id: string, to: Phase): void {
     const entry = this.entries.get(id)
     if (!entry) return
+    const { phase } = entry
     entry.phase = to
     if (to === 'gone') entry.goneAtMs = this.#now()
-    if (to === 'ready') this.#luck.delete(`${entry.site} ${entry.type}`)
+    // One whose drain is cancelled has shown nothing new.
+    if (to === 'ready' && phase !== 'draining') this.#luck.delete(`${entry.site} ${entry.type}`)
   }
 
   #fail(id: string): void {

@@ -13,6 +13,8 @@ export interface Bench {
   readonly queue: QueueSnapshot
   /** Names that were refused together with what is judged: jobs that wait for them go back to the queue. */
   readonly refused: ReadonlySet<string>
+  /** The controller died in the middle of it: what it would still have begun or refused is not known. */
+  readonly isBrokenOff: boolean
 }
 
 const growing = new Set(['planned', 'creating', 'booting', 'installing', 'enrolling'])
@@ -62,6 +64,7 @@ export function wrongsOfRelease(ids: ReadonlySet<string>, bench: Bench): string[
  */
 export function wrongsOfGangs(begun: readonly Entry[], bench: Bench): string[] {
   const { policy, book, places, queue, now } = bench
+  if (bench.isBrokenOff) return []
   if (places === 'scheduler') return halves(begun, bench)
   const wrongs: string[] = []
   for (const entry of begun) {
@@ -116,6 +119,7 @@ function jobsOf(entry: Entry, { queue }: Bench): Job[] {
 /** @param more jobs that hold nothing yet and are now to have nodes */
 function wrongsOfCaps(more: readonly Job[], what: string, about: readonly Job[], bench: Bench): string[] {
   const { policy, queue } = bench
+  if (bench.isBrokenOff && bench.places === 'scheduler') return []
   const holding = queue.jobs.filter((job) => job.state !== 'pending' && job.state !== 'ended' && !isRefused(job, bench))
   return about.flatMap((job) =>
     capsOf(job, policy).flatMap(({ cap, same }) => {

@@ -7,7 +7,7 @@ import type { NodeStore } from '../../src/store/node-store.ts'
 import type { FakeDriver } from '../fakes/driver.ts'
 import type { FakeScheduler, SchedulerCall } from '../fakes/scheduler.ts'
 import { Book, type Entry } from './book.ts'
-import { wrongsOfBegin, wrongsOfGangs, wrongsOfRelease } from './limits.ts'
+import { type Bench, wrongsOfBegin, wrongsOfGangs, wrongsOfRelease } from './limits.ts'
 import type { Machines } from './machines.ts'
 
 /** A reading counts for the controller only if it came within the time that a round waits for it, ms. */
@@ -107,16 +107,24 @@ export class Oracle {
     return this.#book.watch(store)
   }
 
-  /** A step of the clock is over: what was begun in it is judged as a whole, unless the controller died in the middle of it. */
+  /** A step of the clock is over: what was begun in it is judged as a whole. */
   settle(): void {
     if (this.#begun.length + this.#released.size > 0) {
       const scene = this.#scene
       const { queue } = this.#reading
       const { places } = scene.scheduler
-      const bench = { book: this.#book, policy: this.#policy, now: scene.now(), places, queue, refused: this.#refused }
+      const bench: Bench = {
+        book: this.#book,
+        policy: this.#policy,
+        now: scene.now(),
+        places,
+        queue,
+        refused: this.#refused,
+        isBrokenOff: !scene.isAlive(),
+      }
       const wrongs = this.#begun.flatMap((entry) => wrongsOfBegin(entry, bench))
       wrongs.push(...wrongsOfRelease(this.#released, bench))
-      if (scene.isAlive()) wrongs.push(...wrongsOfGangs(this.#begun, bench))
+      wrongs.push(...wrongsOfGangs(this.#begun, bench))
       for (const wrong of wrongs) this.#violated(wrong)
     }
     this.#begun = []
