@@ -59,10 +59,11 @@ test('one that differs in a member, or in a gateway, is applied', async () => {
   const first = overlay('east-1', 'east-2')
   keeper.want(first)
   await keeper.settled(['head', 'east'])
-  keeper.want({ ...first, members: first.members.map((member) => ({ ...member, port: 'cwp1' })) })
+  const second = { ...first, members: first.members.map((member) => ({ ...member, port: 'cwp1' })) }
+  keeper.want(second)
   await keeper.settled(['head', 'east'])
   assert.equal(applied.length, 4)
-  keeper.want({ ...first, gateways: first.gateways.map((one) => ({ ...one, routes: true })) })
+  keeper.want({ ...second, gateways: first.gateways.map((one) => ({ ...one, routes: true })) })
   await keeper.settled(['head', 'east'])
   assert.equal(applied.length, 6)
   keeper.want({ ...first, members: first.members.slice(0, 1) })

@@ -72,6 +72,17 @@ describe('the live nodes that a store remembers', () => {
     )
   })
 
+  test('of two that read at the same time both see what was written before', async () => {
+    await nodes.start([life('a')], creating, 1000)
+    await nodes.live()
+    await nodes.move('a', ['creating'], 'booting', cause, 2000)
+    const readings = await Promise.all([nodes.live(), nodes.live()])
+    assert.deepEqual(
+      readings.map(([node]) => node?.phase),
+      ['booting', 'booting'],
+    )
+  })
+
   test('a reading that fails leaves nothing half read', async () => {
     await nodes.start([life('a'), life('b')], creating, 1000)
     await nodes.live()
