@@ -41,7 +41,6 @@ interface Purse {
  */
 export function drawRules(stream: Random, troubledMs: number): (now: number) => Policy {
   const base = ['east', 'west'].flatMap((site) => drawTypes(stream, site))
-  const purses = stream.chance(0.35) ? drawPurses(stream, base) : []
   const fixed = {
     placement: stream.chance(0.5) ? placement : [],
     deadlines: plainPolicy.deadlines,
@@ -57,6 +56,12 @@ export function drawRules(stream: Random, troubledMs: number): (now: number) => 
     const capped = i > 0 && stream.chance(0.3) ? drawCaps(stream) : caps
     return { fromMs, policy: { ...fixed, types, caps: capped, budgets: [] } }
   })
+  const purses = stream.chance(0.5)
+    ? drawPurses(
+        stream,
+        eras.map(({ policy }) => policy.types),
+      )
+    : []
   return (now) => {
     const era = eras.findLast(({ fromMs }) => fromMs <= now) as Era
     return purses.length === 0
@@ -120,18 +125,25 @@ function drawNumbers(stream: Random, type: TypePolicy): TypePolicy {
   }
 }
 
-/** Budgets that pay for the most that any era keeps for nothing (two nodes of a type), and for some work. */
-function drawPurses(stream: Random, types: readonly TypePolicy[]): Purse[] {
+/**
+ * Budgets that pay for what is kept for nothing, and for the dearest node through a part of the period up to three times of
+ * it: types may have six such nodes, so that some may begin and others may not.
+ * @param eras what is kept differs from era to era
+ */
+function drawPurses(stream: Random, eras: readonly (readonly TypePolicy[])[]): Purse[] {
+  const priced = eras.flat().filter(({ costPerHour }) => costPerHour > 0)
   const purses: Purse[] = []
   for (const period of ['day', 'month'] as const) {
-    if (period === 'month' && stream.chance(0.6)) continue
+    if (priced.length === 0 || (period === 'month' && stream.chance(0.6))) continue
     const periodMs = stream.int(30, 90) * 1000
-    const site = stream.pick([null, 'east', 'west'])
-    const kept = types
-      .filter((type) => site === null || type.site === site)
-      .reduce((sum, type) => sum + (2 * type.costPerHour * (periodMs + type.billingMs)) / 3_600_000, 0)
-    const node = (2 * periodMs) / 1000
-    purses.push({ period, periodMs, site, amount: kept + node * stream.pick([0.3, 0.6, 1, 2]) })
+    const site = stream.pick([null, ...priced.map((type) => type.site)])
+    const isPaid = (type: TypePolicy) => site === null || type.site === site
+    const cost = ({ costPerHour, billingMs }: TypePolicy) => (costPerHour * (periodMs + billingMs)) / 3_600_000
+    const kept = eras.map((types) =>
+      types.filter(isPaid).reduce((sum, type) => sum + Math.max(type.minimum, type.spare) * cost(type), 0),
+    )
+    const dearest = Math.max(...priced.filter(isPaid).map(cost))
+    purses.push({ period, periodMs, site, amount: Math.max(...kept) + dearest * stream.pick([0.4, 0.8, 1.5, 3]) })
   }
   return purses
 }

@@ -82,8 +82,8 @@ function isDone(world: World): boolean {
   const kept = policy.types.every((type) => {
     const count = lives.filter((life) => typeKey(life) === typeKey(type)).length
     const spare = Math.min(type.maximum, Math.max(type.minimum, type.spare))
-    // What is left of a budget may not be enough for spare nodes until the next period.
-    return count <= spare && count >= (policy.budgets.length > 0 ? type.minimum : spare)
+    // What is left of a budget may not be enough for kept nodes until the next period.
+    return count <= spare && (policy.budgets.length > 0 || count >= spare)
   })
   if (!kept) return false
   const machines = [...drivers.values()].flatMap(({ at }) => [...at.machines])
