@@ -1,6 +1,5 @@
 import { fits } from '../plan/context.ts'
-import type { QueueJob } from './queue-job.ts'
-import type { NodePool, SimulatedNode } from './queue-node.ts'
+import type { NodePool, QueueJob, SimulatedNode } from './queue-model.ts'
 
 /** Nodes that are kept for the first job that has to wait: others may use them only if they are over by then. */
 interface Reservation {

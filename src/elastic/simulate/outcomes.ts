@@ -1,4 +1,4 @@
-import type { QueueJob } from './queue-job.ts'
+import type { QueueJob } from './queue-model.ts'
 import type { JobOutcome } from './result.ts'
 import type { Trace } from './trace.ts'
 

@@ -13,7 +13,7 @@ import { Lives } from './lives.ts'
 import type { WholeOptions } from './options.ts'
 import { Outcomes } from './outcomes.ts'
 import { SimulatedQueue } from './queue.ts'
-import type { QueueJob } from './queue-job.ts'
+import type { QueueJob } from './queue-model.ts'
 import type { SimulationResult } from './result.ts'
 import { Samples } from './samples.ts'
 import { SimulatedSite } from './simulated-site.ts'
@@ -138,9 +138,12 @@ export class Simulation {
   /** When something happens next; infinite when all is over and nothing is left to do. */
   #nextMs(): number {
     const submitMs = this.#startMs + (this.#jobs[this.#submitted]?.submitMs ?? Infinity)
-    const soon = Math.min(submitMs, this.#agenda.nextMs, this.#roundMs, this.#wakeMs)
-    const waiting = this.#queue.pending.length > 0 || soon < Infinity
-    return waiting ? Math.min(soon, this.#policyChangeMs) : Infinity
+    const soon = Math.min(submitMs, this.#agenda.nextMs, this.#roundMs)
+    const pending = this.#queue.pending.length > 0
+    // With nothing else to come, it depends on the time that was waited for whether all is over.
+    if (soon === Infinity && !pending) while (this.#wakeMs < Infinity && !this.#timeHasCome(this.#wakeMs));
+    const waiting = pending || Math.min(soon, this.#wakeMs) < Infinity
+    return waiting ? Math.min(soon, this.#wakeMs, this.#policyChangeMs) : Infinity
   }
 
   #isStuck(atMs: number): boolean {
@@ -177,13 +180,14 @@ export class Simulation {
     this.#wakeMs = Math.min(this.#wakeMs, this.#attention.idleDueMs)
     Object.assign(happened, { submitted: false, started: false, ended: false, ready: false })
     if (this.#urgent) this.#dueAt(this.#nowMs + pace.batchMs)
-    if (this.#policyChangeMs <= this.#nowMs || this.#timeHasCome()) this.#dueAt(this.#nowMs)
+    if (this.#policyChangeMs <= this.#nowMs || this.#timeHasCome(this.#nowMs)) this.#dueAt(this.#nowMs)
   }
 
-  #timeHasCome(): boolean {
-    if (this.#wakeMs > this.#nowMs) return false
+  /** Whether what time alone was waited for has come at this time; if not, it is waited for the next such time. */
+  #timeHasCome(atMs: number): boolean {
+    if (this.#wakeMs > atMs) return false
     if (this.#options.pace.attention === 'all') return true
-    const { now, nextMs } = this.#attention.timeMatters(this.#lives, this.#queue, this.#policy, this.#nowMs)
+    const { now, nextMs } = this.#attention.timeMatters(this.#lives, this.#queue, this.#policy, atMs)
     if (!now) this.#wakeMs = nextMs
     return now
   }

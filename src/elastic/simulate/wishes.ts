@@ -1,23 +1,8 @@
 import { placementOf, usableTypesIn } from '../plan/context.ts'
 import { takesWhole } from '../plan/pack-bins.ts'
 import { type Policy, typeKey } from '../plan/policy.ts'
-import type { NodePool } from './queue-node.ts'
+import type { NodePool, Wish } from './queue-model.ts'
 import type { TraceJob } from './trace.ts'
-
-/** What jobs have in common that could have the same nodes. */
-export interface Wish {
-  /** The pools to take all nodes from, preferred ones first: one entry, or one a site if a job must stay in one. */
-  readonly areas: readonly (readonly NodePool[])[]
-  /** Not all nodes from one site. */
-  readonly spans: boolean
-  /** The most nodes for such jobs that the policy allows. */
-  readonly most: number
-  /** The pass of the queue that these are about. */
-  pass: number
-  /** Jobs of so many nodes or more find none in this pass: any job, and one that is in the way of a reservation. */
-  tooMany: number
-  tooManyForLong: number
-}
 
 /** The wishes under one policy: thousands of jobs share a few. */
 export class Wishes {
