@@ -112,7 +112,7 @@ export class World {
       machines: this.machines,
       adminDrains: this.adminDrains,
       isAlive: () => this.#controller !== null,
-      allReachable: () => this.#controller !== null && this.weather.closed.size === 0,
+      isCalm: () => this.#controller !== null && this.elapsedMs > options.troubledMs,
       now: () => this.clock.now(),
     })
     const hooks = random.stream('hooks')
