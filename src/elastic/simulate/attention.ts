@@ -85,7 +85,7 @@ export class Attention {
    * What becomes of nodes on their way out is seen to without a round (`mayGo`).
    */
   isQuiet(done: readonly Step[], lives: Lives, queue: SimulatedQueue, policy: Policy): boolean {
-    if (lives.inDoubt) return false
+    if (lives.inDoubt && this.#places === 'causeway') return false
     return done.every((step) => {
       if (step.kind === 'create' || step.kind === 'drain') return true
       if (step.kind === 'begin') return this.#isBegunQuietly(step)
@@ -105,8 +105,8 @@ export class Attention {
 
   /** Whether a node that is gone makes room for nothing. */
   isGoneQuietly(lives: Lives, queue: SimulatedQueue, policy: Policy): boolean {
-    const wanted = this.#places === 'causeway' && queue.pending.length > 0
-    return !this.#counting && !wanted && !lives.inDoubt && !this.#shrunken(policy)
+    if (this.#counting || lives.anyClosed || this.#shrunken(policy)) return false
+    return this.#places === 'scheduler' || (queue.pending.length === 0 && !lives.inDoubt)
   }
 
   /** Whether the planner would certainly go on to delete these nodes, which are drained and idle: no job waits that could use them. */
@@ -162,7 +162,7 @@ export class Attention {
   matters({ submitted, started, ended, ready }: Happenings, queue: SimulatedQueue, lives: Lives): boolean {
     const pending = queue.pending.length > 0
     if (!submitted && !started && !ended && !ready) return false
-    if (this.#counting || lives.inDoubt) return true
+    if (this.#counting || (lives.inDoubt && this.#places === 'causeway')) return true
     if ((ended || ready) && this.#tooMany) return true
     if (ready && this.#keptForJobs && this.#anySpare) return true
     if (!submitted && !started && !ended) return false

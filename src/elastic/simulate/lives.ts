@@ -122,6 +122,11 @@ export class Lives {
     this.#watcher.changed()
   }
 
+  /** Whether some type is closed, or is to be tried with one node. */
+  get anyClosed(): boolean {
+    return [...this.breakers.values()].some(({ closedUntilMs }) => closedUntilMs !== null)
+  }
+
   /** Whether anything has failed lately: then times matter that are not a life's own. */
   get inDoubt(): boolean {
     return this.lastFailureMs.size > 0 || [...this.breakers.values()].some(({ failures }) => failures > 0)

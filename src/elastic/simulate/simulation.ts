@@ -55,6 +55,7 @@ export class Simulation {
   #turns = 0
   #rounds = 0
   #roundsInVain = 0
+  #lastRoundMs = -Infinity
   #lastActMs: number
   #lastProgressMs: number
 
@@ -140,8 +141,11 @@ export class Simulation {
     const submitMs = this.#startMs + (this.#jobs[this.#submitted]?.submitMs ?? Infinity)
     const soon = Math.min(submitMs, this.#agenda.nextMs, this.#roundMs)
     const pending = this.#queue.pending.length > 0
-    // With nothing else to come, it depends on the time that was waited for whether all is over.
-    if (soon === Infinity && !pending) while (this.#wakeMs < Infinity && !this.#timeHasCome(this.#wakeMs));
+    // With nothing else to come, the planner says whether there is a time to wait for at all.
+    if (soon === Infinity && !pending && this.#wakeMs < Infinity && this.#lastRoundMs < this.#nowMs) {
+      this.#roundMs = this.#nowMs
+      return this.#nowMs
+    }
     const waiting = pending || Math.min(soon, this.#wakeMs) < Infinity
     return waiting ? Math.min(soon, this.#wakeMs, this.#policyChangeMs) : Infinity
   }
@@ -180,14 +184,14 @@ export class Simulation {
     this.#wakeMs = Math.min(this.#wakeMs, this.#attention.idleDueMs)
     Object.assign(happened, { submitted: false, started: false, ended: false, ready: false })
     if (this.#urgent) this.#dueAt(this.#nowMs + pace.batchMs)
-    if (this.#policyChangeMs <= this.#nowMs || this.#timeHasCome(this.#nowMs)) this.#dueAt(this.#nowMs)
+    if (this.#policyChangeMs <= this.#nowMs || this.#timeHasCome()) this.#dueAt(this.#nowMs)
   }
 
-  /** Whether what time alone was waited for has come at this time; if not, it is waited for the next such time. */
-  #timeHasCome(atMs: number): boolean {
-    if (this.#wakeMs > atMs) return false
+  /** Whether what time alone was waited for has come; if not, it is waited for the next such time. */
+  #timeHasCome(): boolean {
+    if (this.#wakeMs > this.#nowMs) return false
     if (this.#options.pace.attention === 'all') return true
-    const { now, nextMs } = this.#attention.timeMatters(this.#lives, this.#queue, this.#policy, atMs)
+    const { now, nextMs } = this.#attention.timeMatters(this.#lives, this.#queue, this.#policy, this.#nowMs)
     if (!now) this.#wakeMs = nextMs
     return now
   }
@@ -215,6 +219,7 @@ export class Simulation {
     const decided = decide(obs, policy, nowMs)
     onRound(obs, policy, nowMs, decided)
     this.#rounds++
+    this.#lastRoundMs = nowMs
     this.#roundsInVain++
     this.#roundMs = Infinity
     this.#wakeMs = decided.nextAtMs ?? Infinity
