@@ -80,7 +80,7 @@ export function simulateCommand(): Command {
 }
 
 /** What simulations came to, as text. */
-export function showResults(results: readonly SimulationResult[]): string {
+function showResults(results: readonly SimulationResult[]): string {
   const metrics = results.map(metricsOf)
   const [compared, sites] = [comparisonTable(metrics), sitesTable(metrics)]
   return `${table(compared.head, compared.rows)}\n\n${table(sites.head, sites.rows)}`

@@ -4,7 +4,7 @@ import { isTimeZone } from './time-zone.ts'
 import { Duration, Size } from './units.ts'
 
 /** A map whose missing keys take their defaults, and which may be left out; in a record typebox wants it for the former. */
-export const optionalMap = { default: {} }
+const optionalMap = { default: {} }
 
 /** Most nodes of one type. */
 const mostNodes = 10_000
@@ -144,7 +144,7 @@ const Window = Type.Object({
 })
 
 /** The rules for the cluster as a whole. */
-export const RulesSchema = Type.Object(
+const RulesSchema = Type.Object(
   {
     /** The zone of windows and budgets. */
     timezone: Type.Refine(
@@ -198,7 +198,7 @@ export const RulesSchema = Type.Object(
 )
 
 /** How the sites behave in `causeway simulate`. */
-export const SimulationSchema = Type.Object(
+const SimulationSchema = Type.Object(
   {
     sites: Type.Record(
       Type.String({ pattern: namePattern }),

@@ -50,7 +50,7 @@ export async function replay(
   const differences: Difference[] = []
   const seen = { recorded: new Set<string>(), replayed: new Set<string>() }
   let [line, rounds, differing] = [0, 0, 0]
-  for await (const text of linesOf(file)) {
+  for await (const text of linesOf(file, true)) {
     line++
     if (text.trim() === '') continue
     const round = decodeRound(text)

@@ -8,7 +8,7 @@ export function fitsType(job: Job, type: TypePolicy, policy: Policy): boolean {
 }
 
 /** Whether a scheduler that knows no placement rules could use nodes of the type for a job. */
-export function isLargeEnough({ perNode, features }: Job, { size, features: has }: TypePolicy): boolean {
+function isLargeEnough({ perNode, features }: Job, { size, features: has }: TypePolicy): boolean {
   const fits = perNode.cpus <= size.cpus && perNode.memoryMiB <= size.memoryMiB && perNode.gpus <= size.gpus
   return fits && (features === '' || has.includes(features))
 }

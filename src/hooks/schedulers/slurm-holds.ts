@@ -70,7 +70,7 @@ export function isFree(job: SlurmJob): boolean {
   return job.state === 'pending' && job.blocked !== 'Held' && job.blocked !== 'HeldByCauseway'
 }
 
-export function isMarked(job: { readonly adminComment: string }): boolean {
+function isMarked(job: { readonly adminComment: string }): boolean {
   return job.adminComment.includes(holdMark)
 }
 

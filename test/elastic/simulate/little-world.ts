@@ -16,7 +16,7 @@ const minuteMs = 60_000
 const plain: SiteModel = { bootMs, spread: 1, failures: 0, capacity: null }
 
 /** A job for one whole node, for one minute, from the beginning on; with some of that replaced. */
-export function traceJob(over: Partial<TraceJob> = {}): TraceJob {
+function traceJob(over: Partial<TraceJob> = {}): TraceJob {
   return {
     id: '1',
     submitMs: 0,

@@ -5,11 +5,11 @@ import { CausewayError } from '../../../base/errors.ts'
 
 /**
  * The lines of a text file one after another, without their line ends; a file called `*.gz` is unpacked on the way. The file is
- * never held whole. A packed file that ends in the middle, as one that is still being written or was cut off by a crash, ends
- * with the line that is incomplete.
+ * never held whole.
+ * @param growing the file may still be written, or was cut off by a crash: it ends with the line that is incomplete
  * @throws CausewayError `NotFound` when there is no such file, `InvalidRequest` when it can't be read or unpacked
  */
-export async function* linesOf(path: string): AsyncGenerator<string> {
+export async function* linesOf(path: string, growing = false): AsyncGenerator<string> {
   // A line may be as long as a round with 100,000 jobs: the parts of an unfinished one are joined once, not with each chunk.
   const unfinished: string[] = []
   try {
@@ -20,7 +20,8 @@ export async function* linesOf(path: string): AsyncGenerator<string> {
       unfinished.push(last)
     }
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'Z_BUF_ERROR') throw unreadable(path, error)
+    const isCut = (error as NodeJS.ErrnoException).code === 'Z_BUF_ERROR'
+    if (!growing || !isCut) throw unreadable(path, error)
   }
   const rest = unfinished.join('')
   if (rest !== '') yield withoutReturn(rest)

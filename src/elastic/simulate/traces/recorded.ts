@@ -22,7 +22,7 @@ export async function readRecorded(path: string, options: { readonly onBad?: OnB
   const bad = new BadLines(path, options.onBad ?? 'skip')
   const history = new History()
   let line = 0
-  for await (const text of linesOf(path)) {
+  for await (const text of linesOf(path, true)) {
     line++
     if (text.trim() === '') continue
     const queue = queueOfLine(text)
