@@ -9,8 +9,11 @@ export function absentNodesContract(stage: Stage): void {
 
   test('a job is placed on the preferred absent node, waits for its machine, runs and ends', async () => {
     const id = await rig.submit({ runMs: 1500 })
-    const waiting = await rig.until('a machine is wanted', (q) => node(q, 'east-1').power === 'wanted')
-    assert.equal(job(waiting, id).state, 'starting')
+    // Jobs and nodes are read one beside the other, so that one list may be a moment older.
+    const waiting = await rig.until(
+      'a machine is wanted for the job',
+      (q) => node(q, 'east-1').power === 'wanted' && job(q, id).state === 'starting',
+    )
     assert.deepEqual(job(waiting, id).nodes, ['east-1'])
     assert.equal(job(waiting, id).startedAtMs, null)
     assert.equal(node(waiting, 'east-1').busy, true)
@@ -31,8 +34,9 @@ export function absentNodesContract(stage: Stage): void {
 
   test('a job for two nodes starts when both are there', async () => {
     const id = await rig.submit({ nodes: 2, runMs: 300 })
-    const waiting = await rig.until('both are wanted', (q) =>
-      ['east-1', 'east-2'].every((n) => node(q, n).power === 'wanted'),
+    const waiting = await rig.until(
+      'both are wanted for the job',
+      (q) => ['east-1', 'east-2'].every((n) => node(q, n).power === 'wanted') && job(q, id).state === 'starting',
     )
     assert.deepEqual([...job(waiting, id).nodes].sort(), ['east-1', 'east-2'])
     await rig.machineUp('east-1')
