@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Job, QueueSnapshot } from '../../src/elastic/plan/demand.ts'
 import type { Finding } from '../../src/elastic/plan/lint-findings.ts'
 import type { Policy } from '../../src/elastic/plan/policy.ts'
@@ -16,8 +17,8 @@ const patienceMs = 5000
 /** The oldest reading that an act may be based on, ms: a round's patience and a slow call. */
 const recentMs = 20_000
 
-/** The longest way of a call to the queue, ms: what is read meanwhile can't stop it. */
-const slowestCallMs = 9200
+/** The longest way of a call (weather.ts), ms: what is read meanwhile can't stop it. */
+const slowestWayMs = 9120
 
 /**
  * How long an unknown machine may stay beyond the grace once the troubles are over, ms. A reading or an act on its name that
@@ -27,6 +28,12 @@ const slowestCallMs = 9200
  * deletion takes 0.12 s to arrive, and the oracle looks every 0.25 s.
  */
 const collectionMs = 39_120 + 2 * 3260 + 120 + 250
+
+/** A reading of the queue that began at `atMs`, ms. */
+interface SeenQueue {
+  readonly atMs: number
+  readonly queue: QueueSnapshot
+}
 
 /** What the oracle looks at. */
 export interface Scene {
@@ -63,7 +70,9 @@ export class Oracle {
   /** Jobs that were let go in this step, and names that the queue was told won't come. */
   readonly #released = new Set<string>()
   readonly #refused = new Set<string>()
-  #reading: { atMs: number; queue: QueueSnapshot } = { atMs: 0, queue: { jobs: [], nodes: [] } }
+  #reading: SeenQueue = { atMs: 0, queue: { jobs: [], nodes: [] } }
+  /** What a call that is on its way was decided on. */
+  readonly #basis = new AsyncLocalStorage<SeenQueue>()
   #checkedMs = 0
 
   constructor(scene: Scene) {
@@ -98,7 +107,7 @@ export class Oracle {
       snapshot,
       fail: (names, reason) => {
         for (const name of names) this.#refused.add(name)
-        return scheduler.fail(names, reason)
+        return this.#basis.run(this.#reading, () => scheduler.fail(names, reason))
       },
       release: (jobs) => {
         for (const id of jobs) this.#released.add(id)
@@ -229,7 +238,9 @@ export class Oracle {
     for (const name of names) {
       const body = this.#scene.machines.named(name).find((candidate) => candidate.up)
       for (const job of this.#jobsOn(name)) {
-        if (!body || this.#isNew(job, name)) continue
+        if (!body) continue
+        const { atMs, queue } = this.#basis.getStore() ?? this.#reading
+        if (!isRunning(job, name, queue) && this.#scene.now() - atMs <= recentMs) continue
         this.#violated(`job ${job.id} ran on ${name} (${body.id}) when the queue was told that the node failed`)
       }
     }
@@ -253,9 +264,8 @@ export class Oracle {
   /** Whether the job began to run on the node too late for the controller to have read it. */
   #isNew(job: Job, name: string): boolean {
     const { atMs, queue } = this.#reading
-    const seen = queue.jobs.some(({ id, state, nodes }) => id === job.id && state === 'running' && nodes.includes(name))
-    const justStarted = (job.startedAtMs ?? 0) > this.#scene.now() - slowestCallMs
-    return (!seen || justStarted) && this.#scene.now() - atMs <= recentMs
+    const justStarted = (job.startedAtMs ?? 0) >= this.#scene.now() - slowestWayMs
+    return (!isRunning(job, name, queue) || justStarted) && this.#scene.now() - atMs <= recentMs
   }
 
   /** @param once violations of the same kind and subject are told only once */
@@ -265,4 +275,8 @@ export class Oracle {
     this.#reported.add(key)
     this.violations.push(text)
   }
+}
+
+function isRunning({ id }: Job, on: string, queue: QueueSnapshot | undefined): boolean {
+  return queue?.jobs.some((job) => job.id === id && job.state === 'running' && job.nodes.includes(on)) ?? false
 }
