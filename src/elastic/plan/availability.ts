@@ -1,5 +1,6 @@
 import type { Context } from './context.ts'
 import { leastEndMs } from './cost.ts'
+import type { SiteMachine } from './observation.ts'
 import { nodeName, parseNodeName, type TypePolicy, typeKey } from './policy.ts'
 import { reasonPrefix } from './reason-prefix.ts'
 import type { Room } from './room.ts'
@@ -73,12 +74,13 @@ function whyShut(type: TypePolicy, ctx: Context, room: Room): Reason | null {
 export function dismissSteps(ctx: Context): Step[] {
   const { queue } = ctx.obs
   if (!queue.ok) return []
-  const listed = new Map(
-    [...ctx.obs.sites].map(([site, reading]) => [
-      site,
-      new Set(reading.ok ? reading.value.map(({ name }) => name) : []),
-    ]),
-  )
+  // Hardly ever needed, and long lists: made when they are.
+  const lists = new Map<string, ReadonlySet<string>>()
+  const listedAt = (site: string, machines: readonly SiteMachine[]) => {
+    const listed = lists.get(site) ?? new Set(machines.map(({ name }) => name))
+    lists.set(site, listed)
+    return listed
+  }
   const leaving = new Set(
     ctx.obs.nodes.flatMap(({ phase, failure, name }) => (phase === 'deleting' && failure !== null ? [name] : [])),
   )
@@ -89,7 +91,7 @@ export function dismissSteps(ctx: Context): Step[] {
     if (ctx.alive.has(inQueue.name) && !givenUp) continue
     const site = parseNodeName(inQueue.name, ctx.policy)?.type.site
     const machines = site === undefined ? undefined : ctx.machines(site)
-    if (site === undefined || !machines?.ok || (listed.get(site)?.has(inQueue.name) && !givenUp)) continue
+    if (site === undefined || !machines?.ok || (!givenUp && listedAt(site, machines.value).has(inQueue.name))) continue
     const text = givenUp
       ? `${inQueue.name} was given up and came after all`
       : `the queue shows ${inQueue.name} as present, but ${site} has no such machine`

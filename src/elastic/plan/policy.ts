@@ -111,8 +111,14 @@ const typeKeys = new Map<string, Map<string, string>>()
 
 /** The name of the k-th node with a prefix, k >= 1. */
 export function nodeName(prefix: string, k: number): string {
-  return `${prefix}-${k}`
+  const known = nodeNames.get(prefix) ?? []
+  if (known.length === 0) nodeNames.set(prefix, known)
+  known[k] ??= `${prefix}-${k}`
+  return known[k]
 }
+
+/** Each name once, as it is with the keys: every name is looked up in every round. */
+const nodeNames = new Map<string, string[]>()
 
 /** Which type a node name belongs to and its number there; null for names that are not of this form or not ours. */
 export function parseNodeName(name: string, policy: Policy): { type: TypePolicy; k: number } | null {
