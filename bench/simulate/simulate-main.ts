@@ -13,6 +13,7 @@ if (!generate) throw new Error(`there is no generator ${kind}`)
 const trace = generate({ jobs: Number(jobs), seed: 1, startedAtMs: Date.UTC(2026, 0, 5), maxNodes: 64, load: 1 })
 const file = await loadPolicyFile(join(import.meta.dirname, 'policy.yaml'))
 const began = performance.now()
+const before = process.cpuUsage()
 const result = simulate({
   name: 'default',
   policy: new PolicyClock(policyRules(file)),
@@ -22,6 +23,8 @@ const result = simulate({
   places: places === 'causeway' ? 'causeway' : 'scheduler',
 })
 const seconds = (performance.now() - began) / 1000
+const { user, system } = process.cpuUsage(before)
+const cpuSeconds = (user + system) / 1e6
 const finished = result.jobs.filter(({ endMs }) => endMs !== null).length
-process.stdout.write(`\n${JSON.stringify({ seconds, rounds: result.rounds, finished })}\n`)
+process.stdout.write(`\n${JSON.stringify({ seconds, cpuSeconds, rounds: result.rounds, finished })}\n`)
 process.stdout.write(`heap: ${process.memoryUsage().heapUsed / 2 ** 20} MiB\n`)
