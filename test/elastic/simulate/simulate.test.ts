@@ -72,6 +72,22 @@ for (const places of ['scheduler', 'causeway'] as const) {
       assert.equal(result.lives.length, 2)
     })
 
+    it('lets a job go ahead if it does not delay the first that waits, and no other', () => {
+      const second = 1000
+      const result = run(
+        [
+          { runMs: 600 * second, wallMs: 600 * second },
+          { submitMs: second, nodeCount: 2 },
+          { submitMs: 2 * second },
+          { submitMs: 3 * second, wallMs: hourMs },
+        ],
+        rules([east()]),
+        { places },
+      )
+      const starts = result.jobs.map(({ startMs }) => (startMs ?? NaN) / second)
+      assert.deepEqual(starts, [100, 700, 102, 760])
+    })
+
     it('sends a job where its features say', () => {
       const result = run([{ features: 'site-west' }], rules([east(), west()]), { places })
       assert.deepEqual(result.jobs[0]?.sites, ['west'])
