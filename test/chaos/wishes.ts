@@ -36,6 +36,7 @@ export function capsOf(job: Job, { caps }: Policy): { cap: Cap; same: (other: Jo
 /** Whether the rules let the job ever run, with all faults over. */
 export function isPossible(job: Job, policy: Policy, places: 'scheduler' | 'causeway'): boolean {
   if (capsOf(job, policy).some(({ cap }) => job.nodeCount > cap.nodes)) return false
+  if (!isSurelyPaid(job, policy)) return false
   if (places === 'causeway') return areEnough(job, policy, places)
   return job.nodeCount <= roomIn(policy.types.filter((type) => isLargeEnough(job, type)))
 }
@@ -45,6 +46,20 @@ export function areEnough(job: Job, policy: Policy, places: 'scheduler' | 'cause
   const types = policy.types.filter((type) => fitsType(job, type, policy))
   if (places === 'scheduler' || placementOf(job, policy).spread !== 'one-site') return job.nodeCount <= roomIn(types)
   return types.some(({ site }) => job.nodeCount <= roomIn(types.filter((type) => type.site === site)))
+}
+
+/** Whether a fresh period of every budget pays for all nodes of the job, be they the dearest that it could use. */
+function isSurelyPaid({ nodeCount, wallMs, ...job }: Job, { types, budgets }: Policy): boolean {
+  const usable = types.filter((type) => isLargeEnough({ nodeCount, wallMs, ...job }, type))
+  return budgets.every(({ site, amount, startMs, endMs }) => {
+    const costs = usable.map((type) => {
+      if (site !== null && site !== type.site) return 0
+      const leastMs = Math.max(type.lifetimeMs, type.idleMs, wallMs ?? Infinity)
+      const chargedMs = type.billingMs > 0 ? Math.ceil(leastMs / type.billingMs) * type.billingMs : leastMs
+      return (Math.min(chargedMs, endMs - startMs) * type.costPerHour) / 3_600_000
+    })
+    return nodeCount * Math.max(0, ...costs) <= amount
+  })
 }
 
 function roomIn(types: readonly TypePolicy[]): number {
