@@ -115,6 +115,16 @@ for (const places of ['scheduler', 'causeway'] as const) {
       assert.equal(result.lives.length, 2)
     })
 
+    it('takes a drain back when a job comes before the node is deleted', () => {
+      const drainedMs = 1000 + bootMs + minuteMs + 20_000
+      const result = run([{}, { submitMs: drainedMs + 500 }], rules([east({ maximum: 1 })]), {
+        places,
+        pace: { batchMs: 1000 },
+      })
+      assert.deepEqual(waits(result), [bootMs + 1000, 500])
+      assert.equal(result.lives.length, 1)
+    })
+
     it('keeps a node that is paid for until shortly before the end of that time', () => {
       const type = east({ billingMs: hourMs, costPerHour: 1 })
       const result = run([{}, { submitMs: 50 * minuteMs }], rules([type]), { places })
@@ -192,7 +202,10 @@ for (const places of ['scheduler', 'causeway'] as const) {
         result.jobs.map(({ sites }) => sites[0]),
         ['west', 'west', 'west', 'west', 'west', 'west'],
       )
-      assert.ok(result.lives.some(({ site, failed }) => site === 'east' && failed))
+      // Two in a row close it; after that it is tried with one node at a time.
+      const tries = result.lives.filter(({ site }) => site === 'east').map(({ beganMs }) => beganMs)
+      const minutes = tries.map((beganMs) => Math.floor(beganMs / minuteMs))
+      assert.deepEqual(minutes, [0, 5, 40, 60, 80, 100])
     })
   })
 }
