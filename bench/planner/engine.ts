@@ -7,7 +7,8 @@ import type { Loop } from '../../src/elastic/loop.ts'
 import { machineSpec } from '../../src/elastic/machine-spec.ts'
 import { overlayFromNodes } from '../../src/elastic/overlay-from-nodes.ts'
 import type { QueueSnapshot } from '../../src/elastic/plan/demand.ts'
-import { policyFromConfig } from '../../src/elastic/policy-from-config.ts'
+import { PolicyClock } from '../../src/elastic/policy-clock.ts'
+import { policyRules } from '../../src/elastic/policy-rules.ts'
 import type { Scheduler } from '../../src/elastic/scheduler.ts'
 import { tokenFor } from '../../src/elastic/tokens.ts'
 import type { Driver, Machine } from '../../src/sites/driver.ts'
@@ -43,7 +44,7 @@ export async function engineOn(config: ControllerConfig, outside: Outside, db: D
       return systemClock.sleep(ms, signal)
     },
   }
-  const policy = policyFromConfig(config)
+  const policy = new PolicyClock(policyRules(config)).at(Date.now())
   const scripts = await loadRoleScripts()
   const secret = new Uint8Array(32)
   const { loop } = createEngine({
