@@ -84,5 +84,5 @@ function withTypes(policy: Policy, over: Partial<TypePolicy> | ((type: TypePolic
 }
 
 function decide(obs: Observation, policy: Policy, now: number) {
-  return plan(obs, policy, now, false)
+  return plan(obs, policy, now)
 }

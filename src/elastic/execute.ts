@@ -58,7 +58,7 @@ const hopeless: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
  *
  * Machines that users wait for come first: all new lives are committed at once, and no other record keeps their machines waiting.
  */
-export async function execute(plan: Plan, obs: Observation, tools: Tools): Promise<void> {
+export async function execute(plan: Pick<Plan, 'steps' | 'notes'>, obs: Observation, tools: Tools): Promise<void> {
   const byId = new Map(obs.nodes.map((node) => [node.id, node]))
   const begins = plan.steps.filter((step) => step.kind === 'begin')
   const again = plan.steps.flatMap((step) => (step.kind === 'create' ? (byId.get(step.id) ?? []) : []))

@@ -6,10 +6,10 @@ import type { Finding } from './plan/lint-findings.ts'
 import type { Observation } from './plan/observation.ts'
 import type { Plan } from './plan/steps.ts'
 
-/** The plan without the steps that broke an invariant; the others stand by themselves. */
-export function withoutBadSteps(plan: Plan, findings: readonly Finding[]): Plan {
+/** What is to be done of a plan without the steps that broke an invariant; the others stand by themselves. */
+export function withoutBadSteps(plan: Plan, findings: readonly Finding[]): Pick<Plan, 'steps' | 'notes'> {
   const bad = new Set(findings.map((finding) => finding.step))
-  return { ...plan, steps: plan.steps.filter((step) => !bad.has(step)) }
+  return { notes: plan.notes, steps: plan.steps.filter((step) => !bad.has(step)) }
 }
 
 /** How many steps of a plan were held back. */

@@ -64,7 +64,7 @@ export async function replay(
     const byKey = (steps: readonly Step[]) => new Map(steps.map((step) => [keyOf(step, names), step]))
     const sides = {
       recorded: byKey(round.steps),
-      replayed: byKey(plan(observation, policy.at(atMs), atMs, false).steps),
+      replayed: byKey(plan(observation, policy.at(atMs), atMs).steps),
     }
     for (const side of ['recorded', 'replayed'] as const) {
       for (const [key, step] of sides[side]) {

@@ -13,15 +13,14 @@ import { createUnpayable } from './payable.ts'
 import type { Policy } from './policy.ts'
 import { Room } from './room.ts'
 import { createShrinking } from './shrink.ts'
-import type { Note, Plan, Reason, Step } from './steps.ts'
+import type { JobReason, Note, Plan, Reason, Step } from './steps.ts'
 
 /**
  * What to do now. Reads nothing but its arguments and writes nothing: the same observation, policy and time give the same
  * plan, live, dry or simulated.
  * @param now ms since the epoch
- * @param explain whether to say of each job why it is where it is
  */
-export function plan(obs: Observation, policy: Policy, now: number, explain = true): Plan {
+export function plan(obs: Observation, policy: Policy, now: number): Plan {
   const ctx = createContext(obs, policy, now)
   const notes: Note[] = []
   const waiting = new Map<string, Reason>()
@@ -64,7 +63,19 @@ export function plan(obs: Observation, policy: Policy, now: number, explain = tr
   for (const breaker of obs.breakers.values()) lookAgain(breaker.closedUntilMs)
   for (const failedAt of obs.lastFailureMs.values()) lookAgain(failedAt + policy.breaker.cooldownMs)
   steps.push(...growing, ...dismissSteps(ctx), ...availabilitySteps(ctx, room), ...orphans.steps)
-  return { atMs: now, steps, notes, waiting, jobs: explain ? reasons(ctx, packing, held, room) : [], nextAtMs }
+  let jobs: readonly JobReason[] | null = null
+  return {
+    atMs: now,
+    steps,
+    notes,
+    waiting,
+    // Said only when somebody asks: of a long queue it takes as long as all the rest.
+    get jobs() {
+      jobs ??= reasons(ctx, packing, held, room)
+      return jobs
+    },
+    nextAtMs,
+  }
 }
 
 function beginSteps({ begun }: Packing): Step[] {

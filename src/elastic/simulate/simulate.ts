@@ -1,7 +1,5 @@
-import type { Observation } from '../plan/observation.ts'
 import { plan } from '../plan/plan.ts'
 import type { Policy } from '../plan/policy.ts'
-import type { Plan } from '../plan/steps.ts'
 import type { PolicySource, SimulationOptions } from './options.ts'
 import { Random } from './random.ts'
 import type { SimulationResult } from './result.ts'
@@ -14,7 +12,7 @@ import { Simulation } from './simulation.ts'
  * none is to come.
  */
 export function simulate(options: SimulationOptions): SimulationResult {
-  const { pace, places = 'scheduler', decide = quietly, backfillDepth = 500, patienceMs = 32 * 86_400_000 } = options
+  const { pace, places = 'scheduler', decide = plan, backfillDepth = 500, patienceMs = 32 * 86_400_000 } = options
   return new Simulation({
     ...options,
     places,
@@ -30,9 +28,4 @@ export function simulate(options: SimulationOptions): SimulationResult {
 /** Rules that never change. */
 export function fixedPolicy(policy: Policy): PolicySource {
   return { at: () => policy, nextChangeMs: () => null }
-}
-
-/** The planner, without a word on each job. */
-function quietly(obs: Observation, policy: Policy, now: number): Plan {
-  return plan(obs, policy, now, false)
 }
