@@ -111,7 +111,11 @@ export function holdSteps(
     if (taken > 0 && caps.any && isTooLarge(job, ctx)) caps.take(job, -taken)
     if (why) {
       held.set(job.id, why)
-      if (job.blocked === null) hold.set(why, [...(hold.get(why) ?? []), ...refused])
+      if (job.blocked === null) {
+        const others = hold.get(why)
+        if (others) others.push(...refused)
+        else hold.set(why, [...refused])
+      }
     }
     if (job.blocked === 'HeldByCauseway') release.push(...allowed)
   }

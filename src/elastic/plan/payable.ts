@@ -22,10 +22,11 @@ export function createUnpayable(ctx: Context, room: Room): (job: Job) => Reason 
     const refusals = usable.map((type) => room.unpaid(type, leastEndMs(type, [job], ctx.now), lacking))
     return refusals.every((refusal) => refusal !== null) ? (refusals[0] ?? null) : null
   }
-  const known = new ByWish<Map<string, Reason | null>>()
+  const known = new ByWish<Map<number, Reason | null>>()
   return (job) => {
     const byLength = known.get(job, () => new Map())
-    const key = `${job.nodeCount} ${job.wallMs}`
+    // Distinct for jobs of up to 65 535 nodes that may run for up to four years.
+    const key = (job.wallMs ?? -1) * 65_536 + job.nodeCount
     let reason = byLength.get(key)
     if (reason === undefined) byLength.set(key, (reason = look(job)))
     return reason
