@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { chmodSync, chownSync, mkdirSync } from 'node:fs'
-import { renderSlurmNodes, type SlurmSite } from '../src/hooks/schedulers/slurm-conf.ts'
+import { renderSlurmNodes, type SlurmSite } from '../src/hooks/schedulers/slurm/conf.ts'
 import type { LabHost, LabProcess } from './host.ts'
 import { until } from './until.ts'
 

@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { loadControllerConfig } from '../config/controller-config.ts'
 import { nodePlaces } from '../config/node-places.ts'
-import { renderSlurmNodes } from '../hooks/schedulers/slurm-conf.ts'
+import { renderSlurmNodes } from '../hooks/schedulers/slurm/conf.ts'
 import { defaultConfigFile } from './config-file.ts'
 
 /** `causeway slurm-nodes`: the include file for slurm.conf that declares all nodes which the sites may have. */

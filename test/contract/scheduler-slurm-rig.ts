@@ -11,7 +11,7 @@ import { systemClock } from '../../src/base/clock.ts'
 import { execChecked } from '../../src/base/exec.ts'
 import type { QueueSnapshot } from '../../src/elastic/plan/demand.ts'
 import { expandHostlist } from '../../src/hooks/hostlist.ts'
-import { SlurmScheduler } from '../../src/hooks/schedulers/slurm.ts'
+import { SlurmScheduler } from '../../src/hooks/schedulers/slurm/scheduler.ts'
 import type { RigJob, SchedulerRig } from './scheduler-contract.ts'
 
 const repository = fileURLToPath(new URL('../..', import.meta.url))

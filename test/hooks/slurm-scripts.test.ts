@@ -8,7 +8,7 @@ import { afterEach, beforeEach, suite, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
 const scripts = fileURLToPath(new URL('../../scripts/slurm/', import.meta.url))
-const resumeFile = fileURLToPath(new URL('schedulers/samples/resume-file.txt', import.meta.url))
+const resumeFile = fileURLToPath(new URL('schedulers/slurm/samples/resume-file.txt', import.meta.url))
 
 suite("slurmctld's programs", () => {
   let folder: string

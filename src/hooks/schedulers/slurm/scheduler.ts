@@ -1,7 +1,7 @@
-import { CausewayError } from '../../base/errors.ts'
-import type { QueueSnapshot } from '../../elastic/plan/demand.ts'
-import type { Scheduler } from '../../elastic/scheduler.ts'
-import { SlurmClient, type SlurmOptions } from './slurm-client.ts'
+import { CausewayError } from '../../../base/errors.ts'
+import type { QueueSnapshot } from '../../../elastic/plan/demand.ts'
+import type { Scheduler } from '../../../elastic/scheduler.ts'
+import { SlurmClient, type SlurmOptions } from './client.ts'
 import {
   type NodeUpdate,
   reasonText,
@@ -11,10 +11,10 @@ import {
   updatesForPowerDown,
   updatesForPowerUp,
   updatesForReopen,
-} from './slurm-commands.ts'
-import { isFree, updatesForHold, updatesForRelease, updatesForTidying } from './slurm-holds.ts'
-import { isOurs, type SlurmNode } from './slurm-sinfo.ts'
-import type { SlurmJob } from './slurm-squeue.ts'
+} from './commands.ts'
+import { isFree, updatesForHold, updatesForRelease, updatesForTidying } from './holds.ts'
+import { isOurs, type SlurmNode } from './sinfo.ts'
+import type { SlurmJob } from './squeue.ts'
 
 /**
  * Slurm behind the port, by its command line tools. Truth is `squeue --json` and `sinfo --json`; every act reads the nodes

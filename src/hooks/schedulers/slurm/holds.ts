@@ -1,5 +1,5 @@
-import { holdMark } from './slurm-hold-mark.ts'
-import type { SlurmJob } from './slurm-squeue.ts'
+import { holdMark } from './hold-mark.ts'
+import type { SlurmJob } from './squeue.ts'
 
 /**
  * One `scontrol` command for some jobs. `hold` sets priority and comment at once, so there is no moment in which a hold of ours

@@ -1,6 +1,6 @@
-import { reasonPrefix } from '../../elastic/plan/reason-prefix.ts'
-import { compressHostlist } from '../hostlist.ts'
-import { isOurs, type SlurmNode } from './slurm-sinfo.ts'
+import { reasonPrefix } from '../../../elastic/plan/reason-prefix.ts'
+import { compressHostlist } from '../../hostlist.ts'
+import { isOurs, type SlurmNode } from './sinfo.ts'
 
 /**
  * One `scontrol update` for some nodes. The states are those of docs/design/003-slurm-states.md:

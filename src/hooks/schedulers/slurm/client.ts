@@ -1,11 +1,11 @@
-import type { Clock } from '../../base/clock.ts'
-import { CausewayError } from '../../base/errors.ts'
-import type { Host } from '../../base/host.ts'
-import type { Job } from '../../elastic/plan/demand.ts'
-import { type NodeUpdate, nodeUpdateArgv } from './slurm-commands.ts'
-import { groupsOf, type JobUpdate, jobUpdateArgvs } from './slurm-holds.ts'
-import { parseSinfo, type SlurmNode } from './slurm-sinfo.ts'
-import { parseSqueue, type SlurmJob } from './slurm-squeue.ts'
+import type { Clock } from '../../../base/clock.ts'
+import { CausewayError } from '../../../base/errors.ts'
+import type { Host } from '../../../base/host.ts'
+import type { Job } from '../../../elastic/plan/demand.ts'
+import { type NodeUpdate, nodeUpdateArgv } from './commands.ts'
+import { groupsOf, type JobUpdate, jobUpdateArgvs } from './holds.ts'
+import { parseSinfo, type SlurmNode } from './sinfo.ts'
+import { parseSqueue, type SlurmJob } from './squeue.ts'
 
 /** Slurm's own commands give up after MessageTimeout (10 s) with a retry; later the answer is no longer worth having. */
 const commandTimeoutMs = 30_000

@@ -1,4 +1,4 @@
-import { reasonPrefix } from '../../elastic/plan/reason-prefix.ts'
+import { reasonPrefix } from '../../../elastic/plan/reason-prefix.ts'
 
 /**
  * What makes a hold ours, in the job's admin comment: only Slurm's administrators can write that. The reason follows; what

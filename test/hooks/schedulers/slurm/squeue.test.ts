@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
-import { CausewayError } from '../../../src/base/errors.ts'
-import { parseSqueue } from '../../../src/hooks/schedulers/slurm-squeue.ts'
+import { CausewayError } from '../../../../src/base/errors.ts'
+import { parseSqueue } from '../../../../src/hooks/schedulers/slurm/squeue.ts'
 
 const sample = readFileSync(new URL('samples/a-squeue.txt', import.meta.url), 'utf8')
 /** When the sample was taken. */

@@ -1,4 +1,4 @@
-import { CausewayError } from '../../base/errors.ts'
+import { CausewayError } from '../../../base/errors.ts'
 
 /** A JSON object whose fields are still to be looked at. */
 export type Fields = Readonly<Record<string, unknown>>

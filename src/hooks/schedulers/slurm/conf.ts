@@ -1,4 +1,4 @@
-import { CausewayError } from '../../base/errors.ts'
+import { CausewayError } from '../../../base/errors.ts'
 
 /** What Slurm has to know of a site's nodes. */
 export interface SlurmSite {

@@ -1,5 +1,5 @@
-import type { Size } from '../../elastic/plan/demand.ts'
-import { type Fields, numberOf, textOf } from './slurm-json.ts'
+import type { Size } from '../../../elastic/plan/demand.ts'
+import { type Fields, numberOf, textOf } from './json.ts'
 
 /**
  * What a job needs of each of its nodes. Slurm gives CPUs and tasks of the whole job, memory in MiB by node, by CPU or by GPU,

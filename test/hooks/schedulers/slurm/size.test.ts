@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
-import { sizePerNode } from '../../../src/hooks/schedulers/slurm-size.ts'
-import { parseSqueue } from '../../../src/hooks/schedulers/slurm-squeue.ts'
+import { sizePerNode } from '../../../../src/hooks/schedulers/slurm/size.ts'
+import { parseSqueue } from '../../../../src/hooks/schedulers/slurm/squeue.ts'
 
 test('recorded jobs need of each node what they were submitted with', () => {
   const text = readFileSync(new URL('samples/sizes-squeue.txt', import.meta.url), 'utf8')

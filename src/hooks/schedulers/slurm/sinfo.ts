@@ -1,6 +1,6 @@
-import type { QueueNode } from '../../elastic/plan/demand.ts'
-import { reasonPrefix } from '../../elastic/plan/reason-prefix.ts'
-import { type Fields, malformed, readList, requiredTextOf, textOf, wordsOf } from './slurm-json.ts'
+import type { QueueNode } from '../../../elastic/plan/demand.ts'
+import { reasonPrefix } from '../../../elastic/plan/reason-prefix.ts'
+import { type Fields, malformed, readList, requiredTextOf, textOf, wordsOf } from './json.ts'
 
 /** A node, with what only the adapter has to tell apart. */
 export interface SlurmNode extends QueueNode {

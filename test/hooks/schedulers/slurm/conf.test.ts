@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { renderSlurmNodes } from '../../../src/hooks/schedulers/slurm-conf.ts'
+import { renderSlurmNodes } from '../../../../src/hooks/schedulers/slurm/conf.ts'
 
 const site = { cpus: 2, memoryMiB: 1500 }
 

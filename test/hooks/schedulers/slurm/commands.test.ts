@@ -9,8 +9,8 @@ import {
   updatesForPowerDown,
   updatesForPowerUp,
   updatesForReopen,
-} from '../../../src/hooks/schedulers/slurm-commands.ts'
-import type { SlurmNode } from '../../../src/hooks/schedulers/slurm-sinfo.ts'
+} from '../../../../src/hooks/schedulers/slurm/commands.ts'
+import type { SlurmNode } from '../../../../src/hooks/schedulers/slurm/sinfo.ts'
 
 const base = { busy: false, drained: false, down: false, reason: '', features: [], powerDownPending: false }
 const absent: SlurmNode = { ...base, name: 'absent', power: 'absent', responding: false }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { blockedBy } from '../../../src/hooks/schedulers/slurm-reasons.ts'
+import { blockedBy } from '../../../../src/hooks/schedulers/slurm/reasons.ts'
 
 const names = readFileSync(new URL('samples/reasons.txt', import.meta.url), 'utf8')
   .trim()

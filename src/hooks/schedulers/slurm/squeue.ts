@@ -1,9 +1,9 @@
-import type { Blocked, Job } from '../../elastic/plan/demand.ts'
-import { expandHostlist } from '../hostlist.ts'
-import { holdMark } from './slurm-hold-mark.ts'
-import { type Fields, malformed, numberOf, readList, requiredNumberOf, textOf, wordsOf } from './slurm-json.ts'
-import { blockedBy } from './slurm-reasons.ts'
-import { sizePerNode, tasksPerNode } from './slurm-size.ts'
+import type { Blocked, Job } from '../../../elastic/plan/demand.ts'
+import { expandHostlist } from '../../hostlist.ts'
+import { holdMark } from './hold-mark.ts'
+import { type Fields, malformed, numberOf, readList, requiredNumberOf, textOf, wordsOf } from './json.ts'
+import { blockedBy } from './reasons.ts'
+import { sizePerNode, tasksPerNode } from './size.ts'
 
 /** A job, with what only the adapter has to tell apart. */
 export interface SlurmJob extends Job {

@@ -1,4 +1,4 @@
-import type { Blocked } from '../../elastic/plan/demand.ts'
+import type { Blocked } from '../../../elastic/plan/demand.ts'
 
 /**
  * What the reasons of Slurm 22.05 (as `squeue` writes them) say of a pending job; null: nothing but nodes is missing. Limits of

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { isOurs, parseSinfo } from '../../../src/hooks/schedulers/slurm-sinfo.ts'
+import { isOurs, parseSinfo } from '../../../../src/hooks/schedulers/slurm/sinfo.ts'
 
 const sample = (name: string) => readFileSync(new URL(`samples/${name}.txt`, import.meta.url), 'utf8')
 

@@ -7,8 +7,8 @@ import {
   updatesForHold,
   updatesForRelease,
   updatesForTidying,
-} from '../../../src/hooks/schedulers/slurm-holds.ts'
-import { parseSqueue, type SlurmJob } from '../../../src/hooks/schedulers/slurm-squeue.ts'
+} from '../../../../src/hooks/schedulers/slurm/holds.ts'
+import { parseSqueue, type SlurmJob } from '../../../../src/hooks/schedulers/slurm/squeue.ts'
 
 /** A job as it is read: priority 0 is held, `mark` is its admin comment. */
 function job(job_id: number, fields: Record<string, unknown> = {}): SlurmJob {

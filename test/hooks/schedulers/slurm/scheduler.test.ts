@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { systemClock } from '../../../src/base/clock.ts'
-import { CausewayError } from '../../../src/base/errors.ts'
-import type { ExecResult, Host } from '../../../src/base/host.ts'
-import { SlurmScheduler } from '../../../src/hooks/schedulers/slurm.ts'
+import { systemClock } from '../../../../src/base/clock.ts'
+import { CausewayError } from '../../../../src/base/errors.ts'
+import type { ExecResult, Host } from '../../../../src/base/host.ts'
+import { SlurmScheduler } from '../../../../src/hooks/schedulers/slurm/scheduler.ts'
 
 const nodes = Array.from({ length: 12 }, (_, index) => ({
   name: `east-${index + 1}`,
