@@ -9,10 +9,10 @@ import { overlayFromNodes } from '../../src/elastic/overlay-from-nodes.ts'
 import type { QueueSnapshot } from '../../src/elastic/plan/demand.ts'
 import { PolicyClock } from '../../src/elastic/policy-clock.ts'
 import { policyRules } from '../../src/elastic/policy-rules.ts'
-import type { Scheduler } from '../../src/elastic/scheduler.ts'
+import { defaultCapabilities, type Scheduler } from '../../src/elastic/scheduler.ts'
 import { tokenFor } from '../../src/elastic/tokens.ts'
 import type { Driver, Machine } from '../../src/sites/driver.ts'
-import { loadRoleScripts } from '../../src/sites/seed.ts'
+import { loadBoot } from '../../src/sites/seed.ts'
 import { EventStore } from '../../src/store/event-store.ts'
 import { JobStore } from '../../src/store/job-store.ts'
 import { NodeStore } from '../../src/store/node-store.ts'
@@ -45,7 +45,8 @@ export async function engineOn(config: ControllerConfig, outside: Outside, db: D
     },
   }
   const policy = new PolicyClock(policyRules(config)).at(Date.now())
-  const scripts = await loadRoleScripts()
+  const boot = await loadBoot()
+  const role = { program: '', env: {}, files: [] }
   const secret = new Uint8Array(32)
   const { loop } = createEngine({
     clock,
@@ -61,7 +62,7 @@ export async function engineOn(config: ControllerConfig, outside: Outside, db: D
     newId: randomUUID,
     tokenFor: (id) => tokenFor(secret, id),
     overlay: (living) => overlayFromNodes(config, living),
-    machineSpec: (node, token) => machineSpec(config, node, { token, mungeKey: secret, scripts }),
+    machineSpec: (node, token) => machineSpec(config, node, { token, boot, role }),
   })
   return loop
 }
@@ -70,8 +71,9 @@ function schedulerOf(outside: Outside): Scheduler {
   const accept = async () => undefined
   return {
     kind: 'bench',
-    places: 'scheduler',
+    capabilities: { ...defaultCapabilities, places: 'scheduler' },
     snapshot: async () => outside.queue,
+    register: accept,
     powerUp: accept,
     drain: accept,
     cancelDrain: accept,
@@ -81,6 +83,8 @@ function schedulerOf(outside: Outside): Scheduler {
     reopen: accept,
     hold: accept,
     release: accept,
+    confine: accept,
+    explain: accept,
   }
 }
 

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Command } from 'commander'
 import { systemClock } from '../base/clock.ts'
@@ -17,13 +16,13 @@ import { hashToken, tokenFor } from '../elastic/tokens.ts'
 import { buildApp } from '../hooks/app.ts'
 import { listenOnSocket, listenOnTcp } from '../hooks/listen.ts'
 import { ReadModel } from '../hooks/read-model.ts'
-import { SlurmScheduler } from '../hooks/schedulers/slurm/scheduler.ts'
+import { connectScheduler } from '../hooks/schedulers/connect.ts'
 import { applyGateway } from '../network/apply.ts'
 import { desiredState } from '../network/desired-state.ts'
 import type { Overlay } from '../network/overlay.ts'
 import { LocalHost } from '../sites/local-host.ts'
 import { NamespaceDriver } from '../sites/namespace-driver.ts'
-import { loadRoleScripts } from '../sites/seed.ts'
+import { loadBoot } from '../sites/seed.ts'
 import { SshHost } from '../sites/ssh-host.ts'
 import { EventStore } from '../store/event-store.ts'
 import { JobStore } from '../store/job-store.ts'
@@ -83,14 +82,13 @@ async function startController(
   }
   const secret = await secretFile(join(stateDir, 'secret'))
   const apiToken = (await secretFile(tokenFile)).toString('utf8').trim()
-  const mungeKey = await readMungeKey(config.scheduler.mungeKeyFile)
-  const scripts = await loadRoleScripts()
+  const boot = await loadBoot()
+  const { scheduler, role } = await connectScheduler(config.scheduler, head, clock)
 
   const db = await openStore(join(stateDir, 'causeway.db'))
   const nodes = new NodeStore(db)
   const events = new EventStore(db)
   const jobs = new JobStore(db)
-  const scheduler = new SlurmScheduler({ host: head, conf: config.scheduler.conf, clock })
   const { record } = config.controller
   const recorder = record && new Recorder({ folder: record.folder, keepMs: record.keep }, clock, log)
   const { loop, network, reports } = createEngine({
@@ -109,7 +107,7 @@ async function startController(
     newId: randomUUID,
     tokenFor: (id) => tokenFor(secret, id),
     overlay: (living) => overlayFromNodes(live.current, living),
-    machineSpec: (node, token) => machineSpec(live.current, node, { token, mungeKey, scripts }),
+    machineSpec: (node, token) => machineSpec(live.current, node, { token, boot, role }),
   })
   const services = {
     clock,
@@ -163,16 +161,4 @@ async function bringToState(overlay: Overlay, gateway: string, hosts: ReadonlyMa
   throw new CausewayError('CommandFailed', `gateway ${gateway} is not as wanted: ${refused}`, {
     facts: { missing: report.missing },
   })
-}
-
-async function readMungeKey(file: string): Promise<Buffer> {
-  try {
-    return await readFile(file)
-  } catch (cause) {
-    throw new CausewayError(
-      'InvalidConfig',
-      `scheduler.mungeKeyFile: ${file} can't be read: ${(cause as Error).message}`,
-      { cause },
-    )
-  }
 }

@@ -1,6 +1,7 @@
 import { type StaticDecode, Type } from 'typebox'
 import { Ipv4, Ipv4Endpoint, Ipv4Subnet, Name, namePattern, Path, Whole } from './fields.ts'
 import { policyParts, SiteSchema } from './policy-schema.ts'
+import { SchedulerSchema } from './scheduler-schema.ts'
 import { Duration } from './units.ts'
 
 const Site = SiteSchema(
@@ -64,12 +65,7 @@ export const ControllerConfigSchema = Type.Object({
     address: Ipv4(),
     underlay: Ipv4(),
   }),
-  scheduler: Type.Object({
-    kind: Type.Literal('slurm'),
-    conf: Path({ default: '/etc/slurm/slurm.conf' }),
-    mungeKeyFile: Path({ default: '/etc/munge/munge.key' }),
-    port: Whole(1, 65_535, { default: 6817 }),
-  }),
+  scheduler: SchedulerSchema,
   controller: Type.Object({
     stateDir: Path({ default: '/var/lib/causeway' }),
     socket: Path({ default: '/run/causeway/causeway.sock' }),
@@ -101,3 +97,7 @@ export const ControllerConfigSchema = Type.Object({
 
 /** What the controller runs by. */
 export type ControllerConfig = StaticDecode<typeof ControllerConfigSchema>
+
+/** The part of it about the batch queue, of one kind or of any. */
+export type SchedulerConfig<K extends ControllerConfig['scheduler']['kind'] = ControllerConfig['scheduler']['kind']> =
+  Extract<ControllerConfig['scheduler'], { kind: K }>

@@ -19,6 +19,7 @@ export function problemAt(path: Problem['path'], message: string): Problem {
 /** The parts of a JSON Schema that are looked at; `expected` is our own annotation, in words. */
 interface Schema {
   readonly expected?: string
+  readonly default?: unknown
   readonly type?: string
   readonly const?: unknown
   readonly enum?: readonly unknown[]
@@ -58,8 +59,15 @@ function* explainAt(schema: Schema, value: unknown, path: Problem['path']): Gene
     for (const [index, item] of value.entries()) yield* explainAt(variant.items, item, [...path, index])
     if (value.length < (variant.minItems ?? 0)) yield wrong(schema, value, path)
   } else if (!Check(schema as TSchema, value)) {
-    yield wrong(schema, value, path)
+    yield wrongVariant(schema.anyOf ?? [], value, path) ?? wrong(schema, value, path)
   }
+}
+
+/** Of maps that differ by their `kind`, the kind is what is wrong. */
+function wrongVariant(variants: readonly Schema[], value: unknown, path: Problem['path']): Problem | null {
+  const kinds = variants.flatMap((variant) => variant.properties?.kind ?? [])
+  if (kinds.length === 0 || kinds.length < variants.length || !isMap(value)) return null
+  return wrong({ anyOf: kinds }, value.kind, [...path, 'kind'])
 }
 
 function* explainMap(schema: Schema, value: Record<string, unknown>, path: Problem['path']): Generator<Problem> {
@@ -75,7 +83,9 @@ function* explainMap(schema: Schema, value: Record<string, unknown>, path: Probl
   }
   for (const key of schema.required ?? []) {
     const missing = `missing; expected ${describe(properties[key] ?? {})}`
-    if (!Object.hasOwn(value, key)) yield { path: [...path, key], about: 'value', message: missing }
+    // In a union, defaults are filled in only once a variant fits.
+    const isFilledIn = properties[key]?.default !== undefined
+    if (!Object.hasOwn(value, key) && !isFilledIn) yield { path: [...path, key], about: 'value', message: missing }
   }
   if (Object.keys(value).length < (schema.minProperties ?? 0)) {
     yield { path, about: 'value', message: `expected at least ${schema.minProperties} entries` }

@@ -3,51 +3,52 @@ import type { ControllerConfig } from '../config/controller-schema.ts'
 import { nodePlace, nodePlaces } from '../config/node-places.ts'
 import { bridgeName, innerMtu, memberMac, portName } from '../network/addressing.ts'
 import type { MachineSpec } from '../sites/driver.ts'
-import { type Host, type RoleScripts, renderSeed } from '../sites/seed.ts'
+import { type Host, type Role, renderSeed } from '../sites/seed.ts'
 import type { NodeRecord } from '../store/node-record.ts'
 import { nodeAddress } from './overlay-from-nodes.ts'
 import { nodeName } from './plan/policy.ts'
+import { registrationOf } from './registrations.ts'
 
 /** What a machine is to know beside the configuration. */
-export interface SpecSecrets {
+export interface SpecParts {
   /** The token of this life's reports. */
   readonly token: string
-  readonly mungeKey: Uint8Array
-  readonly scripts: RoleScripts
+  readonly boot: string
+  readonly role: Role
 }
 
 /**
  * The machine for a node: where it plugs in, and a seed with all that it must know.
  * @throws CausewayError `NotFound` when the configuration has no place for the node
  */
-export function machineSpec(config: ControllerConfig, node: NodeRecord, secrets: SpecSecrets): MachineSpec {
+export function machineSpec(config: ControllerConfig, node: NodeRecord, parts: SpecParts): MachineSpec {
   const site = config.sites[node.site]
   const place = nodePlace(config, node)
-  const address = nodeAddress(config, node)
-  if (!site || !place || address === null) {
+  const registration = registrationOf(config, node)
+  if (!site || !place || !registration) {
     throw new CausewayError('NotFound', `the configuration has no place for ${node.name} at site ${node.site}`)
   }
-  const { cluster, head, controller, scheduler } = config
+  const { address } = registration
+  const { cluster, head, controller } = config
   const mtu = innerMtu(cluster.underlayMtu)
   return {
     id: node.id,
     name: node.name,
     cluster: cluster.name,
     image: place.image,
-    cpus: place.settings.cpus,
-    memoryMiB: Math.floor(place.settings.memory / 2 ** 20),
+    cpus: registration.size.cpus,
+    memoryMiB: registration.size.memoryMiB,
     nic: { mac: memberMac(address), port: portName(node.id), bridge: bridgeName(cluster.vni), mtu },
     seed: renderSeed({
-      node: { id: node.id, name: node.name, address },
+      node: { id: node.id, ...registration },
       cluster: cluster.name,
       prefixLength: Number(cluster.subnet.split('/')[1]),
       router: site.gateway.address,
       mtu,
       head: { name: head.name, address: head.address },
-      schedulerPort: scheduler.port,
       controllerUrl: `http://${controller.listen}`,
       hosts: knownNames(config),
-      ...secrets,
+      ...parts,
     }),
   }
 }

@@ -22,7 +22,7 @@ export class Observer {
   constructor(clock: Clock, scheduler: Scheduler, drivers: ReadonlyMap<string, Driver>, nodes: NodeStore) {
     this.#clock = clock
     this.#nodes = nodes
-    this.#places = scheduler.places
+    this.#places = scheduler.capabilities.places
     this.#queue = new Source('the queue', clock, () => scheduler.snapshot())
     this.#sites = new Map(
       [...drivers].map(([name, driver]) => [name, new Source(`site ${name}`, clock, () => driver.list())]),

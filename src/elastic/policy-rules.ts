@@ -74,7 +74,8 @@ export function policyRules(file: Pick<PolicyFile, 'sites' | 'policy'>): PolicyR
   }
 }
 
-function typeRules({ site, type, prefix, order, names, settings }: NodeType): TypeRules {
+/** The rules of one type as the file has them, whatever the time. */
+export function typeRules({ site, type, prefix, order, names, settings }: NodeType): TypeRules {
   return {
     site,
     type,

@@ -16,6 +16,11 @@ export interface SeedFacts {
     readonly name: string
     /** IPv4 address in the segment. */
     readonly address: string
+    readonly site: string
+    readonly type: string
+    readonly size: { readonly cpus: number; readonly memoryMiB: number; readonly gpus: number }
+    /** What jobs can ask for. */
+    readonly features: readonly string[]
   }
   readonly cluster: string
   /** Length of the subnet's prefix, bits. */
@@ -25,30 +30,30 @@ export interface SeedFacts {
   /** MTU in the segment, bytes. */
   readonly mtu: number
   readonly head: Host
-  /** Where the scheduler's controller listens on the head, TCP. */
-  readonly schedulerPort: number
   /** Where the node reports, for example `http://10.77.0.1:8470`. */
   readonly controllerUrl: string
   /** With which it reports. */
   readonly token: string
-  readonly mungeKey: Uint8Array
   /** Names that the node must know, beside `localhost`. A list that was rendered once is remembered: it must not change. */
   readonly hosts: readonly Host[]
-  readonly scripts: RoleScripts
-}
-
-/** The programs that a node runs at its first boot. */
-export interface RoleScripts {
-  /** Brings the machine up, reports, and runs the role. */
+  /** The program that the machine runs at its first boot: brings it up, reports, and runs the role. */
   readonly boot: string
-  /** Installs and starts what makes the machine a node of the queue. */
-  readonly role: string
+  readonly role: Role
 }
 
-/** Reads the scripts of this package. */
-export async function loadRoleScripts(): Promise<RoleScripts> {
-  const [boot, role] = await Promise.all([readPackageFile('scripts/node/boot'), readPackageFile('scripts/slurm/role')])
-  return { boot, role }
+/** What makes a machine a node of the queue; the same for all nodes of a cluster. */
+export interface Role {
+  /** The program that installs and starts the scheduler's daemon. It finds all of the seed beside it. */
+  readonly program: string
+  /** Variables that it has beside those of every seed. */
+  readonly env: Readonly<Record<string, string>>
+  /** Further files for it. */
+  readonly files: readonly SeedFile[]
+}
+
+/** Reads the program that every machine boots with from this package. */
+export function loadBoot(): Promise<string> {
+  return readPackageFile('scripts/node/boot')
 }
 
 /**
@@ -56,10 +61,16 @@ export async function loadRoleScripts(): Promise<RoleScripts> {
  * @throws CausewayError `InvalidRequest` for a name or address that could not stand in a line of its own.
  */
 export function renderSeed(facts: SeedFacts): SeedFile[] {
-  const { node, head } = facts
+  const { node, head, role } = facts
   const env = {
     NODE_ID: node.id,
     NODE_NAME: node.name,
+    NODE_SITE: node.site,
+    NODE_TYPE: node.type,
+    NODE_CPUS: String(node.size.cpus),
+    NODE_MEMORY_MIB: String(node.size.memoryMiB),
+    NODE_GPUS: String(node.size.gpus),
+    NODE_FEATURES: node.features.join(','),
     CLUSTER: facts.cluster,
     ADDRESS: `${node.address}/${facts.prefixLength}`,
     ROUTER: facts.router,
@@ -67,15 +78,15 @@ export function renderSeed(facts: SeedFacts): SeedFile[] {
     CONTROLLER_URL: facts.controllerUrl,
     HEAD_NAME: head.name,
     HEAD_ADDRESS: head.address,
-    SCHEDULER_PORT: String(facts.schedulerPort),
+    ...role.env,
   }
   return [
     { path: 'env', mode: 0o644, content: renderEnv(env) },
     { path: 'hosts', mode: 0o644, content: renderHosts([head, node], facts.hosts) },
     { path: 'token', mode: 0o600, content: `${facts.token}\n` },
-    { path: 'munge.key.base64', mode: 0o600, content: `${Buffer.from(facts.mungeKey).toString('base64')}\n` },
-    { path: 'boot', mode: 0o755, content: facts.scripts.boot },
-    { path: 'role', mode: 0o755, content: facts.scripts.role },
+    { path: 'boot', mode: 0o755, content: facts.boot },
+    { path: 'role', mode: 0o755, content: role.program },
+    ...role.files,
   ]
 }
 

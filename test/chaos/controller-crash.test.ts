@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Policy } from '../../src/elastic/plan/policy.ts'
-import type { Scheduler } from '../../src/elastic/scheduler.ts'
+import type { Capabilities } from '../../src/elastic/scheduler.ts'
 import type { FuseSpec } from './fuse.ts'
 import { Random } from './random.ts'
 import { plainPolicy } from './rules.ts'
@@ -21,7 +21,7 @@ const policy: Policy = {
  * fuse says and a new one is started.
  * @returns how many calls the last controller made
  */
-async function story(places: Scheduler['places'], spec?: FuseSpec): Promise<number> {
+async function story(places: Capabilities['places'], spec?: FuseSpec): Promise<number> {
   const fuses = spec ? [spec] : []
   const world = await World.begin({
     places,

@@ -1,6 +1,6 @@
 import type { Size } from '../../src/elastic/plan/demand.ts'
 import type { Policy } from '../../src/elastic/plan/policy.ts'
-import type { Scheduler } from '../../src/elastic/scheduler.ts'
+import type { Capabilities } from '../../src/elastic/scheduler.ts'
 import type { Random } from './random.ts'
 import { drawRules } from './rules.ts'
 
@@ -50,7 +50,7 @@ export interface PlannedJob {
 
 /** All that a seed decides before the start. */
 export interface Scenario {
-  readonly places: Scheduler['places']
+  readonly places: Capabilities['places']
   /** The rules that are in force at a time, ms since the epoch. */
   policyAt(now: number): Policy
   readonly faults: ReadonlySet<FaultKind>

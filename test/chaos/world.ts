@@ -1,5 +1,5 @@
 import { nodeName, type Policy } from '../../src/elastic/plan/policy.ts'
-import { reasonPrefix, type Scheduler } from '../../src/elastic/scheduler.ts'
+import { type Capabilities, reasonPrefix } from '../../src/elastic/scheduler.ts'
 import type { NodeRecord } from '../../src/store/node-record.ts'
 import { NodeStore } from '../../src/store/node-store.ts'
 import { type Db, openStore } from '../../src/store/open.ts'
@@ -27,7 +27,7 @@ const schedulerTimes = { suspendMs: 2000, resumeMs: 300_000, silentMs: 12_000, r
 
 /** What a world is made from. */
 export interface WorldOptions {
-  readonly places: Scheduler['places']
+  readonly places: Capabilities['places']
   /** The rules that are in force at a time, ms since the epoch. */
   policyAt(now: number): Policy
   readonly random: Random

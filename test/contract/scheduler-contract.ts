@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, afterEach, before, suite } from 'node:test'
 import type { QueueSnapshot, Size } from '../../src/elastic/plan/demand.ts'
-import type { Scheduler } from '../../src/elastic/scheduler.ts'
+import type { Capabilities, Scheduler } from '../../src/elastic/scheduler.ts'
 import { absentNodesContract } from './scheduler-contract-absent.ts'
 import { holdsContract } from './scheduler-contract-holds.ts'
 import { presentNodesContract } from './scheduler-contract-present.ts'
@@ -47,12 +47,16 @@ export interface SchedulerRig {
 }
 
 /** What every adapter to the port must do, and every fake. Which parts of it depends on who places the jobs. */
-export function schedulerContract(kind: string, places: Scheduler['places'], open: () => Promise<SchedulerRig>): void {
+export function schedulerContract(
+  kind: string,
+  places: Capabilities['places'],
+  open: () => Promise<SchedulerRig>,
+): void {
   suite(`the scheduler port on ${kind}`, () => {
     let rig: SchedulerRig
     before(async () => {
       rig = await open()
-      assert.equal(rig.scheduler.places, places)
+      assert.equal(rig.scheduler.capabilities.places, places)
     })
     afterEach(() => rig.reset())
     after(() => rig?.close())

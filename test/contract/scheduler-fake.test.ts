@@ -1,5 +1,5 @@
 import { CausewayError } from '../../src/base/errors.ts'
-import type { Scheduler } from '../../src/elastic/scheduler.ts'
+import type { Capabilities } from '../../src/elastic/scheduler.ts'
 import { FakeScheduler } from '../fakes/scheduler.ts'
 import { type SchedulerRig, schedulerContract } from './scheduler-contract.ts'
 
@@ -7,7 +7,7 @@ for (const places of ['scheduler', 'causeway'] as const) {
   schedulerContract(`the fake, where the ${places} places`, places, () => openFake(places))
 }
 
-async function openFake(places: Scheduler['places']): Promise<SchedulerRig> {
+async function openFake(places: Capabilities['places']): Promise<SchedulerRig> {
   let queue = makeQueue(places)
   const current = () => queue.scheduler
   // The suite keeps one scheduler for all tests, the fake is made anew for each.
@@ -52,7 +52,7 @@ async function openFake(places: Scheduler['places']): Promise<SchedulerRig> {
   return rig
 }
 
-function makeQueue(places: Scheduler['places']): { scheduler: FakeScheduler; resumed: string[] } {
+function makeQueue(places: Capabilities['places']): { scheduler: FakeScheduler; resumed: string[] } {
   const resumed: string[] = []
   const size = { cpus: 2, memoryMiB: 500 }
   const scheduler = new FakeScheduler(

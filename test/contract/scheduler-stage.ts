@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { Job, QueueNode, QueueSnapshot } from '../../src/elastic/plan/demand.ts'
-import type { Scheduler } from '../../src/elastic/scheduler.ts'
+import type { Capabilities, Scheduler } from '../../src/elastic/scheduler.ts'
 import type { SchedulerRig } from './scheduler-contract.ts'
 
 /** The nodes of the queue under test. */
@@ -14,7 +14,7 @@ export const idle = { ...absent, power: 'present' }
 export interface Stage {
   readonly rig: SchedulerRig
   readonly scheduler: Scheduler
-  readonly places: Scheduler['places']
+  readonly places: Capabilities['places']
   readonly node: (queue: QueueSnapshot, name: string) => QueueNode
   readonly job: (queue: QueueSnapshot, id: string) => Job
   readonly facts: (queue: QueueSnapshot, name: string) => object
@@ -28,7 +28,7 @@ export interface Stage {
   readonly bringUp: (name: string) => Promise<void>
 }
 
-export function makeStage(places: Scheduler['places'], opened: () => SchedulerRig): Stage {
+export function makeStage(places: Capabilities['places'], opened: () => SchedulerRig): Stage {
   const rig = lazily(opened)
   const scheduler = lazily(() => opened().scheduler)
   const node = (queue: QueueSnapshot, name: string): QueueNode => {

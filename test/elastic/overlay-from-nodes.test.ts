@@ -75,7 +75,7 @@ test('it is the same object while nothing changes, and another when anything doe
 
 test('each seed knows all names once, its own first', () => {
   const config = load()
-  const secrets = { token: 't', mungeKey: new Uint8Array(1), scripts: { boot: '', role: '' } }
+  const secrets = { token: 't', boot: '', role: { program: '', env: {}, files: [] } }
   const hosts = (k: number) =>
     machineSpec(config, node(k, 'creating'), secrets)
       .seed.find(({ path }) => path === 'hosts')

@@ -67,6 +67,7 @@ export function isUsable(node: FakeNode): boolean {
 export function hasRoom(node: FakeNode, job: FakeJob): boolean {
   if (node.jobs.length > 0 && (job.exclusive || node.jobs.some((other) => other.exclusive))) return false
   const wishes = job.features.split('&').filter(Boolean)
+  if (job.confinedTo !== undefined && !node.features.includes(`site-${job.confinedTo}`)) return false
   if (!wishes.every((wish) => node.features.includes(wish))) return false
   const all = [...node.jobs, job]
   return (['cpus', 'memoryMiB', 'gpus'] as const).every(

@@ -1,6 +1,12 @@
 import { CausewayError } from '../../src/base/errors.ts'
 import type { Blocked, QueueNode, QueueSnapshot, Size } from '../../src/elastic/plan/demand.ts'
-import { reasonPrefix, type Scheduler } from '../../src/elastic/scheduler.ts'
+import {
+  type Capabilities,
+  defaultCapabilities,
+  type Registration,
+  reasonPrefix,
+  type Scheduler,
+} from '../../src/elastic/scheduler.ts'
 import {
   byPreference,
   drainFor,
@@ -51,8 +57,8 @@ export interface FakeTimes {
 
 /** A call of the port: its name, what it is about, the reason if it has one. */
 export interface SchedulerCall {
-  readonly call: Exclude<keyof Scheduler, 'kind' | 'places'>
-  /** Of nodes; of jobs for `hold` and `release`. */
+  readonly call: Exclude<keyof Scheduler, 'kind' | 'capabilities'>
+  /** Of nodes; of jobs for `hold`, `release`, `confine` and `explain`. */
   readonly names: readonly string[]
   readonly reason: string
 }
@@ -62,7 +68,9 @@ export interface FakeOptions {
   readonly nowMs?: number
   readonly times?: Partial<FakeTimes>
   /** Default `scheduler`. */
-  readonly places?: Scheduler['places']
+  readonly places?: Capabilities['places']
+  /** Default false. */
+  readonly confines?: boolean
   /**
    * Whether machines that a restarted scheduler takes for still awaited register again by themselves. Default true; with Slurm they
    * do not, and the node stays wanted until it is powered down, failed or given up.
@@ -83,7 +91,9 @@ export interface FakeOptions {
  */
 export class FakeScheduler implements Scheduler {
   readonly kind = 'fake'
-  readonly places: Scheduler['places']
+  readonly capabilities: Capabilities
+  /** What was last said of each job. */
+  readonly explained = new Map<string, string>()
   readonly calls: SchedulerCall[] = []
   /** ResumeProgram, SuspendProgram and ResumeFailProgram. */
   onResume: (names: readonly string[], jobs: readonly string[]) => void = () => undefined
@@ -96,11 +106,17 @@ export class FakeScheduler implements Scheduler {
   readonly #reregisters: boolean
   readonly #resolve: (name: string) => Omit<FakeNodeSpec, 'name'>
   readonly #nodes = new Map<string, FakeNode>()
+  /** With `places: 'causeway'`: what was said of nodes before their machines. */
+  readonly #registered = new Map<string, FakeNodeSpec>()
   readonly #jobs: FakeJob[] = []
 
   constructor(nodes: readonly FakeNodeSpec[], options: FakeOptions = {}) {
     this.nowMs = options.nowMs ?? 1_000_000_000_000
-    this.places = options.places ?? 'scheduler'
+    this.capabilities = {
+      ...defaultCapabilities,
+      places: options.places ?? 'scheduler',
+      confines: options.confines ?? false,
+    }
     this.#reregisters = options.reregisters ?? true
     this.#times = {
       suspendMs: 2000,
@@ -114,6 +130,10 @@ export class FakeScheduler implements Scheduler {
     this.#resolve = (name) => specs.get(name) ?? options.resolve?.(name) ?? {}
     if (this.places === 'causeway') return
     for (const spec of nodes) this.#nodes.set(spec.name, makeNode(spec, 'absent', this.nowMs))
+  }
+
+  get places(): Capabilities['places'] {
+    return this.capabilities.places
   }
 
   /** Submits a job and returns its id. It is looked at in the next `tick`. */
@@ -213,7 +233,10 @@ export class FakeScheduler implements Scheduler {
    */
   machineUp(name: string, spec?: Omit<FakeNodeSpec, 'name'>): void {
     if (this.places === 'causeway' && !this.#nodes.has(name)) {
-      this.#nodes.set(name, makeNode({ ...this.#resolve(name), ...spec, name }, 'present', this.nowMs))
+      this.#nodes.set(
+        name,
+        makeNode({ ...this.#resolve(name), ...this.#registered.get(name), ...spec, name }, 'present', this.nowMs),
+      )
     }
     const node = this.#node(name)
     node.alive = true
@@ -345,6 +368,33 @@ export class FakeScheduler implements Scheduler {
     this.#record('release', jobs)
     for (const job of this.#jobs) {
       if (jobs.includes(job.id) && job.heldBy === 'causeway') Object.assign(job, { heldBy: null, reason: '' })
+    }
+  }
+
+  async register(nodes: readonly Registration[]): Promise<void> {
+    this.#record(
+      'register',
+      nodes.map(({ name }) => name),
+    )
+    for (const { name, rank, features, size } of nodes) {
+      if (this.#nodes.has(name)) continue
+      const spec = { name, weight: rank, features, size }
+      if (this.places === 'scheduler') this.#nodes.set(name, makeNode(spec, 'absent', this.nowMs))
+      else this.#registered.set(name, spec)
+    }
+  }
+
+  async confine(jobs: readonly string[], site: string): Promise<void> {
+    this.#record('confine', jobs)
+    if (!this.capabilities.confines) return
+    for (const job of this.#jobs) if (jobs.includes(job.id) && job.state === 'pending') job.confinedTo = site
+  }
+
+  async explain(texts: ReadonlyMap<string, string>): Promise<void> {
+    this.#record('explain', [...texts.keys()])
+    for (const job of this.#jobs) {
+      const text = texts.get(job.id)
+      if (text !== undefined && job.state !== 'ended') this.explained.set(job.id, text)
     }
   }
 

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { after, before, describe, it } from 'node:test'
 import { NamespaceDriver } from '../../src/sites/namespace-driver.ts'
-import { loadRoleScripts, type RoleScripts, renderSeed } from '../../src/sites/seed.ts'
+import { loadBoot, renderSeed } from '../../src/sites/seed.ts'
 import { eventually } from '../contract/driver-contract.ts'
 import { machineSpec } from '../support/machine-spec.ts'
 import { machineRemains, ScratchSite } from '../support/scratch-site.ts'
@@ -33,9 +33,9 @@ interface Request {
 describe('scripts/node/boot in a machine', () => {
   let site: ScratchSite
   let driver: NamespaceDriver
-  let scripts: RoleScripts
+  let ownBoot: string
   before(async () => {
-    scripts = await loadRoleScripts()
+    ownBoot = await loadBoot()
     site = await ScratchSite.create()
     await site.run('ip address add 10.77.0.1/16 dev cw77')
     await site.run('ip address add 10.77.1.254/16 dev cw77')
@@ -43,20 +43,20 @@ describe('scripts/node/boot in a machine', () => {
   })
   after(() => site?.close())
 
-  const seedWith = (role: string, boot = scripts.boot) =>
+  const size = { cpus: 2, memoryMiB: 1500, gpus: 0 }
+  const seedWith = (role: string, boot = ownBoot) =>
     renderSeed({
-      node: { id: 'life-1', name: 'east-1', address: '10.77.1.1' },
+      node: { id: 'life-1', name: 'east-1', address: '10.77.1.1', site: 'east', type: 'small', size, features: [] },
       cluster: 'lab',
       prefixLength: 16,
       router: '10.77.1.254',
       mtu: 1450,
       head: { name: 'head', address: '10.77.0.1' },
-      schedulerPort: 6817,
       controllerUrl: 'http://10.77.0.1:8470',
       token: 'the-token',
-      mungeKey: new Uint8Array(4),
       hosts: [{ name: 'mirror.lab', address: '10.250.9.2' }],
-      scripts: { boot, role: `#!/bin/bash\n${role}\n` },
+      boot,
+      role: { program: `#!/bin/bash\n${role}\n`, env: {}, files: [] },
     })
 
   /** Boots a machine with a role; `work` looks at it while it runs. */
@@ -156,12 +156,12 @@ describe('scripts/node/boot in a machine', () => {
           await saysSoon(/boot ended with status 1/)
           assert.deepEqual(heard, [])
         },
-        scripts.boot.replace('ip address replace "$ADDRESS"', 'ip address replace nonsense').replace('1 2 3 4 5', '1'),
+        ownBoot.replace('ip address replace "$ADDRESS"', 'ip address replace nonsense').replace('1 2 3 4 5', '1'),
       ),
     ))
 
   it('goes on when the controller is away or refuses, and says so on the console', async () => {
-    const impatient = scripts.boot.replace('for attempt in 1 2 3 4 5', 'for attempt in 0 0')
+    const impatient = ownBoot.replace('for attempt in 1 2 3 4 5', 'for attempt in 0 0')
     const away = /does not hear that this node is installing; going on/
     await booted('echo role runs; sleep infinity', () => saysSoon(/role runs/).then(() => saysSoon(away)), impatient)
     await openDoor(async (heard) => {
@@ -175,7 +175,7 @@ describe('scripts/node/boot in a machine', () => {
       booted(
         'echo enrolling >&3; sleep infinity',
         () => eventually(async () => assert.deepEqual(phases(heard).at(-1), { phase: 'enrolling' })),
-        scripts.boot.replace('command -v curl', 'command -v no-such-program'),
+        ownBoot.replace('command -v curl', 'command -v no-such-program'),
       ),
     ))
 })

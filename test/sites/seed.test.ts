@@ -2,24 +2,35 @@ import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { describe, it } from 'node:test'
 import * as fc from 'fast-check'
-import { loadRoleScripts, renderEnv, renderSeed, type SeedFacts } from '../../src/sites/seed.ts'
+import { loadBoot, renderEnv, renderSeed, type SeedFacts } from '../../src/sites/seed.ts'
 
 const facts: SeedFacts = {
-  node: { id: '7c1e', name: 'east-1', address: '10.77.1.1' },
+  node: {
+    id: '7c1e',
+    name: 'east-1',
+    address: '10.77.1.1',
+    site: 'east',
+    type: 'small',
+    size: { cpus: 2, memoryMiB: 1500, gpus: 0 },
+    features: ['site-east', 'type-small'],
+  },
   cluster: 'lab',
   prefixLength: 16,
   router: '10.77.1.254',
   mtu: 1450,
   head: { name: 'head', address: '10.77.0.1' },
-  schedulerPort: 6817,
   controllerUrl: 'http://10.77.0.1:8470',
   token: 'one-time',
-  mungeKey: Uint8Array.from([0, 255, 10, 13]),
   hosts: [
     { name: 'mirror.lab', address: '10.250.9.2' },
     { name: 'head', address: '10.9.9.9' },
   ],
-  scripts: { boot: '#!/bin/sh\n', role: '#!/bin/sh\n:\n' },
+  boot: '#!/bin/sh\n',
+  role: {
+    program: '#!/bin/sh\n:\n',
+    env: { SCHEDULER_PORT: '6817' },
+    files: [{ path: 'munge.key.base64', mode: 0o600, content: 'AP8KDQ==\n' }],
+  },
 }
 
 describe('renderSeed', () => {
@@ -29,6 +40,12 @@ describe('renderSeed', () => {
       env: [
         "NODE_ID='7c1e'",
         "NODE_NAME='east-1'",
+        "NODE_SITE='east'",
+        "NODE_TYPE='small'",
+        "NODE_CPUS='2'",
+        "NODE_MEMORY_MIB='1500'",
+        "NODE_GPUS='0'",
+        "NODE_FEATURES='site-east,type-small'",
         "CLUSTER='lab'",
         "ADDRESS='10.77.1.1/16'",
         "ROUTER='10.77.1.254'",
@@ -91,12 +108,10 @@ describe('renderEnv', () => {
   })
 })
 
-describe('loadRoleScripts', () => {
-  it('finds scripts that their interpreter can read', async () => {
-    const scripts = await loadRoleScripts()
-    for (const script of [scripts.boot, scripts.role]) {
-      assert.ok(script.startsWith('#!/bin/bash\n'))
-      execFileSync('bash', ['-n'], { input: script })
-    }
+describe('loadBoot', () => {
+  it('finds a script that its interpreter can read', async () => {
+    const boot = await loadBoot()
+    assert.ok(boot.startsWith('#!/bin/bash\n'))
+    execFileSync('bash', ['-n'], { input: boot })
   })
 })

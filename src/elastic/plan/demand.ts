@@ -54,6 +54,10 @@ export interface Job {
   readonly beginAtMs: number | null
   /** The scheduler's expression over licences, '' if none. */
   readonly licences: string
+  /** Its user lets its nodes be at several sites, whatever the policy's placement says of such jobs. Left out: not so. */
+  readonly anySite?: boolean
+  /** The site to which Causeway has confined its nodes. Left out: none. */
+  readonly confinedTo?: string
   /** The nodes chosen for it or held by it, in the scheduler's order; empty while it is pending. */
   readonly nodes: readonly string[]
   /** How many elements the entry stands for: 1, or more for an unsplit array. */

@@ -1,6 +1,11 @@
 import { CausewayError } from '../../../base/errors.ts'
 import type { QueueSnapshot } from '../../../elastic/plan/demand.ts'
-import type { Scheduler } from '../../../elastic/scheduler.ts'
+import {
+  type Capabilities,
+  defaultCapabilities,
+  type Registration,
+  type Scheduler,
+} from '../../../elastic/scheduler.ts'
 import { SlurmClient, type SlurmOptions } from './client.ts'
 import {
   type NodeUpdate,
@@ -24,7 +29,7 @@ import type { SlurmJob } from './squeue.ts'
  */
 export class SlurmScheduler implements Scheduler {
   readonly kind = 'slurm'
-  readonly places = 'scheduler'
+  readonly capabilities: Capabilities = { ...defaultCapabilities, places: 'scheduler' }
   readonly #slurm: SlurmClient
 
   constructor(options: SlurmOptions) {
@@ -35,6 +40,14 @@ export class SlurmScheduler implements Scheduler {
     const [jobs, nodes] = await Promise.all([this.#slurm.jobs(), this.#slurm.nodes()])
     return { jobs, nodes }
   }
+
+  async register(nodes: readonly Registration[]): Promise<void> {
+    if (nodes.length > 0) throw new CausewayError('NotFound', 'slurm.conf declares the nodes')
+  }
+
+  async confine(): Promise<void> {}
+
+  async explain(): Promise<void> {}
 
   async powerUp(names: readonly string[]): Promise<void> {
     await this.#act(names, updatesForPowerUp)

@@ -1,0 +1,31 @@
+import type { ControllerConfig } from '../config/controller-schema.ts'
+import { nodePlace, nodePlaces } from '../config/node-places.ts'
+import type { NodeRecord } from '../store/node-record.ts'
+import { nodeAddress } from './overlay-from-nodes.ts'
+import { nodeName } from './plan/policy.ts'
+import { typeRules } from './policy-rules.ts'
+import type { Registration } from './scheduler.ts'
+
+/** What the scheduler has to know of a node; null when the configuration has no place for it. */
+export function registrationOf(
+  config: ControllerConfig,
+  node: Pick<NodeRecord, 'name' | 'site' | 'type'>,
+): Registration | null {
+  const place = nodePlace(config, node)
+  const address = nodeAddress(config, node)
+  if (!place || address === null) return null
+  const { site, type, size, features, order } = typeRules(place)
+  return { name: node.name, address, site, type, size, features, rank: order }
+}
+
+/** All nodes that there may ever be, preferred ones first: by order, then by cost, then by name. */
+export function registrations(config: ControllerConfig): Registration[] {
+  const places = nodePlaces(config).toSorted(
+    (a, b) => a.order - b.order || a.settings.cost - b.settings.cost || (a.prefix < b.prefix ? -1 : 1),
+  )
+  return places.flatMap(({ site, type, prefix, names }) =>
+    Array.from({ length: names }, (_, k) =>
+      registrationOf(config, { name: nodeName(prefix, k + 1), site, type }),
+    ).filter((registration) => registration !== null),
+  )
+}

@@ -1,0 +1,28 @@
+import type { Clock } from '../../base/clock.ts'
+import { CausewayError } from '../../base/errors.ts'
+import type { Host } from '../../base/host.ts'
+import type { SchedulerConfig } from '../../config/controller-schema.ts'
+import type { Scheduler } from '../../elastic/scheduler.ts'
+import type { Role } from '../../sites/seed.ts'
+import { slurmRole } from './slurm/role.ts'
+import { SlurmScheduler } from './slurm/scheduler.ts'
+
+/** What the controller has of the batch queue: the port to it, and what makes a machine a node of it. */
+export interface Connection {
+  readonly scheduler: Scheduler
+  readonly role: Role
+}
+
+/**
+ * Chooses the adapter. Nothing is asked of the scheduler yet.
+ * @param host where the scheduler's commands run, as one of its administrators
+ */
+export async function connectScheduler(config: SchedulerConfig, host: Host, clock: Clock): Promise<Connection> {
+  switch (config.kind) {
+    case 'slurm':
+      return { scheduler: new SlurmScheduler({ host, conf: config.conf, clock }), role: await slurmRole(config) }
+    case 'sge':
+    case 'torque':
+      throw new CausewayError('InvalidConfig', `scheduler.kind: there is no adapter for ${config.kind}`)
+  }
+}
