@@ -1,5 +1,6 @@
 import type { QueueSnapshot, Size } from './plan/demand.ts'
 
+export type { Role } from '../sites/seed.ts'
 export { reasonPrefix } from './plan/reason-prefix.ts'
 
 /** Where schedulers differ. The engine asks these, never which scheduler it is. */

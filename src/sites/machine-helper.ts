@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { CausewayError, type ErrorCode } from '../base/errors.ts'
 import { execChecked } from '../base/exec.ts'
 import type { ExecResult, Host } from '../base/host.ts'
-import { readPackageFile } from './package-file.ts'
+import { readPackageFile } from '../base/package-file.ts'
 
 /** What the script's exit statuses mean; any other is `CommandFailed`. A bridge that is missing may come yet. */
 const failures: Readonly<Record<number, { code: ErrorCode; retryable?: boolean }>> = {

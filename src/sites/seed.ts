@@ -1,6 +1,6 @@
 import { CausewayError } from '../base/errors.ts'
+import { readPackageFile } from '../base/package-file.ts'
 import type { SeedFile } from './driver.ts'
-import { readPackageFile } from './package-file.ts'
 
 /** A name and its IPv4 address. */
 export interface Host {

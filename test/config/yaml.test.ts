@@ -90,7 +90,7 @@ sites:
       'c.yaml:5:5: sites.east.idel: unknown key; known here: idle, memory, count, driver',
       'c.yaml:5:5: sites.east.idle: missing; expected a duration such as "20s" or "5m" (...)',
       'c.yaml:6:12: sites.east.count: expected a whole number at least 0 at most 9, got 12',
-      'c.yaml:7:13: sites.east.driver: expected a map with kind: "namespace" or a map with kind: "command", got a map',
+      'c.yaml:7:21: sites.east.driver.kind: expected "namespace" or "command", got "namspace"',
       'c.yaml:10:13: sites.west.memory: expected a size such as "1500MiB" or "2GB" (...), got "lots"',
       'c.yaml:11:40: sites.west.driver.argv[1]: expected a text, got 7',
     ],

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { CausewayError } from '../../../base/errors.ts'
+import { readPackageFile } from '../../../base/package-file.ts'
 import type { SchedulerConfig } from '../../../config/controller-schema.ts'
-import { readPackageFile } from '../../../sites/package-file.ts'
-import type { Role } from '../../../sites/seed.ts'
+import type { Role } from '../../../elastic/scheduler.ts'
 
 /**
  * What makes a machine a Slurm node.
