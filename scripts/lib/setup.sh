@@ -7,8 +7,9 @@ cache=${CAUSEWAY_CACHE:-/var/cache/causeway}
 node_wanted=24
 
 debian_packages=(
-  # the scheduler's side of the cluster
-  slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge
+  # the schedulers' side of the cluster
+  slurmctld slurmd slurm-client slurm-wlm-basic-plugins slurm-wlm-jwt-plugin slurmrestd munge
+  gridengine-master gridengine-exec gridengine-client msmtp-mta
   # the lab's sites and mirror
   openssh-server openssh-client nginx-light nftables iproute2 procps
   # making the node image, the repository and the WAN cable
