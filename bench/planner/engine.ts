@@ -62,6 +62,7 @@ export async function engineOn(config: ControllerConfig, outside: Outside, db: D
     newId: randomUUID,
     tokenFor: (id) => tokenFor(secret, id),
     overlay: (living) => overlayFromNodes(config, living),
+    registration: () => null,
     machineSpec: (node, token) => machineSpec(config, node, { token, boot, role }),
   })
   return loop

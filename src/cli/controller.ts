@@ -12,6 +12,7 @@ import { LiveConfig } from '../elastic/live-config.ts'
 import { machineSpec } from '../elastic/machine-spec.ts'
 import { headGateway, overlayFromNodes } from '../elastic/overlay-from-nodes.ts'
 import { Recorder } from '../elastic/recorder.ts'
+import { registrationOf } from '../elastic/registrations.ts'
 import { hashToken, tokenFor } from '../elastic/tokens.ts'
 import { buildApp } from '../hooks/app.ts'
 import { listenOnSocket, listenOnTcp } from '../hooks/listen.ts'
@@ -107,6 +108,7 @@ async function startController(
     newId: randomUUID,
     tokenFor: (id) => tokenFor(secret, id),
     overlay: (living) => overlayFromNodes(live.current, living),
+    registration: (node) => registrationOf(live.current, node),
     machineSpec: (node, token) => machineSpec(live.current, node, { token, boot, role }),
   })
   const services = {

@@ -5,18 +5,22 @@ import type { NodeRecord } from '../store/node-record.ts'
 import type { Cause, NodeStore } from '../store/node-store.ts'
 import type { NetworkKeeper } from './network-keeper.ts'
 import { headGateway } from './overlay-from-nodes.ts'
+import type { Registration, Scheduler } from './scheduler.ts'
 import { hashToken } from './tokens.ts'
 
 /** What making a machine needs. */
 export interface MachineMaker {
   readonly clock: Clock
   readonly nodes: NodeStore
+  readonly scheduler: Scheduler
   readonly drivers: ReadonlyMap<string, Driver>
   readonly network: NetworkKeeper
   /** Says to the network keeper what the overlay must be for the nodes that are in the store now. */
   wantOverlay(): Promise<void>
   /** The machine for a node, with the token that its reports must carry in the seed. */
   machineSpec(node: NodeRecord, token: string): MachineSpec
+  /** What the scheduler has to know of a node; null when the configuration has no place for it. */
+  registration(node: Pick<NodeRecord, 'name' | 'site' | 'type'>): Registration | null
   /** The token of a life; the same for the same id. */
   tokenFor(id: string): string
 }
@@ -28,12 +32,12 @@ export function creating({ site }: Pick<NodeRecord, 'site'>): Cause {
 
 /**
  * From intent to a started machine: `creating` is committed with the hash of the token, then the overlay knows the node's MAC and
- * address, then the machine is made. Every line may be the last before a crash: the next run does it again, by the same id.
+ * address, then (where Causeway places the jobs) the scheduler knows the node, then the machine is made. Every line may be the last before a crash: the next run does it again, by the same id.
  *
  * A life that was begun in `creating` has all its intent in the store; then `wantOverlay` must have been called since.
  */
 export async function createMachine(node: NodeRecord, tools: MachineMaker): Promise<void> {
-  const { clock, nodes, drivers, network } = tools
+  const { clock, nodes, scheduler, drivers, network } = tools
   const driver = drivers.get(node.site)
   if (!driver) throw new CausewayError('NotFound', `site ${node.site} is not in the configuration`)
   const token = tools.tokenFor(node.id)
@@ -42,6 +46,7 @@ export async function createMachine(node: NodeRecord, tools: MachineMaker): Prom
     if (!(await nodes.move(node.id, ['planned'], 'creating', creating(node), clock.now()))) return
     await tools.wantOverlay()
   }
+  if (scheduler.capabilities.places === 'causeway') await scheduler.register([tools.registration(node) ?? []].flat())
   await network.settled([headGateway, node.site])
   await driver.create(tools.machineSpec(node, token))
   await nodes.move(node.id, ['creating'], 'booting', { code: 'Created', text: 'its machine has started' }, clock.now())

@@ -15,7 +15,7 @@ import { plan } from './plan/plan.ts'
 import type { Policy } from './plan/policy.ts'
 import type { ApplyGateway } from './ports.ts'
 import { Reports } from './reports.ts'
-import type { Scheduler } from './scheduler.ts'
+import type { Registration, Scheduler } from './scheduler.ts'
 
 /** All that the engine meets the world through. */
 export interface EnginePorts {
@@ -38,6 +38,8 @@ export interface EnginePorts {
   tokenFor(id: string): string
   /** What the overlay must be for these nodes. */
   overlay(nodes: readonly NodeRecord[]): Overlay
+  /** What the scheduler has to know of a node; null when there is no place for it. */
+  registration(node: Pick<NodeRecord, 'name' | 'site' | 'type'>): Registration | null
   /** The machine for a node, with the token that its reports must carry. */
   machineSpec(node: NodeRecord, token: string): MachineSpec
   /** Makes the plans: the planner, but in tests of what is done with a plan. */
@@ -80,6 +82,7 @@ export function createEngine(ports: EnginePorts): Engine {
     newId: () => ports.newId(),
     tokenFor: (id: string) => ports.tokenFor(id),
     wantOverlay: async () => network.want(ports.overlay(await nodes.live())),
+    registration: (node: Pick<NodeRecord, 'name' | 'site' | 'type'>) => ports.registration(node),
     machineSpec: (node: NodeRecord, token: string) => ports.machineSpec(node, token),
   }
   const loop: Loop = new Loop(new Observer(clock, scheduler, drivers, nodes), tools, jobs, pace, decide)

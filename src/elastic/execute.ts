@@ -21,7 +21,7 @@ import {
   type Plan,
   type Step,
 } from './plan/steps.ts'
-import type { Scheduler } from './scheduler.ts'
+import type { Registration } from './scheduler.ts'
 import { hashToken } from './tokens.ts'
 
 /** What carrying out a plan needs. */
@@ -30,7 +30,6 @@ export interface Tools extends MachineMaker {
   readonly log: Logger
   readonly nodes: NodeStore
   readonly events: EventStore
-  readonly scheduler: Scheduler
   readonly drivers: ReadonlyMap<string, Driver>
   readonly acts: Acts
   /** Of steps on names, which every round decides anew until the queue shows their effect. */
@@ -146,6 +145,7 @@ async function onName(step: Exclude<NameStep, Begin>, tools: Tools): Promise<voi
       )
       return
     }
+    case 'register':
     case 'power-up':
     case 'refuse':
     case 'dismiss':
@@ -154,6 +154,7 @@ async function onName(step: Exclude<NameStep, Begin>, tools: Tools): Promise<voi
       const { names, reason } = step
       if (!tools.backoff.mayTry(`${step.kind} ${names.join(' ')}`)) return
       const call = {
+        register: () => scheduler.register(registrationsFor(step, tools)),
         'power-up': () => scheduler.powerUp(names),
         refuse: () => scheduler.fail(names, reason.text),
         dismiss: () => scheduler.powerDown(names),
@@ -177,12 +178,23 @@ async function onName(step: Exclude<NameStep, Begin>, tools: Tools): Promise<voi
   }
 }
 
+/** What the configuration knows of these names; those that it has no place for are left out. */
+function registrationsFor(step: Exclude<NameStep, Begin>, tools: Tools): Registration[] {
+  if (step.kind !== 'register') return []
+  const { site, type } = step
+  return step.names.flatMap((name) => tools.registration({ name, site, type }) ?? [])
+}
+
 /** Queue calls on jobs count as acts of no site. */
 async function onJobs(step: JobStep, tools: Tools): Promise<void> {
   const { scheduler, clock } = tools
   const { kind, jobs, reason } = step
   if (!tools.backoff.mayTry(`${kind} ${jobs.join(' ')}`)) return
-  const call = () => (kind === 'hold' ? scheduler.hold(jobs, reason.text) : scheduler.release(jobs))
+  const call = {
+    hold: () => scheduler.hold(jobs, reason.text),
+    release: () => scheduler.release(jobs),
+    confine: () => scheduler.confine(jobs, 'site' in step ? step.site : ''),
+  }[kind]
   if (!tools.acts.start('', jobs.map(jobKey), call, (error) => queueFailure(step, error, tools))) return
   await tools.events.append({
     atMs: clock.now(),

@@ -5,7 +5,7 @@ import type { NodeStore } from '../store/node-store.ts'
 import type { QueueSnapshot } from './plan/demand.ts'
 import type { Observation, Reading, SiteMachine } from './plan/observation.ts'
 import { type Budget, budgetKey } from './plan/policy.ts'
-import type { Scheduler } from './scheduler.ts'
+import type { Capabilities, Scheduler } from './scheduler.ts'
 
 /** How long a round waits for a source before it goes on without it, ms. */
 const patienceMs = 5_000
@@ -14,7 +14,7 @@ const patienceMs = 5_000
 export class Observer {
   readonly #clock: Clock
   readonly #nodes: NodeStore
-  readonly #places: Observation['places']
+  readonly #capabilities: Capabilities
   readonly #queue: Source<QueueSnapshot>
   readonly #sites: ReadonlyMap<string, Source<readonly SiteMachine[]>>
   readonly #orphansSinceMs = new Map<string, number>()
@@ -22,7 +22,7 @@ export class Observer {
   constructor(clock: Clock, scheduler: Scheduler, drivers: ReadonlyMap<string, Driver>, nodes: NodeStore) {
     this.#clock = clock
     this.#nodes = nodes
-    this.#places = scheduler.capabilities.places
+    this.#capabilities = scheduler.capabilities
     this.#queue = new Source('the queue', clock, () => scheduler.snapshot())
     this.#sites = new Map(
       [...drivers].map(([name, driver]) => [name, new Source(`site ${name}`, clock, () => driver.list())]),
@@ -50,7 +50,9 @@ export class Observer {
     for (const budget of budgets) spent.set(budgetKey(budget), await this.#nodes.spent(budget))
     return {
       queue,
-      places: this.#places,
+      places: this.#capabilities.places,
+      registers: this.#capabilities.registers,
+      confines: this.#capabilities.confines,
       sites: siteReadings,
       nodes,
       inFlight: new Set(acts.inFlight),

@@ -10,6 +10,8 @@ export interface Capabilities {
    * name; or `causeway`, which makes nodes for pending jobs and leaves it to the scheduler to use them.
    */
   readonly places: 'scheduler' | 'causeway'
+  /** Whether nodes that it does not know can be made known to it while it runs, long before they have machines (`register`). */
+  readonly registers: boolean
   /** What a job that does not want nodes for itself is given: whole `nodes`, or `slots` (CPUs) of nodes that it shares. */
   readonly allocates: 'nodes' | 'slots'
   /** Whether one submission can stand for many jobs (`12_[3-9]`). */
@@ -28,6 +30,7 @@ export interface Capabilities {
 /** What is so unless an adapter says otherwise. */
 export const defaultCapabilities: Capabilities = {
   places: 'causeway',
+  registers: false,
   allocates: 'slots',
   arrays: true,
   gangStart: true,

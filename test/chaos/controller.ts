@@ -13,6 +13,7 @@ import type { NodeRecord } from '../../src/store/node-record.ts'
 import type { NodeStore } from '../../src/store/node-store.ts'
 import type { Db } from '../../src/store/open.ts'
 import { machineSpec } from '../support/machine-spec.ts'
+import { someRegistration } from '../support/registration.ts'
 import type { Fuse } from './fuse.ts'
 
 /** What is outside the controller's process: it survives a crash. */
@@ -55,6 +56,12 @@ export function bootController(outside: Outside, fuse: Fuse, pace: Pace): Contro
     newId: () => outside.newId(),
     tokenFor,
     overlay: (nodes) => overlayOf([...outside.drivers.keys()], nodes),
+    registration: ({ name, site, type }) => {
+      const { types } = outside.policyAt(outside.clock.now())
+      const rank = types.findIndex((one) => one.site === site && one.type === type)
+      const { size, features } = types[rank] ?? {}
+      return size && features ? someRegistration({ name, site, type, size, features, rank }) : null
+    },
     machineSpec: (node) => machineSpec(node.id, { name: node.name, image: '/images/base' }),
   })
   return { ...engine, fuse }

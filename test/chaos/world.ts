@@ -87,7 +87,11 @@ export class World {
         size: type.size,
       })),
     )
-    this.scheduler = new FakeScheduler(names, { nowMs: startMs, times: schedulerTimes, places: options.places })
+    const { places } = options
+    // A scheduler that is to know all nodes is told of most of them only once it runs.
+    const known = places === 'scheduler' ? names.filter(({ name }) => name.endsWith('-1')) : names
+    const can = { registers: places === 'scheduler', confines: places === 'causeway' }
+    this.scheduler = new FakeScheduler(known, { nowMs: startMs, times: schedulerTimes, places, ...can })
     this.drivers = new Map(
       this.sites.map((site) => [site, new FakeDriver({ site, cluster: 'lab', clock: this.clock })]),
     )

@@ -15,6 +15,7 @@ import { type Db, openStore } from '../../src/store/open.ts'
 import { FakeDriver } from '../fakes/driver.ts'
 import { FakeScheduler } from '../fakes/scheduler.ts'
 import { machineSpec } from '../support/machine-spec.ts'
+import { someRegistration } from '../support/registration.ts'
 import { policy } from './world.ts'
 
 const reason = { code: 'WantedByQueue', text: 'the queue wants it' } as const
@@ -53,6 +54,7 @@ beforeEach(async () => {
     newId: () => `id-${++ids}`,
     tokenFor: (id) => `token-${id}`,
     wantOverlay: async () => network.want(overlay((await nodes.live()).map(({ name }) => name))),
+    registration: (node) => someRegistration(node),
     machineSpec: (node) => {
       told.push(`create ${node.name}`)
       return machineSpec(node.id, { name: node.name, image: '/images/base' })

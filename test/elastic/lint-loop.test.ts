@@ -61,6 +61,7 @@ beforeEach(async () => {
     newId: () => 'new',
     tokenFor: (id: string) => `token-${id}`,
     wantOverlay: async () => undefined,
+    registration: () => null,
     machineSpec: (node: NodeRecord) => machineSpec(node.id, { name: node.name, image: '/images/base' }),
   }
   const pace = { batchMs: 0, pollMs: 1, busyPollMs: 1 }

@@ -33,6 +33,7 @@ test('when other rules come into force the loop looks at once, however long it w
     newId: () => 'new',
     tokenFor: (id) => id,
     overlay: () => ({ vni: 77, subnet: '10.77.0.0/16', underlayMtu: 1500, gateways: [], members: [] }),
+    registration: () => null,
     machineSpec: (node) => machineSpec(node.id, { name: node.name, image: '/images/base' }),
   })
   loop.start()

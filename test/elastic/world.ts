@@ -124,6 +124,8 @@ export function observation(
       ? { ...unread, code: 'SchedulerUnreachable' }
       : { ok: true, startedAtMs, value: { jobs: over.jobs ?? [], nodes: over.queueNodes ?? [] } },
     places: over.places ?? 'scheduler',
+    registers: over.registers ?? false,
+    confines: over.confines ?? false,
     spent: over.spent ?? new Map(),
     sites: new Map([
       ['east', site('east')],

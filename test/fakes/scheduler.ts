@@ -69,7 +69,8 @@ export interface FakeOptions {
   readonly times?: Partial<FakeTimes>
   /** Default `scheduler`. */
   readonly places?: Capabilities['places']
-  /** Default false. */
+  /** Default false, both. */
+  readonly registers?: boolean
   readonly confines?: boolean
   /**
    * Whether machines that a restarted scheduler takes for still awaited register again by themselves. Default true; with Slurm they
@@ -112,11 +113,8 @@ export class FakeScheduler implements Scheduler {
 
   constructor(nodes: readonly FakeNodeSpec[], options: FakeOptions = {}) {
     this.nowMs = options.nowMs ?? 1_000_000_000_000
-    this.capabilities = {
-      ...defaultCapabilities,
-      places: options.places ?? 'scheduler',
-      confines: options.confines ?? false,
-    }
+    const { places = 'scheduler', registers = false, confines = false } = options
+    this.capabilities = { ...defaultCapabilities, places, registers, confines }
     this.#reregisters = options.reregisters ?? true
     this.#times = {
       suspendMs: 2000,

@@ -10,7 +10,7 @@ import type { Reason, Step } from './steps.ts'
 /**
  * Where the scheduler places the jobs: takes names that it could not be given out of its choice (a closed type, a budget that
  * one more node would exceed, numbers beyond the maximum that is in force, as many more as live beyond it), and puts them back
- * when their time has come.
+ * when their time has come. Names that it does not know are made known to it first.
  */
 export function availabilitySteps(ctx: Context, room: Room): Step[] {
   const { queue } = ctx.obs
@@ -23,11 +23,13 @@ function availabilityOf(type: TypePolicy, readAtMs: number, ctx: Context, room: 
   const toClose: string[] = []
   const beyond: string[] = []
   const toReopen: string[] = []
+  const unknown: string[] = []
   // The maximum is one of nodes, not of numbers: a node that lives beyond it takes the place of one within.
   let open = type.maximum - (ctx.lives.get(typeKey(type)) ?? 0)
   for (let k = 1; k <= type.names; k++) {
     const name = nodeName(type.prefix, k)
     const inQueue = ctx.queueNodes.get(name)
+    if (!inQueue && ctx.obs.registers === true && !isStale(name, readAtMs, ctx)) unknown.push(name)
     if (!inQueue || ctx.alive.has(name)) continue
     if (inQueue.power === 'wanted') open--
     if (inQueue.power !== 'absent' || isStale(name, readAtMs, ctx)) continue
@@ -46,6 +48,10 @@ function availabilityOf(type: TypePolicy, readAtMs: number, ctx: Context, room: 
   }
   const { site } = type
   const steps: Step[] = []
+  if (unknown.length > 0) {
+    const text = 'the policy has nodes that the queue does not know'
+    steps.push({ kind: 'register', names: unknown, site, type: type.type, reason: { code: 'NotRegistered', text } })
+  }
   if (shut && toClose.length > 0) steps.push({ kind: 'close', names: toClose, site, reason: shut })
   if (beyond.length > 0) {
     const text = `${typeKey(type)} may have ${type.maximum} nodes now`

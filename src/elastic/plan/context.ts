@@ -32,7 +32,7 @@ export interface Context {
   /** The types whose nodes a job could have, preferred ones first. */
   usableTypes(job: Wish): readonly TypePolicy[]
   /** Where a job may go and how it spreads. */
-  placementOf(job: Wish): PlacementRule
+  placementOf(job: Wish & Pick<Job, 'anySite'>): PlacementRule
   machines(site: string): Reading<readonly SiteMachine[]> | undefined
   /** The machine of this id that the site lists. */
   machine(site: string, id: string): SiteMachine | undefined
@@ -81,13 +81,14 @@ export function fits(need: Size, size: Size): boolean {
   return need.cpus <= size.cpus && need.memoryMiB <= size.memoryMiB && need.gpus <= size.gpus
 }
 
-export function placementOf(job: Wish, policy: Policy): PlacementRule {
-  return (
+/** The policy's rule for a job; a user who lets the nodes be at several sites is taken at their word. */
+export function placementOf(job: Wish & Pick<Job, 'anySite'>, policy: Policy): PlacementRule {
+  const rule =
     policy.placement.find(
       ({ queue, feature }) =>
         (queue === '' || queue === job.partition) && (feature === '' || wordsOf(job.features).includes(feature)),
     ) ?? anywhere
-  )
+  return job.anySite === true && rule.spread === 'one-site' ? { ...rule, spread: 'may-span' } : rule
 }
 
 /** The lookup for `usableTypes`, which remembers: thousands of jobs share a few wishes. */

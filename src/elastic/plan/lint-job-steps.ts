@@ -4,12 +4,14 @@ import { jobsById, type World } from './lint-world.ts'
 import type { JobStep } from './steps.ts'
 
 /**
- * Whether a step on jobs is about pending jobs of the queue: one that is held must be free of other obstacles, and one that
- * is released must be held by Causeway. An element of an array may be named though the queue lists the array as a whole.
+ * Whether a step on jobs is about pending jobs of the queue: one that is held or confined must be free of other obstacles, and one
+ * that is released must be held by Causeway. An element of an array may be named though the queue lists the array as a whole.
  */
-export function strangeJob({ kind, jobs }: JobStep, world: World): Breach {
+export function strangeJob(step: JobStep, world: World): Breach {
+  const { kind, jobs } = step
+  if (kind === 'confine' && !world.sites.has(step.site)) return { text: `there is no site ${step.site}` }
   const known = jobsById(world)
-  const wanted = kind === 'hold' ? null : 'HeldByCauseway'
+  const wanted = kind === 'release' ? 'HeldByCauseway' : null
   const fits = (job: Job | undefined) => job?.state === 'pending' && job.blocked === wanted
   const doubtful = jobs.filter((id) => !fits(known.get(id)))
   if (doubtful.length === 0) return null

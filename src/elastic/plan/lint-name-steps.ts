@@ -21,6 +21,10 @@ export function nameFactsMissing(step: NameStep, world: World): Breach {
     if (machine && machine.state !== 'running') return { text: 'the machine does not run' }
     if (machine && machine.name !== step.name) return { text: `the machine is ${machine.name}, not ${step.name}` }
   }
+  if (step.kind === 'register') {
+    const known = step.names.find((name) => world.queueNodes.has(name))
+    return known === undefined ? null : { text: `the queue has a node ${known} already`, facts: { name: known } }
+  }
   for (const name of 'names' in step ? step.names : [step.name]) {
     // Where Causeway places the jobs, the queue hears of a node only when its machine is there.
     if (step.kind === 'begin' && world.obs.places === 'causeway') continue
@@ -67,7 +71,7 @@ export function strangeName(step: NameStep, world: World): Breach {
     if (!type || numberOf(name, type.prefix) === null) {
       return { text: `${name} is no name of ${step.site}`, facts: { name } }
     }
-    const mustBeKnown = !(step.kind === 'begin' && world.obs.places === 'causeway')
+    const mustBeKnown = step.kind !== 'register' && !(step.kind === 'begin' && world.obs.places === 'causeway')
     if (world.obs.queue.ok && mustBeKnown && !world.queueNodes.has(name)) {
       return { text: `the queue has no node ${name}`, facts: { name } }
     }

@@ -24,6 +24,8 @@ const needs = {
   'give-up': {},
   hold: { queue: 'fresh' },
   release: { queue: 'fresh' },
+  confine: { queue: 'fresh' },
+  register: { queue: 'fresh' },
   remove: { queue: 'read' },
   begin: { queue: 'fresh' },
   adopt: { queue: 'read', site: 'fresh' },

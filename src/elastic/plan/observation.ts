@@ -22,6 +22,10 @@ export interface Observation {
    * nodes for pending jobs and leaves it to the scheduler to use them (Grid Engine, Torque).
    */
   readonly places: 'scheduler' | 'causeway'
+  /** Whether the scheduler can be told of nodes that it does not know, long before they have machines. Left out: no. */
+  readonly registers?: boolean
+  /** Whether the scheduler has to be told to which site a job of several nodes is confined. Left out: no. */
+  readonly confines?: boolean
   /** By site name. */
   readonly sites: ReadonlyMap<string, Reading<readonly SiteMachine[]>>
   /** All lives that are not gone. */

@@ -13,6 +13,8 @@ export interface Packing {
   readonly begun: readonly { readonly name: string; readonly type: TypePolicy; readonly jobs: readonly string[] }[]
   /** Living nodes that a pending job is thought onto: the first such job, by node id. */
   readonly needed: ReadonlyMap<string, string>
+  /** The one site that all nodes of a job of several are at, by its id. */
+  readonly sites: ReadonlyMap<string, string>
   /** Why a job gets no nodes now, by its id. */
   readonly unplaced: ReadonlyMap<string, Reason>
 }
@@ -48,6 +50,7 @@ export function pack(ctx: Context, room: Room, held: ReadonlyMap<string, Reason>
 class Packer implements Packing {
   readonly begun: { name: string; type: TypePolicy; jobs: string[] }[] = []
   readonly needed = new Map<string, string>()
+  readonly sites = new Map<string, string>()
   readonly unplaced = new Map<string, Reason>()
   readonly #ctx: Context
   readonly #room: Room
@@ -77,7 +80,7 @@ class Packer implements Packing {
 
   #kindOf(job: Job): Kind {
     const kinds = this.#kinds.get(job, () => new Map())
-    const key = job.nodeCount * 2 + (job.exclusive ? 1 : 0)
+    const key = job.nodeCount * 4 + (job.exclusive ? 2 : 0) + (job.anySite === true ? 1 : 0)
     const known = kinds.get(key)
     if (known) return known
     const usable = this.#ctx.usableTypes(job)
@@ -108,19 +111,33 @@ class Packer implements Packing {
 
   #placeOne(job: Job, kind: Kind): Reason | null {
     const { spread } = this.#ctx.placementOf(job)
-    const sites = sitesOf(kind.usable)
-    const areas =
-      spread === 'one-site' ? sites.map((site) => kind.usable.filter((t) => t.site === site)) : [kind.usable]
+    // What is confined already, by default, can't span sites though it might.
+    const oneSite = spread === 'one-site' || (spread === 'may-span' && job.confinedTo !== undefined)
+    const areas = oneSite ? this.#sitesFor(job, kind) : [kind.usable]
     const refusals: Reason[] = []
     for (const pass of passes) {
       for (const area of areas) {
         const found = this.#gather(job, kind, area, pass, refusals, spread === 'must-span')
         if (!found) continue
         for (const bin of found) this.#think(job, bin)
+        const site = found[0]?.type.site
+        if (oneSite && job.nodeCount > 1 && site !== undefined) this.sites.set(job.id, site)
         return null
       }
     }
     return this.#probe(job, refusals) ?? summary(refusals)
+  }
+
+  /**
+   * The types of each site that a job of several nodes may have. One that is confined to a site stays there if it can: nodes may be
+   * on their way for it. All elements of an array are confined together.
+   */
+  #sitesFor(job: Job, kind: Kind): (readonly TypePolicy[])[] {
+    const taken = this.#ctx.obs.confines === true ? this.sites.get(job.id) : undefined
+    const sites = taken === undefined ? sitesOf(kind.usable) : [taken]
+    const first = job.confinedTo
+    if (first !== undefined && sites.includes(first)) sites.unshift(...sites.splice(sites.indexOf(first), 1))
+    return sites.map((site) => kind.usable.filter((type) => type.site === site))
   }
 
   /** Enough places for the job in these types; null if there are not. What is begun for nothing is taken back. */

@@ -1,6 +1,7 @@
 import type { NodeRecord } from '../../store/node-record.ts'
 import { availabilitySteps, dismissSteps } from './availability.ts'
 import { CapCount, holdSteps } from './caps.ts'
+import { confineSteps } from './confine.ts'
 import { type Context, createContext } from './context.ts'
 import { growWanted } from './grow-wanted.ts'
 import { jobReasons } from './job-reasons.ts'
@@ -37,7 +38,7 @@ export function plan(obs: Observation, policy: Policy, now: number): Plan {
   const growing = [...wanted, ...(packing ? beginSteps(packing) : [])]
   growing.push(...keepSteps(ctx, room, growing))
 
-  const steps: Step[] = [...holds]
+  const steps: Step[] = [...holds, ...(packing ? confineSteps(ctx, packing) : [])]
   const shrinking = createShrinking(ctx, room, packing, held)
   for (const node of dispensableFirst(obs)) {
     const conclusion = nodeStep(node, shrinking)

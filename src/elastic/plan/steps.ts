@@ -11,7 +11,8 @@ export interface Reason {
  * The reasons of plans.
  *
  * Acting: `WantedByQueue`, `NeededByJobs`, `BelowMinimum`, `BelowSpare`, `Enrolled`, `Idle`, `Drained`, `DemandReturned`, `PoweredDownByQueue`, `RestartedByQueue`,
- * `NotWanted`, `Failed`, `SiteClosed`, `SiteReopened`, `AboveMaximum`, `OverBudget`, `OverCap`, `WithinCap`, `Orphan`, `MachineFound`.
+ * `NotWanted`, `Failed`, `SiteClosed`, `SiteReopened`, `AboveMaximum`, `OverBudget`, `OverCap`, `WithinCap`, `OneSite`, `NotRegistered`, `Orphan`,
+ * `MachineFound`.
  * Waiting: `ActUnderWay`, `BackingOff`, `SiteUnreachable`, `QueueUnreachable`, `StaleReading`, `InTime`, `Busy`, `IdleTimeRunning`,
  * `LifetimeRunning`, `PaidFor`, `AtMinimum`, `Spare`, `DemandWaiting`, `DrainedByAdmin`, `DrainNotSeen`, `DrainOverdue`, `QueueSaysDown`,
  * `UnknownSite`, `ProbeUnderWay`, `NoTypeFits`.
@@ -35,6 +36,8 @@ type ReasonCode =
   | 'OverBudget'
   | 'OverCap'
   | 'WithinCap'
+  | 'OneSite'
+  | 'NotRegistered'
   | 'Orphan'
   | 'MachineFound'
   | 'ActUnderWay'
@@ -98,6 +101,14 @@ export type NameStep =
     }
   /** Delete a machine that belongs to no live node. */
   | { readonly kind: 'collect'; readonly site: string; readonly machine: string; readonly reason: Reason }
+  /** Tell the queue of nodes that there may be. */
+  | {
+      readonly kind: 'register'
+      readonly names: readonly string[]
+      readonly site: string
+      readonly type: string
+      readonly reason: Reason
+    }
   /** Queue nodes by name: ask for machines, refuse to deliver, say that there is no machine, take out of use, put back. */
   | {
       readonly kind: 'power-up' | 'refuse' | 'dismiss' | 'close' | 'reopen'
@@ -106,12 +117,10 @@ export type NameStep =
       readonly reason: Reason
     }
 
-/** A step on pending jobs: keep them from starting, or let them go again. Ids as the queue writes them. */
-export interface JobStep {
-  readonly kind: 'hold' | 'release'
-  readonly jobs: readonly string[]
-  readonly reason: Reason
-}
+/** A step on pending jobs: keep them from starting, let them go again, or keep their nodes in one site. Ids as the queue writes them. */
+export type JobStep =
+  | { readonly kind: 'hold' | 'release'; readonly jobs: readonly string[]; readonly reason: Reason }
+  | { readonly kind: 'confine'; readonly jobs: readonly string[]; readonly site: string; readonly reason: Reason }
 
 /** Whether a step is about a live node. */
 export function isNodeStep(step: Step): step is NodeStep {
@@ -120,7 +129,7 @@ export function isNodeStep(step: Step): step is NodeStep {
 
 /** Whether a step is about jobs. */
 export function isJobStep(step: Step): step is JobStep {
-  return step.kind === 'hold' || step.kind === 'release'
+  return 'jobs' in step && step.kind !== 'begin'
 }
 
 /** Facts about a node that are recorded without a phase change. */

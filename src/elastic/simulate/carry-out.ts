@@ -45,7 +45,7 @@ export function carryOut(
       if (life) onLife(step, life, lives, queue, nowMs)
     } else if (!isJobStep(step)) onName(step, lives, queue, policy, nowMs)
     else if (step.kind === 'hold') queue.hold(step.jobs)
-    else queue.release(step.jobs)
+    else if (step.kind === 'release') queue.release(step.jobs)
   }
   return { done, againMs }
 }
@@ -105,6 +105,8 @@ function onName(step: NameStep, lives: Lives, queue: SimulatedQueue, policy: Pol
       return
     case 'reopen':
       queue.reopen(step.names)
+      return
+    case 'register': // A simulated queue knows all nodes that there may be.
       return
     case 'adopt':
     case 'collect':
