@@ -102,6 +102,7 @@ async function startController(
     scheduler,
     drivers,
     applyGateway: (overlay, gateway) => bringToState(overlay, gateway, hosts),
+    explains: config.scheduler.explain,
     pace: { batchMs: batch, pollMs: poll, busyPollMs },
     policyAt: (now) => live.policyAt(now),
     policyChangesAtMs: (now) => live.changesAtMs(now),

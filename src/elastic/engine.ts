@@ -8,6 +8,7 @@ import type { NodeRecord } from '../store/node-record.ts'
 import type { NodeStore } from '../store/node-store.ts'
 import { Acts } from './acts.ts'
 import { Backoff } from './backoff.ts'
+import { Explainer } from './explainer.ts'
 import { Loop, type Pace, type View } from './loop.ts'
 import { NetworkKeeper } from './network-keeper.ts'
 import { Observer } from './observe.ts'
@@ -42,6 +43,8 @@ export interface EnginePorts {
   registration(node: Pick<NodeRecord, 'name' | 'site' | 'type'>): Registration | null
   /** The machine for a node, with the token that its reports must carry. */
   machineSpec(node: NodeRecord, token: string): MachineSpec
+  /** Whether the queue is to be told why its jobs wait. Default: no. */
+  readonly explains?: boolean
   /** Makes the plans: the planner, but in tests of what is done with a plan. */
   readonly decide?: typeof plan
   /** Takes each round down, without delay. */
@@ -75,6 +78,7 @@ export function createEngine(ports: EnginePorts): Engine {
     scheduler,
     drivers,
     acts,
+    ...(ports.explains === true ? { explainer: new Explainer(scheduler, clock, log) } : {}),
     backoff: new Backoff(clock),
     network,
     policyAt,

@@ -8,6 +8,7 @@ import type { NodeStore, StartedLife } from '../store/node-store.ts'
 import type { Acts } from './acts.ts'
 import { type Backoff, backoffMs } from './backoff.ts'
 import { createMachine, creating, type MachineMaker } from './create-machine.ts'
+import type { Explainer } from './explainer.ts'
 import { afterFailure, afterSuccess } from './plan/breaker.ts'
 import { jobKey } from './plan/caps.ts'
 import type { Observation } from './plan/observation.ts'
@@ -32,6 +33,8 @@ export interface Tools extends MachineMaker {
   readonly events: EventStore
   readonly drivers: ReadonlyMap<string, Driver>
   readonly acts: Acts
+  /** Says in the queue why jobs wait; left out: nobody does. */
+  readonly explainer?: Explainer
   /** Of steps on names, which every round decides anew until the queue shows their effect. */
   readonly backoff: Backoff
   /** The rules that are in force at a time. */

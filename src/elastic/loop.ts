@@ -73,6 +73,7 @@ export class Loop {
     await this.#running
     await this.#tools.acts.idle()
     await this.#tools.network.idle()
+    await this.#tools.explainer?.idle()
   }
 
   /** One round: returns when its records are committed and its acts are started. */
@@ -90,6 +91,7 @@ export class Loop {
     await recordFindings(findings, observation, this.#tools)
     await execute(withoutBadSteps(decided, findings), observation, this.#tools)
     await this.#tools.wantOverlay()
+    if (observation.queue.ok) this.#tools.explainer?.tell(decided)
     // Last: nothing is decided by it, and a long queue takes a while.
     if (observation.queue.ok) await this.#jobs.save(observation.queue.value.jobs, now)
     return view

@@ -113,6 +113,42 @@ describe('carrying out a plan', () => {
     )
   })
 
+  test('where Causeway places, the scheduler knows a node before its machine is made', async () => {
+    const scheduler = new FakeScheduler([], { places: 'causeway' })
+    tools = { ...tools, scheduler }
+    const register = scheduler.register.bind(scheduler)
+    scheduler.register = async (registrations) => {
+      told.push(`register ${registrations.map(({ name }) => name).join(' ')}`)
+      return register(registrations)
+    }
+    await carryOut(begin(1))
+    await acts.idle()
+    const acted = told.filter((line) => !line.includes(': '))
+    assert.deepEqual(acted, ['register east-1', 'create east-1'])
+  })
+
+  test('names that the queue does not know are registered as the configuration has them', async () => {
+    const scheduler = new FakeScheduler([], { registers: true })
+    tools = { ...tools, scheduler }
+    await carryOut({ kind: 'register', names: ['east-1', 'east-2'], site: 'east', type: 'standard', reason })
+    await acts.idle()
+    const shown = scheduler.peek().nodes.map(({ name, power, features }) => [name, power, features])
+    const features = ['site-east', 'type-standard']
+    assert.deepEqual(shown, [
+      ['east-1', 'absent', features],
+      ['east-2', 'absent', features],
+    ])
+  })
+
+  test('jobs are confined to the site of the step', async () => {
+    const scheduler = new FakeScheduler([], { places: 'causeway', confines: true })
+    tools = { ...tools, scheduler }
+    const job = scheduler.submit({ nodes: 2 })
+    await carryOut({ kind: 'confine', jobs: [job], site: 'west', reason })
+    await acts.idle()
+    assert.equal(scheduler.peek().jobs[0]?.confinedTo, 'west')
+  })
+
   test('when it resolves the intent is whole in the store: phase, token, events', async () => {
     // A gateway that never answers: no machine is made, and what is in the store is what came before.
     const hangs = new NetworkKeeper(() => new Promise(() => undefined), clock)
