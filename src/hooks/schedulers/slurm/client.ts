@@ -2,6 +2,7 @@ import type { Clock } from '../../../base/clock.ts'
 import { CausewayError } from '../../../base/errors.ts'
 import type { Host } from '../../../base/host.ts'
 import type { Job } from '../../../elastic/plan/demand.ts'
+import { SharedRead } from '../shared-read.ts'
 import { type NodeUpdate, nodeUpdateArgv } from './commands.ts'
 import { groupsOf, type JobUpdate, jobUpdateArgvs } from './holds.ts'
 import { parseSinfo, type SlurmNode } from './sinfo.ts'
@@ -13,7 +14,9 @@ const commandTimeoutMs = 30_000
 /** Longest wait for slurmctld to begin a power-down (its power_save_interval, 10 s if not set) or a requeue. */
 const settleTimeoutMs = 30_000
 
+/** Pause between two looks while waiting for that; and at least so many times as long as a look takes, so that it is no load. */
 const settlePollMs = 100
+const settlePauses = 4
 
 /** What Slurm is reached with. */
 export interface SlurmOptions {
@@ -32,19 +35,27 @@ export class SlurmClient {
   readonly conf: string
   readonly #host: Host
   readonly #clock: Clock
+  readonly #jobs: SharedRead<readonly SlurmJob[]>
+  readonly #nodes: SharedRead<readonly SlurmNode[]>
 
   constructor(options: SlurmOptions) {
     this.conf = options.conf
     this.#host = options.host
     this.#clock = options.clock
+    this.#jobs = new SharedRead(async () =>
+      parseSqueue(await this.#run(['squeue', '--all', '--json']), this.#clock.now()),
+    )
+    this.#nodes = new SharedRead(async () => parseSinfo(await this.#run(['sinfo', '--all', '--json'])))
   }
 
-  async jobs(): Promise<SlurmJob[]> {
-    return parseSqueue(await this.#run(['squeue', '--all', '--json']), this.#clock.now())
+  /** All jobs, as they are after this call; callers at about the same time share one command. */
+  async jobs(): Promise<readonly SlurmJob[]> {
+    return this.#jobs.read()
   }
 
-  async nodes(): Promise<SlurmNode[]> {
-    return parseSinfo(await this.#run(['sinfo', '--all', '--json']))
+  /** All nodes, as they are after this call; callers at about the same time share one command. */
+  async nodes(): Promise<readonly SlurmNode[]> {
+    return this.#nodes.read()
   }
 
   /** Carries updates out one after the other. */
@@ -81,12 +92,14 @@ export class SlurmClient {
   async until<T>(what: string, probe: () => Promise<T | null>): Promise<T> {
     const deadline = this.#clock.now() + settleTimeoutMs
     for (;;) {
+      const beganMs = this.#clock.now()
       const found = await probe()
       if (found !== null) return found
-      if (this.#clock.now() >= deadline) {
+      const now = this.#clock.now()
+      if (now >= deadline) {
         throw new CausewayError('CommandTimeout', `slurmctld did not let ${what} within ${settleTimeoutMs / 1000} s`)
       }
-      await this.#clock.sleep(settlePollMs)
+      await this.#clock.sleep(Math.max(settlePollMs, settlePauses * (now - beganMs)))
     }
   }
 
