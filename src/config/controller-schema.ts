@@ -74,8 +74,8 @@ export const ControllerConfigSchema = Type.Object({
     /** TCP address for nodes' reports and, with the token, for the API. */
     listen: Ipv4Endpoint(),
     tokenFile: Path({ default: '/etc/causeway/token' }),
-    /** The longest time between two looks at the queue. */
-    poll: Duration({ default: '15s' }),
+    /** The longest time between two looks at the queue and the sites while nothing happens: hooks tell at once what does. */
+    poll: Duration({ default: '30s' }),
     /** Wake-ups that come within this time make one round: hooks of one burst are decided on together. */
     batch: Duration({ default: '20ms' }),
     /** Takes down what the controller sees and decides, for `causeway replay` and `simulate`; left out: it does not. */
