@@ -5,13 +5,8 @@ import { expandHostlist } from './hostlist.ts'
 import type { TypedApp } from './typed-app.ts'
 
 const Params = Type.Object({
-  scheduler: Type.Union([Type.Literal('slurm')]),
-  event: Type.Union([
-    Type.Literal('resume'),
-    Type.Literal('suspend'),
-    Type.Literal('resume-fail'),
-    Type.Literal('epilog'),
-  ]),
+  scheduler: Type.String({ pattern: '^[a-z0-9-]{1,32}$' }),
+  event: Type.String({ pattern: '^[a-z0-9-]{1,32}$' }),
 })
 
 /** What the scripts in scripts/slurm send. Keys that nobody knows are refused: a misspelt one must not pass for a fact. */
@@ -30,7 +25,12 @@ const Body = Type.Object(
         ),
       }),
     ),
-    job: Type.Optional(Type.String({ pattern: '^[0-9]+$', maxLength: 20 })),
+    id: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9-]{8,64}$' })),
+    at: Type.Optional(Type.Integer({ minimum: 0 })),
+    jobs: Type.Optional(Type.Array(Type.String({ pattern: '^[A-Za-z0-9._+[\\],%@:-]{1,128}$' }), { maxItems: 1000 })),
+    facts: Type.Optional(
+      Type.Record(Type.String({ pattern: '^[a-z][a-z0-9_]{0,63}$' }), Type.String({ maxLength: 4096 })),
+    ),
   },
   { additionalProperties: false },
 )
@@ -39,12 +39,12 @@ const Body = Type.Object(
 export function hookRoutes(app: TypedApp, services: AppServices): void {
   app.post('/v1/hooks/:scheduler/:event', { schema: { params: Params, body: Body } }, async (request, reply) => {
     const { scheduler, event } = request.params
-    const { nodes, resume, job } = request.body
-    if (event !== 'epilog' && nodes === undefined) {
+    const { nodes, resume, facts } = request.body
+    if (scheduler === 'slurm' && event !== 'epilog' && nodes === undefined) {
       throw new CausewayError('InvalidRequest', `${event} needs "nodes", the hostlist that the program was called with`)
     }
     const names = nodes === undefined ? [] : expandHostlist(nodes)
-    const jobs = job === undefined ? (resume?.jobs.map((entry) => String(entry.job_id)) ?? []) : [job]
+    const jobs = request.body.jobs ?? resume?.jobs.map((entry) => String(entry.job_id)) ?? []
     await services.events.append({
       atMs: services.clock.now(),
       kind: 'hook',
@@ -53,7 +53,7 @@ export function hookRoutes(app: TypedApp, services: AppServices): void {
       nodeName: names.length === 1 ? (names[0] ?? null) : null,
       code: event,
       text: `${scheduler} called ${event}${nodes === undefined ? '' : ` for ${nodes}`}`,
-      facts: { scheduler, names },
+      facts: { ...facts, scheduler, names },
       jobs,
     })
     services.wake()

@@ -103,8 +103,7 @@ describe('the HTTP application', () => {
       ['resume', { nodes: 'east-[1-99999999]' }, /./],
       ['resume', { nodes: 'east-1', colour: 'red' }, /additional/],
       ['resume', { nodes: 'east-1', resume: { jobs: [{ job_id: 'x' }] } }, /job_id/],
-      ['epilog', { job: '1; rm' }, /job/],
-      ['explode', { nodes: 'east-1' }, /event/],
+      ['epilog', { jobs: ['1; rm'] }, /jobs/],
     ] as const) {
       const answer = await app.inject({ method: 'POST', url: `/v1/hooks/slurm/${event}`, payload })
       assert.equal(answer.statusCode, 400, answer.body)
@@ -173,7 +172,7 @@ describe('the HTTP application', () => {
       assert.equal((await remote.inject({ url, headers })).statusCode, 200, url)
       assert.equal((await app.inject(url)).statusCode, 200, url)
     }
-    const hook = { method: 'POST', url: '/v1/hooks/slurm/epilog', payload: { job: '7' } } as const
+    const hook = { method: 'POST', url: '/v1/hooks/slurm/epilog', payload: { jobs: ['7'] } } as const
     assert.equal((await remote.inject(hook)).statusCode, 401)
     assert.equal((await remote.inject('/v1/healthz')).statusCode, 200)
   })
