@@ -41,7 +41,7 @@ function changed(path: string, value: unknown): string {
 describe('the controller configuration', () => {
   test('the least file is filled with defaults, in ms and bytes', () => {
     const config = load(stringify(least))
-    assert.equal(config.controller.poll, 15_000)
+    assert.equal(config.controller.poll, 30_000)
     assert.equal(config.sites.east?.nodes?.minimum, 0)
     assert.equal(config.sites.east?.nodes?.idle, 300_000)
     assert.equal(config.sites.east?.nodes?.memory, 1500 * 2 ** 20)
