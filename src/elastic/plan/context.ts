@@ -5,6 +5,7 @@ import { couldUse } from './features.ts'
 import type { Observation, Reading, SiteMachine } from './observation.ts'
 import { isCapacity } from './phases.ts'
 import { type PlacementRule, type Policy, type TypePolicy, typeKey } from './policy.ts'
+import { sharesIn } from './shares.ts'
 
 /** What a type is known by. */
 type TypeName = Pick<TypePolicy, 'site' | 'type'>
@@ -60,7 +61,7 @@ export function createContext(obs: Observation, policy: Policy, now: number): Co
     policy,
     now,
     queueNodes: new Map(queue.nodes.map((node) => [node.name, node])),
-    jobs: queue.jobs,
+    jobs: queue.jobs.map((job) => withLeastNodes(job, usableTypes)),
     alive: new Set(obs.nodes.map((node) => node.name)),
     capacity,
     lives,
@@ -74,6 +75,13 @@ export function createContext(obs: Observation, policy: Policy, now: number): Co
     machines: (site) => obs.sites.get(site),
     machine: (site, id) => machines.get(site)?.get(id),
   }
+}
+
+/** A job for slots with the least number of nodes that have them: what caps count, and what is said of it. */
+function withLeastNodes(job: Job, usableTypes: Context['usableTypes']): Job {
+  if (job.slots === undefined || job.state !== 'pending') return job
+  const most = Math.max(1, ...usableTypes(job).map(({ size }) => sharesIn(size, job)))
+  return { ...job, nodeCount: Math.ceil(job.slots / most) }
 }
 
 /** Whether a job that needs this of each node could run on a node of this size. */

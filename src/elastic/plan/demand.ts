@@ -38,6 +38,11 @@ export interface Job {
   readonly blocked: Blocked | null
   /** How many nodes it asks for; at least 1. */
   readonly nodeCount: number
+  /**
+   * It asks for this many times `perNode` altogether, on as few or as many nodes as have room (Grid Engine's slots that fill up hosts, Slurm's
+   * tasks); `nodeCount` is then 1. Left out: once `perNode` on each of `nodeCount` nodes.
+   */
+  readonly slots?: number
   /** What it needs of each of its nodes; zeros where it does not say. */
   readonly perNode: Size
   /** Tasks on each node, null if it does not say. `perNode` has what they need. */

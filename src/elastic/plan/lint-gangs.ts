@@ -52,7 +52,7 @@ function areTooFew(job: Job, steps: readonly Begin[], { byId, queueNodes, policy
   const rule = policy.placement.find(
     ({ queue, feature }) => [job.partition, ''].includes(queue) && (feature === '' || job.features.includes(feature)),
   )
-  const spans = (rule?.spread ?? 'one-site') !== 'one-site'
+  const spans = job.anySite === true || (rule?.spread ?? 'one-site') !== 'one-site'
   const sites = new Set(steps.map((step) => step.site))
   let there = 0
   for (const { site, phase, name } of byId.values()) {

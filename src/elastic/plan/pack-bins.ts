@@ -4,6 +4,7 @@ import type { Job, Size } from './demand.ts'
 import { growingPhases } from './phases.ts'
 import { type TypePolicy, typeKey } from './policy.ts'
 import { reasonPrefix } from './reason-prefix.ts'
+import { scaled } from './shares.ts'
 
 /** A node that jobs can be thought onto: one that lives, or one that the plan is to begin. */
 export interface Bin {
@@ -29,8 +30,9 @@ export function hasRoom(bin: Bin, need: Size, whole: boolean): boolean {
   return whole ? bin.empty : fits(need, bin.free)
 }
 
-export function put(bin: Bin, job: Job): void {
-  bin.free = takesWhole(job) ? nothing : less(bin.free, job.perNode)
+/** Puts so many shares of a job onto a node. */
+export function put(bin: Bin, job: Job, shares: number): void {
+  bin.free = takesWhole(job) ? nothing : less(bin.free, scaled(job.perNode, shares))
   bin.empty = false
   bin.jobs.push(job.id)
 }
@@ -47,7 +49,7 @@ export function livingBins(ctx: Context): Map<string, Bin[]> {
     if (!type || rank === null || rank === undefined) continue
     const bin: Bin = { type, node, free: type.size, empty: true, untilMs: Infinity, jobs: [] }
     for (const job of ctx.jobsOn(node.name)) {
-      bin.free = takesWhole(job) ? nothing : less(bin.free, job.perNode)
+      bin.free = takesWhole(job) ? nothing : less(bin.free, heldOf(job))
       bin.empty = false
     }
     order.set(bin, rank)
@@ -58,6 +60,13 @@ export function livingBins(ctx: Context): Map<string, Bin[]> {
   const earlier = (a: Bin, b: Bin) => (order.get(a) ?? 0) - (order.get(b) ?? 0)
   for (const list of bins.values()) list.sort(earlier)
   return bins
+}
+
+/** What a job holds of each of its nodes: where it has slots, the same of each, as nobody says otherwise. */
+function heldOf(job: Job): Size {
+  return job.slots === undefined
+    ? job.perNode
+    : scaled(job.perNode, Math.ceil(job.slots / Math.max(1, job.nodes.length)))
 }
 
 /** 0: it is there. 1: it comes. 2: its drain would have to be cancelled. null: it takes no jobs. */

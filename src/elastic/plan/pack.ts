@@ -5,6 +5,7 @@ import type { Job } from './demand.ts'
 import { type Bin, hasRoom, livingBins, put, takesWhole } from './pack-bins.ts'
 import { type TypePolicy, typeKey } from './policy.ts'
 import type { Room } from './room.ts'
+import { sharesIn, sharesNeeded } from './shares.ts'
 import type { Reason } from './steps.ts'
 
 /** What the pending jobs need. */
@@ -22,6 +23,12 @@ export interface Packing {
 /** Ways to place a job, the ones that cost nothing first. */
 const passes = ['there', 'living', 'new'] as const
 type Pass = (typeof passes)[number]
+
+/** A node that a job is thought onto, and how much of the job. */
+interface Place {
+  readonly bin: Bin
+  readonly shares: number
+}
 
 /** What jobs have in common that fit into the same places. */
 interface Kind {
@@ -80,7 +87,9 @@ class Packer implements Packing {
 
   #kindOf(job: Job): Kind {
     const kinds = this.#kinds.get(job, () => new Map())
-    const key = job.nodeCount * 4 + (job.exclusive ? 2 : 0) + (job.anySite === true ? 1 : 0)
+    // Distinct for up to 65 535 nodes and 30 billion slots.
+    const key =
+      (job.slots ?? 0) * 2 ** 18 + job.nodeCount * 4 + (job.exclusive ? 2 : 0) + (job.anySite === true ? 1 : 0)
     const known = kinds.get(key)
     if (known) return known
     const usable = this.#ctx.usableTypes(job)
@@ -99,12 +108,15 @@ class Packer implements Packing {
       return { code: 'NoTypeFits', text: 'it must span sites, and can have nodes in one only', facts }
     }
     const areas = spread === 'one-site' ? sites.map((site) => usable.filter((type) => type.site === site)) : [usable]
-    const most = Math.max(...areas.map((types) => types.reduce((sum, type) => sum + type.maximum, 0)))
-    if (job.nodeCount <= most) return null
+    const give = (type: TypePolicy) => type.maximum * sharesIn(type.size, job)
+    const most = Math.max(...areas.map((types) => types.reduce((sum, type) => sum + give(type), 0)))
+    if (sharesNeeded(job) <= most) return null
     const where = spread === 'one-site' ? 'the largest site' : 'all sites together'
+    const [asks, have] =
+      job.slots === undefined ? [`${job.nodeCount} nodes`, 'that fit'] : [`${job.slots} slots`, 'for such a job']
     return {
       code: 'NoTypeFits',
-      text: `it asks for ${job.nodeCount} nodes, and ${where} may have ${most} that fit`,
+      text: `it asks for ${asks}, and ${where} may have ${most} ${have}`,
       facts: { ...facts, most },
     }
   }
@@ -119,8 +131,8 @@ class Packer implements Packing {
       for (const area of areas) {
         const found = this.#gather(job, kind, area, pass, refusals, spread === 'must-span')
         if (!found) continue
-        for (const bin of found) this.#think(job, bin)
-        const site = found[0]?.type.site
+        for (const { bin, shares } of found) this.#think(job, bin, shares)
+        const site = found[0]?.bin.type.site
         if (oneSite && job.nodeCount > 1 && site !== undefined) this.sites.set(job.id, site)
         return null
       }
@@ -148,48 +160,58 @@ class Packer implements Packing {
     pass: Pass,
     refusals: Reason[],
     spans: boolean,
-  ): Bin[] | null {
-    const found: Bin[] = []
-    // Of a job that must span sites, no site gets all nodes.
-    const most = (site: string) =>
-      spans && found.every((bin) => bin.type.site === site)
-        ? job.nodeCount - 1 - found.length
-        : job.nodeCount - found.length
-    for (const type of area)
-      this.#living(job, kind, type, pass, Math.min(job.nodeCount - found.length, most(type.site)), found)
-    if (found.length === job.nodeCount) return found
+  ): Place[] | null {
+    const need = sharesNeeded(job)
+    const found: Place[] = []
+    let have = 0
+    const add = (bin: Bin, shares: number) => {
+      found.push({ bin, shares })
+      have += shares
+    }
+    // Of a job that must span sites, no site gets all.
+    const lacking = (site: string) => need - have - (spans && found.every(({ bin }) => bin.type.site === site) ? 1 : 0)
+    for (const type of area) this.#living(job, kind, type, pass, () => lacking(type.site), add)
+    if (have === need) return found
     if (pass !== 'new') return null
     const undo: (() => void)[] = []
     for (const type of area) {
       const untilMs = leastEndMs(type, [job], this.#ctx.now)
-      while (found.length < job.nodeCount && most(type.site) > 0) {
+      const gives = sharesIn(type.size, job)
+      while (lacking(type.site) > 0) {
         const refusal = this.#room.refusal(type, untilMs)
         if (refusal) {
           refusals.push(refusal)
           break
         }
         undo.push(this.#room.take(type, untilMs))
-        found.push(this.#newBin(type, untilMs))
+        add(this.#newBin(type, untilMs), Math.min(gives, lacking(type.site)))
       }
     }
-    if (found.length === job.nodeCount) return found
+    if (have === need) return found
     for (const back of undo) back()
     return null
   }
 
-  /** Adds living bins of a type that have room for the job, `most` at most. */
-  #living(job: Job, kind: Kind, type: TypePolicy, pass: Pass, most: number, found: Bin[]): void {
+  /** Adds living bins of a type that have room for the job, for as long as shares are lacking. */
+  #living(
+    job: Job,
+    kind: Kind,
+    type: TypePolicy,
+    pass: Pass,
+    lacking: () => number,
+    add: (bin: Bin, shares: number) => void,
+  ): void {
     const key = typeKey(type)
     const bins = this.#bins.get(key) ?? []
     let from = kind.from.get(key) ?? 0
     while (from < bins.length && !hasRoom(bins[from] as Bin, job.perNode, kind.whole)) from++
     kind.from.set(key, from)
-    for (let i = from, left = most; i < bins.length && left > 0; i++) {
+    for (let i = from, left = lacking(); i < bins.length && left > 0; i++) {
       const bin = bins[i] as Bin
       if (pass === 'there' && bin.node?.phase === 'draining') break
       if (!hasRoom(bin, job.perNode, kind.whole) || endsLater(job, bin, this.#ctx.now)) continue
-      found.push(bin)
-      left--
+      add(bin, Math.min(left, sharesIn(kind.whole ? type.size : bin.free, job)))
+      left = lacking()
     }
   }
 
@@ -198,8 +220,8 @@ class Packer implements Packing {
     return { type, node: null, free: type.size, empty: true, untilMs: priced ? untilMs : Infinity, jobs: [] }
   }
 
-  #think(job: Job, bin: Bin): void {
-    put(bin, job)
+  #think(job: Job, bin: Bin, shares: number): void {
+    put(bin, job, shares)
     if (bin.node) {
       if (!this.needed.has(bin.node.id)) this.needed.set(bin.node.id, job.id)
       return
@@ -220,7 +242,7 @@ class Packer implements Packing {
       const untilMs = leastEndMs(type, [job], this.#ctx.now)
       if (!this.#ctx.halfOpen(type) || this.#room.refusal(type, untilMs)) continue
       this.#room.take(type, untilMs)
-      this.#think(job, this.#newBin(type, untilMs))
+      this.#think(job, this.#newBin(type, untilMs), sharesIn(type.size, job))
       break
     }
     return null
