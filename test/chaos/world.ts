@@ -90,7 +90,11 @@ export class World {
     const { places } = options
     // A scheduler that is to know all nodes is told of most of them only once it runs.
     const known = places === 'scheduler' ? names.filter(({ name }) => name.endsWith('-1')) : names
-    const can = { registers: places === 'scheduler', confines: places === 'causeway' }
+    const can = {
+      registers: places === 'scheduler',
+      confines: places === 'causeway',
+      mustRegister: random.stream('registration').chance(0.5),
+    }
     this.scheduler = new FakeScheduler(known, { nowMs: startMs, times: schedulerTimes, places, ...can })
     this.drivers = new Map(
       this.sites.map((site) => [site, new FakeDriver({ site, cluster: 'lab', clock: this.clock })]),

@@ -77,6 +77,8 @@ export interface FakeOptions {
    * do not, and the node stays wanted until it is powered down, failed or given up.
    */
   readonly reregisters?: boolean
+  /** With `places: 'causeway'`: whether a daemon is turned away unless its node was registered, as Grid Engine does. Default false. */
+  readonly mustRegister?: boolean
   /** With `places: 'causeway'`, for nodes that were not named beforehand: what a machine of this name is. */
   readonly resolve?: (name: string) => Omit<FakeNodeSpec, 'name'>
 }
@@ -105,6 +107,7 @@ export class FakeScheduler implements Scheduler {
   nowMs: number
   readonly #times: FakeTimes
   readonly #reregisters: boolean
+  readonly #mustRegister: boolean
   readonly #resolve: (name: string) => Omit<FakeNodeSpec, 'name'>
   readonly #nodes = new Map<string, FakeNode>()
   /** With `places: 'causeway'`: what was said of nodes before their machines. */
@@ -115,6 +118,7 @@ export class FakeScheduler implements Scheduler {
     this.nowMs = options.nowMs ?? 1_000_000_000_000
     const { places = 'scheduler', registers = false, confines = false } = options
     this.capabilities = { ...defaultCapabilities, places, registers, confines }
+    this.#mustRegister = options.mustRegister ?? false
     this.#reregisters = options.reregisters ?? true
     this.#times = {
       suspendMs: 2000,
@@ -231,6 +235,7 @@ export class FakeScheduler implements Scheduler {
    */
   machineUp(name: string, spec?: Omit<FakeNodeSpec, 'name'>): void {
     if (this.places === 'causeway' && !this.#nodes.has(name)) {
+      if (this.#mustRegister && !this.#registered.has(name)) return
       this.#nodes.set(
         name,
         makeNode({ ...this.#resolve(name), ...this.#registered.get(name), ...spec, name }, 'present', this.nowMs),
@@ -334,6 +339,7 @@ export class FakeScheduler implements Scheduler {
       } else if (node.jobs.length > 0) node.powerDownPending = true
       else if (node.power !== 'leaving') this.#leave(node)
     }
+    this.#forget(names)
     this.#complain(names)
   }
 
@@ -344,6 +350,7 @@ export class FakeScheduler implements Scheduler {
       if (node.power === 'wanted' || node.power === 'present') this.#leave(node)
       drainFor(node, admins ?? reason, admins !== null)
     }
+    this.#forget(names)
     this.#complain(names)
   }
 
@@ -411,6 +418,11 @@ export class FakeScheduler implements Scheduler {
     return [...new Set(names)].flatMap((name) => this.#nodes.get(name) ?? [])
   }
 
+  /** Registrations of nodes whose daemons never came. */
+  #forget(names: readonly string[]): void {
+    for (const name of names) if (!this.#nodes.has(name)) this.#registered.delete(name)
+  }
+
   /** As the real one: what is known was served, then the unknown names are complained about. */
   #complain(names: readonly string[]): void {
     if (this.places === 'causeway') return
@@ -438,6 +450,7 @@ export class FakeScheduler implements Scheduler {
   #leave(node: FakeNode): void {
     if (this.places === 'causeway') {
       this.#nodes.delete(node.name)
+      this.#registered.delete(node.name)
       return
     }
     if (isOurs(node)) node.drained = false
