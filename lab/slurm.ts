@@ -8,6 +8,8 @@ import { until } from './until.ts'
 export interface SlurmOptions {
   readonly cluster: string
   readonly sites: readonly SlurmSite[]
+  /** Nodes register themselves (`slurmd -Z`); slurm.conf names none, `sites` is not looked at, and there is no power saving. */
+  readonly dynamic?: boolean
   /** The folder on the head with the programs that slurmctld calls. Default /opt/causeway/scripts/slurm. */
   readonly scripts?: string
   /** Seconds until Slurm itself gives a node up; longer than Causeway's own deadlines together, so that those count. Default 600. */
@@ -50,7 +52,7 @@ export async function startSlurm(head: LabHost, options: SlurmOptions): Promise<
   const mungeKey = randomBytes(128)
   const slurm = ownerOf(head, 'slurm')
   head.write(slurmConfPath, { content: renderSlurmConf(head.name, options) })
-  head.write(slurmNodesPath, { content: renderSlurmNodes(options.sites) })
+  if (!options.dynamic) head.write(slurmNodesPath, { content: renderSlurmNodes(options.sites) })
   head.write('/etc/slurm/cgroup.conf', { content: 'CgroupPlugin=cgroup/v1\n' })
   for (const folder of ['/var/lib/slurm/slurmctld', '/var/log/slurm', '/run/slurmctld']) {
     makeFolder(head, folder, slurm, 0o755)
@@ -127,13 +129,24 @@ function renderSlurmConf(head: string, options: SlurmOptions): string {
     SchedulerParameters: 'sched_interval=1,bf_interval=1,batch_sched_delay=0',
     // config_overrides: a node with a little less memory than promised is taken all the same.
     SlurmdParameters: 'config_overrides',
+    EpilogSlurmctld: `${scripts}/epilog-slurmctld`,
+    ...(options.dynamic ? dynamicParameters : cloudParameters(options, scripts)),
+    PartitionName: 'batch Nodes=ALL Default=YES MaxTime=INFINITE State=UP',
+  }
+  const lines = Object.entries(parameters).map(([name, value]) =>
+    name === 'Include' ? `Include ${value}` : `${name}=${value}`,
+  )
+  return `${lines.join('\n')}\n`
+}
+
+function cloudParameters(options: SlurmOptions, scripts: string): Record<string, string | number> {
+  return {
     SlurmctldParameters:
       'enable_configless,cloud_reg_addrs,idle_on_node_suspend,power_save_interval=1,power_save_min_interval=0',
     ResumeProgram: `${scripts}/resume`,
     SuspendProgram: `${scripts}/suspend`,
     ResumeFailProgram: `${scripts}/resume-fail`,
     PrologSlurmctld: `${scripts}/prolog-slurmctld`,
-    EpilogSlurmctld: `${scripts}/epilog-slurmctld`,
     ResumeTimeout: options.resumeTimeout ?? 600,
     SuspendTimeout: options.suspendTimeout ?? 2,
     // A backstop only: Causeway decides when a node goes. INFINITE would switch power saving off altogether.
@@ -141,12 +154,12 @@ function renderSlurmConf(head: string, options: SlurmOptions): string {
     ResumeRate: 0,
     SuspendRate: 0,
     Include: slurmNodesPath.split('/').at(-1) ?? '',
-    PartitionName: 'batch Nodes=ALL Default=YES MaxTime=INFINITE State=UP',
   }
-  const lines = Object.entries(parameters).map(([name, value]) =>
-    name === 'Include' ? `Include ${value}` : `${name}=${value}`,
-  )
-  return `${lines.join('\n')}\n`
+}
+
+const dynamicParameters = {
+  SlurmctldParameters: 'enable_configless,cloud_reg_addrs',
+  MaxNodeCount: 64,
 }
 
 /** A user of the host's passwd file. */

@@ -10,7 +10,9 @@ import { until } from '../../lab/until.ts'
 import { systemClock } from '../../src/base/clock.ts'
 import { execChecked } from '../../src/base/exec.ts'
 import type { QueueSnapshot } from '../../src/elastic/plan/demand.ts'
+import type { Registration, Scheduler } from '../../src/elastic/scheduler.ts'
 import { expandHostlist } from '../../src/hooks/hostlist.ts'
+import { SlurmDynamicScheduler } from '../../src/hooks/schedulers/slurm/dynamic.ts'
 import { SlurmScheduler } from '../../src/hooks/schedulers/slurm/scheduler.ts'
 import type { RigJob, SchedulerRig } from './scheduler-contract.ts'
 
@@ -23,6 +25,15 @@ const addresses: Readonly<Record<string, string>> = {
   'west-1': '10.231.6.21',
 }
 const nodeNames = ['east-1', 'east-2', 'west-1']
+const size = { cpus: 2, memoryMiB: 500 }
+
+const featureOf = (name: string) => `site-${name.split('-')[0]}`
+
+function registration(name: string): Registration {
+  const address = addresses[name] ?? ''
+  const site = name.split('-')[0] ?? ''
+  return { name, address, site, type: 'standard', size: { ...size, gpus: 0 }, features: [featureOf(name)], rank: 1 }
+}
 
 /** A request of one of slurmctld's programs. */
 interface Hook {
@@ -40,20 +51,26 @@ interface Hook {
  * controller's place a server that only notes what they say. What a crashed run has left is removed first.
  */
 export class SlurmRig implements SchedulerRig {
-  readonly scheduler: SlurmScheduler
+  readonly scheduler: Scheduler
   readonly hooks: Hook[] = []
   readonly head: LabHost
   readonly #lab: string
+  readonly #dynamic: boolean
   readonly #nodes: ReadonlyMap<string, LabHost>
   #slurm: LabSlurm | undefined
   #server: Server | undefined
 
-  /** @param name of the lab whose namespaces and files it has; runs with different names can go on side by side */
-  static async open(name: string): Promise<SlurmRig> {
+  /**
+   * @param name of the lab whose namespaces and files it has; runs with different names can go on side by side
+   * @param options whether nodes register themselves; if not, Slurm knows them as cloud nodes
+   */
+  static async open(name: string, options: { readonly dynamic?: boolean } = {}): Promise<SlurmRig> {
     await cleanUp(name)
-    const rig = new SlurmRig(name)
+    const rig = new SlurmRig(name, options.dynamic ?? false)
     try {
       await rig.#build()
+      // As the controller does before anything: the first reading tells Slurm of the nodes that can be made.
+      if (rig.#dynamic) await rig.scheduler.snapshot()
     } catch (error) {
       await rig.close()
       throw error
@@ -61,8 +78,9 @@ export class SlurmRig implements SchedulerRig {
     return rig
   }
 
-  private constructor(lab: string) {
+  private constructor(lab: string, dynamic: boolean) {
     this.#lab = lab
+    this.#dynamic = dynamic
     const folder = labFolder(lab)
     const home: Bind = { source: `${folder}/disk/home`, target: '/home', writable: true }
     const ours: Bind = { source: repository, target: '/opt/causeway', writable: false }
@@ -77,7 +95,10 @@ export class SlurmRig implements SchedulerRig {
       })
     this.head = make('head')
     this.#nodes = new Map(nodeNames.map((host) => [host, make(host)]))
-    this.scheduler = new SlurmScheduler({ host: this.head, conf: slurmConfPath, clock: systemClock })
+    const options = { host: this.head, conf: slurmConfPath, clock: systemClock }
+    this.scheduler = dynamic
+      ? new SlurmDynamicScheduler({ ...options, possible: () => nodeNames.map(registration) })
+      : new SlurmScheduler(options)
   }
 
   get slurm(): LabSlurm {
@@ -94,12 +115,12 @@ export class SlurmRig implements SchedulerRig {
     await this.#wire()
     await this.head.powerOn()
     await this.#listen()
-    const site = { cpus: 2, memoryMiB: 500 }
     this.#slurm = await startSlurm(this.head, {
       cluster: 'rig',
+      dynamic: this.#dynamic,
       sites: [
-        { name: 'east', order: 1, maximum: 2, ...site },
-        { name: 'west', order: 2, maximum: 1, ...site },
+        { name: 'east', order: 1, maximum: 2, ...size },
+        { name: 'west', order: 2, maximum: 1, ...size },
       ],
       suspendTimeout: 1,
     })
@@ -165,6 +186,8 @@ export class SlurmRig implements SchedulerRig {
 
   async machineUp(name: string): Promise<void> {
     const host = this.#host(name)
+    // A node that was deleted has its machine until it gets a new one.
+    if (this.#dynamic) await host.powerOff()
     await host.powerOn()
     await startMunged(host, this.slurm.mungeKey)
     await this.startSlurmd(name)
@@ -172,7 +195,10 @@ export class SlurmRig implements SchedulerRig {
 
   /** Starts the node's daemon on its machine. */
   async startSlurmd(name: string): Promise<LabProcess> {
-    return this.#host(name).start(['slurmd', '-D', '-b', '-N', name, '--conf-server', `${addresses['head']}:6817`])
+    const conf = `CPUs=${size.cpus} RealMemory=${size.memoryMiB} Feature=${featureOf(name)}`
+    const dynamic = this.#dynamic ? ['-Z', '--conf', conf] : []
+    const server = `${addresses['head']}:6817`
+    return this.#host(name).start(['slurmd', '-D', '-b', '-N', name, ...dynamic, '--conf-server', server])
   }
 
   async machineLost(name: string): Promise<void> {
@@ -214,7 +240,8 @@ export class SlurmRig implements SchedulerRig {
   }
 
   async whileAway(during: () => Promise<void>): Promise<void> {
-    await this.slurm.slurmctld.kill('SIGKILL')
+    // Killed, slurmctld forgets dynamic nodes that registered in the last five seconds, and they do not register again.
+    await this.slurm.slurmctld.kill(this.#dynamic ? 'SIGTERM' : 'SIGKILL')
     try {
       await during()
     } finally {
@@ -240,6 +267,12 @@ export class SlurmRig implements SchedulerRig {
   async reset(): Promise<void> {
     await this.head.exec(['scancel', '--user=alice'])
     await Promise.all([...this.#nodes.values()].map((host) => host.powerOff()))
+    if (this.#dynamic) await this.#forgetNodes()
+    else await this.#powerDownNodes()
+    this.hooks.length = 0
+  }
+
+  async #powerDownNodes(): Promise<void> {
     const { nodes } = await this.scheduler.snapshot()
     const here = nodes.filter((node) => node.power === 'present' || node.power === 'wanted' || node.busy)
     for (const { name } of here) {
@@ -251,7 +284,16 @@ export class SlurmRig implements SchedulerRig {
       return absent && queue.jobs.every((job) => job.state === 'ended')
     })
     for (const name of nodeNames) await this.#scontrol('update', `nodename=${name}`, 'state=idle')
-    this.hooks.length = 0
+  }
+
+  async #forgetNodes(): Promise<void> {
+    const { nodes } = await this.scheduler.snapshot()
+    for (const { name } of nodes) await this.#scontrol('update', `nodename=${name}`, 'state=down', 'reason=reset')
+    await this.until('no job holds a node', (queue) => queue.nodes.every((node) => !node.busy))
+    for (const { name } of (await this.scheduler.snapshot()).nodes) await this.#scontrol('delete', `nodename=${name}`)
+    await this.until('no node and no job is left', (queue) => {
+      return queue.nodes.length === 0 && queue.jobs.every((job) => job.state === 'ended')
+    })
   }
 
   async close(): Promise<void> {

@@ -2,9 +2,11 @@ import type { Clock } from '../../../base/clock.ts'
 import { CausewayError } from '../../../base/errors.ts'
 import type { Host } from '../../../base/host.ts'
 import type { Job } from '../../../elastic/plan/demand.ts'
+import { compressHostlist } from '../../hostlist.ts'
 import { SharedRead } from '../shared-read.ts'
 import { type NodeUpdate, nodeUpdateArgv } from './commands.ts'
 import { groupsOf, type JobUpdate, jobUpdateArgvs } from './holds.ts'
+import type { Redefinition } from './register.ts'
 import { parseSinfo, type SlurmNode } from './sinfo.ts'
 import { parseSqueue, type SlurmJob } from './squeue.ts'
 
@@ -64,6 +66,32 @@ export class SlurmClient {
   }
 
   /**
+   * Makes nodes of one kind. Slurm makes what it can and says nothing of what MaxNodeCount left no room for: look again.
+   * @param definition as in a line of slurm.conf, with its state
+   */
+  async createNodes(names: readonly string[], definition: readonly string[]): Promise<void> {
+    await this.#run(['scontrol', 'create', `nodename=${compressHostlist(names)}`, ...definition])
+  }
+
+  /** Changes what can be changed of nodes that Slurm knows, whatever they do. */
+  async redefineNodes({ names, features, weight }: Redefinition): Promise<void> {
+    const list = features.join(',')
+    const argv = [`availablefeatures=${list}`, `activefeatures=${list}`, `weight=${weight}`]
+    await this.#run(['scontrol', 'update', `nodename=${compressHostlist(names)}`, ...argv])
+  }
+
+  /** Most nodes that this slurmctld has room for; null if it does not say. */
+  async maxNodeCount(): Promise<number | null> {
+    const said = /^MaxNodeCount\s*=\s*(\d+)$/m.exec(await this.#run(['scontrol', 'show', 'config']))
+    return said ? Number(said[1]) : null
+  }
+
+  /** Has Slurm forget dynamic nodes. It serves those that no job is on and that it knows, and refuses for any of the others. */
+  async deleteNodes(names: readonly string[]): Promise<void> {
+    await this.#run(['scontrol', 'delete', `nodename=${compressHostlist(names)}`])
+  }
+
+  /**
    * Carries updates of jobs out one after the other. Slurm serves all jobs of a list that it can, and fails when one of them
    * has ended: whether that is a failure is for `isDone` to say, from a new reading.
    */
@@ -83,6 +111,26 @@ export class SlurmClient {
     for (const ids of groupsOf(jobs.map((job) => job.id))) {
       await this.#run(['scontrol', 'update', `jobid=${ids.join(',')}`, 'starttime=now'])
     }
+  }
+
+  /**
+   * Waits until these jobs, which were thrown off their nodes, are back in the queue, and lets them start at once. Slurm makes a
+   * requeued job wait for two minutes, so that a machine that may still live forgets it; ours is gone.
+   * @param isOnThem whether a job still holds such a node
+   */
+  async startAgain(ids: ReadonlySet<string>, isOnThem: (job: Job) => boolean): Promise<void> {
+    if (ids.size === 0) return
+    let told = false
+    await this.until('jobs go back to the queue', async () => {
+      const jobs = (await this.jobs()).filter((job) => ids.has(job.id))
+      // A job that completes may show no nodes any more; Slurm sets its wait only when it has completed.
+      if (jobs.some((job) => isOnThem(job) || job.state === 'completing')) return null
+      // The wait shows in the reason only after Slurm has looked at the job, so all are told once, and again if need be.
+      const waiting = jobs.filter((job) => job.state === 'pending' && (!told || job.reason === 'BeginTime'))
+      await this.startNow(waiting)
+      told = true
+      return waiting.length === 0 ? true : null
+    })
   }
 
   /**

@@ -18,6 +18,7 @@ import {
   updatesForReopen,
 } from './commands.ts'
 import { isFree, updatesForHold, updatesForRelease, updatesForTidying } from './holds.ts'
+import { registrationChanges, registrationProblem } from './register.ts'
 import { isOurs, type SlurmNode } from './sinfo.ts'
 import type { SlurmJob } from './squeue.ts'
 
@@ -29,7 +30,7 @@ import type { SlurmJob } from './squeue.ts'
  */
 export class SlurmScheduler implements Scheduler {
   readonly kind = 'slurm'
-  readonly capabilities: Capabilities = { ...defaultCapabilities, places: 'scheduler' }
+  readonly capabilities: Capabilities = { ...defaultCapabilities, places: 'scheduler', registers: true }
   readonly #slurm: SlurmClient
 
   constructor(options: SlurmOptions) {
@@ -41,8 +42,23 @@ export class SlurmScheduler implements Scheduler {
     return { jobs, nodes }
   }
 
+  /**
+   * Makes nodes that slurmctld does not know while it runs; it keeps them over its restarts. Of known ones features and weight
+   * are brought up to date.
+   * @throws CausewayError `InvalidConfig`, after all others were served, for what takes an admin: MaxNodeCount is too small, no
+   *   partition takes the nodes, a size that Slurm has otherwise
+   */
   async register(nodes: readonly Registration[]): Promise<void> {
-    if (nodes.length > 0) throw new CausewayError('NotFound', 'slurm.conf declares the nodes')
+    if (nodes.length === 0) return
+    const before = await this.#slurm.nodes()
+    const { create, redefine } = registrationChanges(nodes, before)
+    for (const { names, definition } of create) await this.#slurm.createNodes(names, definition)
+    for (const redefinition of redefine) await this.#slurm.redefineNodes(redefinition)
+    // Slurm says that all is well also when it made only a part.
+    const known = create.length > 0 ? await this.#slurm.nodes() : before
+    const isFull = nodes.some((node) => !known.some((seen) => seen.name === node.name))
+    const problem = registrationProblem(nodes, known, isFull ? await this.#slurm.maxNodeCount() : null)
+    if (problem) throw problem
   }
 
   async confine(): Promise<void> {}
@@ -126,8 +142,7 @@ export class SlurmScheduler implements Scheduler {
 
   /**
    * Takes these nodes from their jobs and powers them down. Returns what is left to do for the jobs: once they are back in
-   * the queue, to let them start at once. Slurm makes a requeued job wait for two minutes, so that a machine that may still
-   * live forgets it; ours is gone.
+   * the queue, to let them start at once.
    */
   async #throwOffJobs(nodes: readonly SlurmNode[], reason: string): Promise<() => Promise<void>> {
     if (nodes.length === 0) return async () => undefined
@@ -139,20 +154,7 @@ export class SlurmScheduler implements Scheduler {
       { state: 'down', names: [...names], reason },
       { state: 'power_down_force', names: [...names] },
     ])
-    return async () => {
-      if (ids.size === 0) return
-      let told = false
-      await this.#slurm.until('jobs go back to the queue', async () => {
-        const jobs = (await this.#slurm.jobs()).filter((job) => ids.has(job.id))
-        // A job that completes may show no nodes any more; Slurm sets its wait only when it has completed.
-        if (jobs.some((job) => isOnThem(job) || job.state === 'completing')) return null
-        // The wait shows in the reason only after Slurm has looked at the job, so all are told once, and again if need be.
-        const waiting = jobs.filter((job) => job.state === 'pending' && (!told || job.reason === 'BeginTime'))
-        await this.#slurm.startNow(waiting)
-        told = true
-        return waiting.length === 0 ? true : null
-      })
-    }
+    return () => this.#slurm.startAgain(ids, isOnThem)
   }
 
   /** Slurm forgets a drain when it begins to power a node down, so it is set right after; until then nothing is placed there. */

@@ -1,0 +1,71 @@
+import type { QueueNode } from '../../../elastic/plan/demand.ts'
+import { reasonPrefix } from '../../../elastic/plan/reason-prefix.ts'
+import type { Registration } from '../../../elastic/scheduler.ts'
+
+/**
+ * Slurm refuses a job at its submission, or calls it impossible, when not as many nodes as it asks for have the features, CPUs
+ * and memory that it asks for, down ones included. Where nodes come and go it has to be told of those that can be made: for
+ * each there is a placeholder, a dynamic node that is down and drained for ever. What was measured: docs/slurm.md.
+ */
+const prefix = 'causeway-possible-'
+
+/** Some placeholders of one kind. */
+export interface PlaceholderGroup {
+  readonly names: readonly string[]
+  /** As in a line of slurm.conf. */
+  readonly definition: readonly string[]
+  /** Tells kinds apart when they are read again: `sinfo` shows it. */
+  readonly reason: string
+}
+
+/** What makes the placeholders that are there those that should be: first `remove`, then `create`. */
+export interface PlaceholderChanges {
+  readonly remove: readonly string[]
+  readonly create: readonly PlaceholderGroup[]
+}
+
+export function isPlaceholder(node: { readonly name: string }): boolean {
+  return node.name.startsWith(prefix)
+}
+
+/**
+ * @param nodes all nodes of Slurm
+ * @param possible all nodes that there may be
+ */
+export function placeholderChanges(nodes: readonly QueueNode[], possible: readonly Registration[]): PlaceholderChanges {
+  const wanted = new Map(possible.map((node) => [`${prefix}${node.name}`, node]))
+  const found = nodes.filter(isPlaceholder)
+  const good = new Set(found.filter((node) => isGood(node, wanted.get(node.name))).map((node) => node.name))
+  const missing = [...wanted].filter(([name]) => !good.has(name))
+  const groups = Map.groupBy(missing, ([, node]) => [reasonOf(node), ...node.features].join())
+  return {
+    remove: found.map((node) => node.name).filter((name) => !good.has(name)),
+    create: [...groups.values()].flatMap((group) => {
+      const [, first] = group[0] ?? []
+      if (!first) return []
+      const names = group.map(([name]) => name)
+      return [{ names, definition: definitionOf(first), reason: reasonOf(first) }]
+    }),
+  }
+}
+
+function isGood(node: QueueNode, wanted: Registration | undefined): boolean {
+  if (!wanted || !node.drained || !node.down || node.reason !== reasonOf(wanted)) return false
+  return node.features.toSorted().join() === wanted.features.toSorted().join()
+}
+
+function reasonOf({ size: { cpus, memoryMiB, gpus } }: Registration): string {
+  return `${reasonPrefix} such a node can be made: ${cpus} CPUs ${memoryMiB} MiB ${gpus} GPUs`
+}
+
+function definitionOf({ size: { cpus, memoryMiB, gpus }, features }: Registration): string[] {
+  return [
+    `cpus=${cpus}`,
+    `realmemory=${memoryMiB}`,
+    ...(gpus > 0 ? [`gres=gpu:${gpus}`] : []),
+    ...(features.length > 0 ? [`feature=${features.join(',')}`] : []),
+    // Slurm looks at down nodes too. A name that it can't resolve stops all of slurmctld for ten seconds, each time.
+    'nodeaddr=127.0.0.1',
+    'port=1',
+  ]
+}

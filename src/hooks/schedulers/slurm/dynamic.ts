@@ -1,0 +1,195 @@
+import type { Clock } from '../../../base/clock.ts'
+import { CausewayError } from '../../../base/errors.ts'
+import type { QueueSnapshot } from '../../../elastic/plan/demand.ts'
+import {
+  type Capabilities,
+  defaultCapabilities,
+  type Registration,
+  type Scheduler,
+} from '../../../elastic/scheduler.ts'
+import { SlurmClient, type SlurmOptions } from './client.ts'
+import { reasonText, updatesForCancelDrain, updatesForDrain } from './commands.ts'
+import { isPlaceholder, placeholderChanges } from './dynamic-placeholders.ts'
+import { dynamicSnapshot, forgettable, isLeaving, leavingReason } from './dynamic-snapshot.ts'
+import { SlurmScheduler } from './scheduler.ts'
+import { isOurs, type SlurmNode } from './sinfo.ts'
+
+/** How often placeholders are tried to be made for which Slurm has no room. */
+const retryMs = 60_000
+
+/** What Slurm with dynamic nodes is reached with. */
+export interface SlurmDynamicOptions extends SlurmOptions {
+  /** All nodes that there may be, as configured now. */
+  readonly possible: () => readonly Registration[]
+}
+
+/**
+ * Slurm whose nodes register themselves (`slurmd -Z`) behind the port; Causeway makes them for pending jobs. What holds for jobs
+ * is as with cloud nodes. docs/slurm.md has what slurm.conf needs.
+ *
+ * Slurm is told of nodes that can be made by placeholders, see `placeholderChanges`; they are no nodes to anybody else. A reading
+ * of the queue also mends: it makes placeholders that are missing and deletes nodes whose last job has ended after `powerDown`.
+ */
+export class SlurmDynamicScheduler implements Scheduler {
+  readonly kind = 'slurm'
+  readonly capabilities: Capabilities = { ...defaultCapabilities }
+  readonly #queue: Scheduler
+  readonly #slurm: SlurmClient
+  readonly #clock: Clock
+  readonly #possible: () => readonly Registration[]
+  /** Not before, ms since the epoch. */
+  #nextAttemptMs = 0
+
+  constructor(options: SlurmDynamicOptions) {
+    this.#queue = new SlurmScheduler(options)
+    this.#slurm = new SlurmClient(options)
+    this.#clock = options.clock
+    this.#possible = options.possible
+  }
+
+  async snapshot(): Promise<QueueSnapshot> {
+    const queue = await this.#queue.snapshot()
+    const complete = await this.#keepPlaceholders(queue)
+    const names = forgettable(queue.nodes)
+    if (names.length === 0) return dynamicSnapshot(queue, complete)
+    // One that Slurm does not let go is seen again in the next reading.
+    await unlessRefused(this.#slurm.deleteNodes(names))
+    const left = new Set((await this.#slurm.nodes()).map((node) => node.name))
+    return dynamicSnapshot({ ...queue, nodes: queue.nodes.filter((node) => left.has(node.name)) }, complete)
+  }
+
+  /**
+   * A node registers itself; what an earlier machine of its name has left is deleted before.
+   * @throws CausewayError `CommandFailed` when Slurm has no room for all nodes that can be made (MaxNodeCount)
+   */
+  async register(nodes: readonly Registration[]): Promise<void> {
+    if (nodes.length === 0) return
+    const known = await this.#slurm.nodes()
+    const names = new Set(nodes.map((node) => node.name))
+    const stale = known.filter((node) => names.has(node.name) && !node.busy && (!node.responding || node.down))
+    if (stale.length > 0) await this.#slurm.deleteNodes(stale.map((node) => node.name))
+    const missing = await this.#makePlaceholders(known)
+    if (missing > 0) {
+      throw new CausewayError(
+        'CommandFailed',
+        `Slurm has no room for ${missing} of its placeholders: is MaxNodeCount at least twice the nodes that there may be?`,
+      )
+    }
+  }
+
+  async powerUp(): Promise<void> {}
+
+  async drain(names: readonly string[], reason: string): Promise<void> {
+    await this.#act(names, (nodes) => this.#slurm.update(updatesForDrain(nodes, reason)))
+  }
+
+  async cancelDrain(names: readonly string[]): Promise<void> {
+    await this.#act(names, (nodes) => {
+      return this.#slurm.update(updatesForCancelDrain(nodes.filter((node) => !isLeaving(node))))
+    })
+  }
+
+  async powerDown(names: readonly string[]): Promise<void> {
+    await this.#act(names, async (nodes) => {
+      const idle = nodes.filter((node) => !node.busy).map((node) => node.name)
+      if (idle.length > 0) await unlessRefused(this.#slurm.deleteNodes(idle))
+      const asked = new Set(names)
+      const left = (await this.#slurm.nodes()).filter((node) => asked.has(node.name) && !isLeaving(node))
+      // Slurm deletes no node that a job is on: one began in between, or the node is busy.
+      await this.#drainToDelete(left)
+    })
+  }
+
+  async fail(names: readonly string[], reason: string): Promise<void> {
+    await this.#act(names, async (nodes) => {
+      const lost = new Set(nodes.map((node) => node.name))
+      const isOnThem = (job: QueueSnapshot['jobs'][number]) =>
+        job.state !== 'ended' && job.nodes.some((name) => lost.has(name))
+      const ids = new Set((await this.#slurm.jobs()).filter(isOnThem).map((job) => job.id))
+      const text = reasonText(reason)
+      // Drained first: with ReturnToService a node that still answers comes back from down, but not from that.
+      await this.#slurm.update([
+        { state: 'drain', names: [...lost], reason: text },
+        { state: 'down', names: [...lost], reason: text },
+      ])
+      await this.#slurm.startAgain(ids, isOnThem)
+      await this.#slurm.until('failed nodes be deleted', async () => {
+        const left = (await this.#slurm.nodes()).filter((node) => lost.has(node.name))
+        if (left.length === 0) return true
+        const idle = left.filter((node) => !node.busy).map((node) => node.name)
+        if (idle.length > 0) await unlessRefused(this.#slurm.deleteNodes(idle))
+        return null
+      })
+    })
+  }
+
+  async close(): Promise<void> {}
+
+  async reopen(): Promise<void> {}
+
+  async hold(jobs: readonly string[], reason: string): Promise<void> {
+    await this.#queue.hold(jobs, reason)
+  }
+
+  async release(jobs: readonly string[]): Promise<void> {
+    await this.#queue.release(jobs)
+  }
+
+  async confine(): Promise<void> {}
+
+  async explain(texts: ReadonlyMap<string, string>): Promise<void> {
+    await this.#queue.explain(texts)
+  }
+
+  /** Whether Slurm knew all nodes that can be made when it was read. Those that it did not know it is told of now. */
+  async #keepPlaceholders(queue: QueueSnapshot): Promise<boolean> {
+    const { create, remove } = placeholderChanges(queue.nodes, this.#possible())
+    if (create.length === 0 && remove.length === 0) return true
+    const now = this.#clock.now()
+    if (now >= this.#nextAttemptMs) {
+      const missing = await this.#makePlaceholders(queue.nodes)
+      // `register` says that there is no room; in between it is not tried with every reading.
+      this.#nextAttemptMs = missing > 0 ? now + retryMs : 0
+    }
+    return create.length === 0
+  }
+
+  /** Makes the placeholders what they should be; how many there was no room for. */
+  async #makePlaceholders(nodes: QueueSnapshot['nodes']): Promise<number> {
+    const { create, remove } = placeholderChanges(nodes, this.#possible())
+    if (remove.length > 0) await this.#slurm.deleteNodes(remove)
+    for (const { names, definition, reason } of create) {
+      // As nodes of the future first: jobs are never placed on them, from their beginning. What a call that was cut off has left
+      // is refused here, and seen below.
+      await unlessRefused(this.#slurm.createNodes(names, [...definition, 'state=future']))
+      await unlessRefused(this.#slurm.update([{ state: 'drain', names, reason }]))
+      await unlessRefused(this.#slurm.update([{ state: 'down', names, reason }]))
+    }
+    if (create.length === 0) return 0
+    const made = placeholderChanges(await this.#slurm.nodes(), this.#possible())
+    return made.create.reduce((sum, group) => sum + group.names.length, 0)
+  }
+
+  /** Has nodes deleted by a later reading, when no job is on them; an admin's own drain is left as it is. */
+  async #drainToDelete(nodes: readonly SlurmNode[]): Promise<void> {
+    const names = nodes.filter((node) => !node.drained || isOurs(node)).map((node) => node.name)
+    if (names.length > 0) await this.#slurm.update([{ state: 'drain', names, reason: leavingReason }])
+  }
+
+  /** Reads the nodes and carries out what is to be done with those asked for; names that Slurm does not know are no nodes. */
+  async #act(names: readonly string[], carryOut: (nodes: readonly SlurmNode[]) => Promise<void>): Promise<void> {
+    if (names.length === 0) return
+    const asked = new Set(names)
+    const nodes = (await this.#slurm.nodes()).filter((node) => asked.has(node.name) && !isPlaceholder(node))
+    if (nodes.length > 0) await carryOut(nodes)
+  }
+}
+
+/** Where Slurm refuses a part and serves the rest, what it served is seen by looking again. */
+async function unlessRefused(call: Promise<void>): Promise<void> {
+  try {
+    await call
+  } catch (error) {
+    if (!(error instanceof CausewayError && error.code === 'CommandFailed')) throw error
+  }
+}
