@@ -2,7 +2,8 @@ import type { Clock } from '../../base/clock.ts'
 import { CausewayError } from '../../base/errors.ts'
 import type { Host } from '../../base/host.ts'
 import type { SchedulerConfig } from '../../config/controller-schema.ts'
-import type { Role, Scheduler } from '../../elastic/scheduler.ts'
+import type { Registration, Role, Scheduler } from '../../elastic/scheduler.ts'
+import { SlurmDynamicScheduler } from './slurm/dynamic.ts'
 import { slurmRole } from './slurm/role.ts'
 import { SlurmScheduler } from './slurm/scheduler.ts'
 
@@ -15,11 +16,21 @@ export interface Connection {
 /**
  * Chooses the adapter. Nothing is asked of the scheduler yet.
  * @param host where the scheduler's commands run, as one of its administrators
+ * @param possible all nodes that there may be, as configured when it is asked
  */
-export async function connectScheduler(config: SchedulerConfig, host: Host, clock: Clock): Promise<Connection> {
+export async function connectScheduler(
+  config: SchedulerConfig,
+  host: Host,
+  clock: Clock,
+  possible: () => readonly Registration[],
+): Promise<Connection> {
   switch (config.kind) {
-    case 'slurm':
-      return { scheduler: new SlurmScheduler({ host, conf: config.conf, clock }), role: await slurmRole(config) }
+    case 'slurm': {
+      const options = { host, conf: config.conf, clock }
+      const isDynamic = config.nodes === 'dynamic'
+      const scheduler = isDynamic ? new SlurmDynamicScheduler({ ...options, possible }) : new SlurmScheduler(options)
+      return { scheduler, role: await slurmRole(config) }
+    }
     case 'sge':
     case 'torque':
       throw new CausewayError('InvalidConfig', `scheduler.kind: there is no adapter for ${config.kind}`)
