@@ -12,7 +12,7 @@ import { LiveConfig } from '../elastic/live-config.ts'
 import { machineSpec } from '../elastic/machine-spec.ts'
 import { headGateway, overlayFromNodes } from '../elastic/overlay-from-nodes.ts'
 import { Recorder } from '../elastic/recorder.ts'
-import { registrationOf } from '../elastic/registrations.ts'
+import { registrationOf, registrations } from '../elastic/registrations.ts'
 import { hashToken, tokenFor } from '../elastic/tokens.ts'
 import { buildApp } from '../hooks/app.ts'
 import { listenOnSocket, listenOnTcp } from '../hooks/listen.ts'
@@ -84,7 +84,7 @@ async function startController(
   const secret = await secretFile(join(stateDir, 'secret'))
   const apiToken = (await secretFile(tokenFile)).toString('utf8').trim()
   const boot = await loadBoot()
-  const { scheduler, role } = await connectScheduler(config.scheduler, head, clock)
+  const { scheduler, role } = await connectScheduler(config.scheduler, head, clock, () => registrations(live.current))
 
   const db = await openStore(join(stateDir, 'causeway.db'))
   const nodes = new NodeStore(db)
