@@ -1,8 +1,16 @@
 import { stringify } from 'yaml'
 import { underlayAddress } from './network.ts'
+import { sgeCell, sgeExecdPort, sgePort, sgeRoot } from './sge.ts'
+import { slurmConfPath } from './slurm.ts'
 
 /** The lab's sites, nearest first. */
 export const siteNames = ['east', 'west'] as const
+
+/** The batch queues that a lab can have on its head: Slurm with cloud or dynamic nodes, Grid Engine, none. */
+export const labSchedulers = ['slurm', 'slurm-dynamic', 'sge', 'none'] as const
+
+/** One of them. */
+export type LabScheduler = (typeof labSchedulers)[number]
 
 /** A site of the lab. */
 export type SiteName = (typeof siteNames)[number]
@@ -72,11 +80,30 @@ export function giveTypes(config: LabConfig, name: SiteName, types: Readonly<Rec
   Object.assign(config.sites, { [name]: { ...rest, types: Object.fromEntries(withPools) } })
 }
 
+/** The configuration's part about the queue; a lab without one has Slurm's, which a controller will not find. */
+function schedulerConfig(scheduler: LabScheduler) {
+  if (scheduler === 'sge') {
+    return { kind: 'sge', root: sgeRoot as string, cell: sgeCell as string, port: sgePort, execdPort: sgeExecdPort }
+  }
+  const slurm = { kind: 'slurm', conf: slurmConfPath as string, mungeKeyFile: '/etc/munge/munge.key', port: 6817 }
+  return scheduler === 'slurm-dynamic' ? { ...slurm, nodes: 'dynamic' } : slurm
+}
+
+/** The group of the scheduler's own user, whose hooks talk to the controller. */
+function schedulerGroup(scheduler: LabScheduler): string {
+  return scheduler === 'sge' ? 'sgeadmin' : 'slurm'
+}
+
 /**
  * @param hostKeys the sites' public host keys
  * @param maximum most nodes at each site
+ * @param scheduler what is on the head
  */
-export function labConfig(hostKeys: Readonly<Record<SiteName, string>>, maximum: Readonly<Record<SiteName, number>>) {
+export function labConfig(
+  hostKeys: Readonly<Record<SiteName, string>>,
+  maximum: Readonly<Record<SiteName, number>>,
+  scheduler: LabScheduler = 'slurm',
+) {
   const site = (name: SiteName) => ({
     order: siteOrder[name],
     nodes: {
@@ -110,11 +137,11 @@ export function labConfig(hostKeys: Readonly<Record<SiteName, string>>, maximum:
       hosts: { 'mirror.lab': underlayAddress('mirror') },
     },
     head: { name: 'head', address: headAddress, underlay: underlayAddress('head') },
-    scheduler: { kind: 'slurm', conf: '/etc/slurm/slurm.conf', mungeKeyFile: '/etc/munge/munge.key', port: 6817 },
+    scheduler: schedulerConfig(scheduler),
     controller: {
       stateDir: '/var/lib/causeway',
       socket: places.socket as string,
-      socketGroup: 'slurm',
+      socketGroup: schedulerGroup(scheduler),
       listen: `${headAddress}:8470`,
       tokenFile: places.token as string,
       poll: '15s',

@@ -13,6 +13,7 @@ import {
   cacheConfig,
   cachePort,
   type LabConfig,
+  type LabScheduler,
   labConfig,
   nodeSize,
   places,
@@ -23,9 +24,20 @@ import {
 } from './config.ts'
 import { type Bind, type LabExecOptions, LabHost, type LabProcess } from './host.ts'
 import { Mirror, mirrorFolder } from './mirror.ts'
-import { addRouter, connect, disconnect, type FarHost, type HostName, hostNames, netnsOf } from './network.ts'
+import {
+  addRouter,
+  connect,
+  disconnect,
+  type FarHost,
+  type HostName,
+  hostNames,
+  netnsOf,
+  underlayAddress,
+} from './network.ts'
 import { disown, own, refuseIfOwned } from './owner.ts'
 import { must } from './process.ts'
+import type { LabSge } from './sge.ts'
+import { startElasticSge } from './sge-head.ts'
 import { type LabSlurm, slurmNodesPath, startSlurm } from './slurm.ts'
 import { listens, makeSshKey, type SshKey, startSshd } from './ssh.ts'
 import { until } from './until.ts'
@@ -44,8 +56,8 @@ export interface LabOptions {
   readonly nodes?: Readonly<Record<SiteName, number>>
   /** Whether the package caches run. Default true. */
   readonly caches?: boolean
-  /** Whether munge and slurmctld run on the head. Default true. */
-  readonly slurm?: boolean
+  /** What runs on the head. Default `slurm`. */
+  readonly scheduler?: LabScheduler
 }
 
 /**
@@ -62,8 +74,12 @@ export class Lab {
   readonly caches: Partial<Record<SiteName, LabProcess>> = {}
   /** The controller that was started last. */
   controller: LabProcess | undefined
-  /** The scheduler on the head. */
+  /** What runs on the head. */
+  readonly scheduler: LabScheduler
+  /** It, where it is Slurm. */
   slurm: LabSlurm | undefined
+  /** It, where it is Grid Engine. */
+  sge: LabSge | undefined
   readonly #cables = new Map<HostName, Cable>()
   readonly #keys = new Map<string, SshKey>()
   readonly #assets: Assets
@@ -98,6 +114,7 @@ export class Lab {
   private constructor(options: LabOptions, made: Assets) {
     this.name = options.name
     this.nodes = options.nodes ?? { east: 2, west: 4 }
+    this.scheduler = options.scheduler ?? 'slurm'
     this.#assets = made
     const host = (name: HostName) => this.#host(name)
     this.hosts = { head: host('head'), east: host('east'), west: host('west'), mirror: host('mirror') }
@@ -128,22 +145,24 @@ export class Lab {
   /** Writes the controller's configuration file; `change` may alter it first. A running controller does not notice. */
   configure(change: (config: LabConfig) => void = () => undefined): void {
     const hostKey = (site: SiteName) => this.#keys.get(site)?.publicKey ?? ''
-    const config = labConfig({ east: hostKey('east'), west: hostKey('west') }, this.nodes)
+    const config = labConfig({ east: hostKey('east'), west: hostKey('west') }, this.nodes, this.scheduler)
     change(config)
     this.head.write(places.config, { content: yaml(config) })
   }
 
   /**
-   * Tells Slurm of the nodes in the controller's configuration file, as an admin does after a change to them: writes what
-   * `causeway slurm-nodes` prints and starts slurmctld again.
+   * Makes the nodes in the controller's configuration file known on the head, as an admin does after a change to them. Slurm
+   * with cloud nodes: writes what `causeway slurm-nodes` prints and starts slurmctld again. Grid Engine, which knows hosts
+   * by their names: puts what `causeway hosts` prints into /etc/hosts. Slurm with dynamic nodes: nothing.
    */
   async declareNodes(): Promise<void> {
-    if (!this.slurm) throw new Error('this lab has no scheduler')
-    const { code, stdout, stderr } = await this.causeway(['slurm-nodes'])
-    if (code !== 0) throw new CausewayError('CommandFailed', `causeway slurm-nodes ended with ${code}: ${stderr}`)
-    this.head.write(slurmNodesPath, { content: stdout })
-    await this.slurm.slurmctld.kill()
-    await this.slurm.restart()
+    if (this.slurm && this.scheduler === 'slurm') {
+      this.head.write(slurmNodesPath, { content: await this.#printed('slurm-nodes') })
+      await this.slurm.slurmctld.kill()
+      await this.slurm.restart()
+    } else if (this.scheduler === 'sge') {
+      this.head.write('/etc/hosts', { content: `${this.#hostsOf('head')}${await this.#printed('hosts')}` })
+    }
   }
 
   /**
@@ -237,7 +256,7 @@ export class Lab {
     await Promise.all([
       this.mirror.start(),
       ...siteNames.map((site) => this.#startSite(site, options.caches ?? true)),
-      (options.slurm ?? true) && this.#startScheduler(),
+      this.#startScheduler(),
     ])
   }
 
@@ -259,8 +278,38 @@ export class Lab {
   }
 
   async #startScheduler(): Promise<void> {
-    const sites = siteNames.map((name) => ({ name, maximum: this.nodes[name], ...nodeSize, order: siteOrder[name] }))
-    this.slurm = await startSlurm(this.head, { cluster: 'lab', sites })
+    switch (this.scheduler) {
+      case 'slurm':
+      case 'slurm-dynamic': {
+        const sites = siteNames.map((name) => ({
+          name,
+          maximum: this.nodes[name],
+          ...nodeSize,
+          order: siteOrder[name],
+        }))
+        const dynamic = this.scheduler === 'slurm-dynamic'
+        this.slurm = await startSlurm(this.head, { cluster: 'lab', sites, dynamic })
+        break
+      }
+      case 'sge':
+        await this.declareNodes()
+        this.sge = await startElasticSge(this.head)
+        break
+      case 'none':
+    }
+  }
+
+  /** What a command of ours prints on the head. */
+  async #printed(command: string): Promise<string> {
+    const { code, stdout, stderr } = await this.causeway([command])
+    if (code !== 0) throw new CausewayError('CommandFailed', `causeway ${command} ended with ${code}: ${stderr}`)
+    return stdout
+  }
+
+  /** A host's /etc/hosts. Grid Engine takes the head's name for what it is only at an address that others see too. */
+  #hostsOf(name: HostName): string {
+    const address = name === 'head' && this.scheduler === 'sge' ? underlayAddress(name) : '127.0.1.1'
+    return `127.0.0.1 localhost\n${address} ${name}\n`
   }
 
   #host(name: HostName): LabHost {
@@ -279,7 +328,7 @@ export class Lab {
       netns: netnsOf(this.name, name),
       folder: this.#file(`disk/${name}`),
       binds: binds[name],
-      files: nameServiceFiles({ '127.0.1.1': name }),
+      files: { ...nameServiceFiles({}), '/etc/hosts': { content: this.#hostsOf(name) } },
     })
   }
 

@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process'
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { alice } from './accounts.ts'
 import { cleanUp, leftovers } from './clean-up.ts'
+import { type LabScheduler, labSchedulers } from './config.ts'
 import { Lab } from './lab.ts'
 import { type HostName, hostNames } from './network.ts'
 import { crashedLabs, refuseIfOwned } from './owner.ts'
@@ -13,8 +14,10 @@ type Named = { readonly name: string }
 named(program.command('up').description('bring a lab up and leave it'))
   .option('--controller', 'start the controller too')
   .option('--no-caches', 'start no package caches')
-  .action(async ({ name, controller, caches }: Named & { controller?: true; caches: boolean }) => {
-    const lab = await Lab.up({ name, caches })
+  .addOption(new Option('--scheduler <KIND>', 'what runs on the head').choices(labSchedulers).default('slurm'))
+  .action(async (options: Named & { controller?: true; caches: boolean; scheduler: LabScheduler }) => {
+    const { name, controller, caches, scheduler } = options
+    const lab = await Lab.up({ name, caches, scheduler })
     if (controller) await lab.startController()
     lab.leave()
     console.log(`The lab "${name}" is up. Look around: node lab/main.ts shell head --name ${name}`)

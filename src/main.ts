@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { CausewayError, toCausewayError } from './base/errors.ts'
 import { cacheCommand } from './cli/cache.ts'
 import { controllerCommand } from './cli/controller.ts'
+import { hostsCommand } from './cli/hosts.ts'
 import { nodesCommand } from './cli/nodes.ts'
 import { policyCommand } from './cli/policy.ts'
 import { replayCommand } from './cli/replay.ts'
@@ -24,6 +25,7 @@ const program = new Command('causeway')
   .addCommand(replayCommand())
   .addCommand(simulateCommand())
   .addCommand(slurmNodesCommand())
+  .addCommand(hostsCommand())
 
 try {
   await program.parseAsync()

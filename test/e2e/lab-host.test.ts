@@ -8,7 +8,7 @@ const name = 'labhost'
 let lab: Lab
 
 before(async () => {
-  lab = await Lab.up({ name, caches: false, slurm: false })
+  lab = await Lab.up({ name, caches: false, scheduler: 'none' })
 })
 after(() => cleanUp(name))
 

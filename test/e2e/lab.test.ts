@@ -14,7 +14,7 @@ import { execChecked } from '../../src/base/exec.ts'
 
 const name = 'labtest'
 const second = 'labtest2'
-const bare = { name, caches: false, slurm: false }
+const bare = { name, caches: false, scheduler: 'none' } as const
 
 before(assets)
 after(async () => {
