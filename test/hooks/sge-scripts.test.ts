@@ -1,7 +1,17 @@
 import assert from 'node:assert/strict'
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterEach, beforeEach, suite, test } from 'node:test'
@@ -22,7 +32,7 @@ suite("Grid Engine's programs", () => {
   })
   afterEach(async () => {
     // What they left in the background too.
-    for (const { pid } of programs) await until('its group is gone', 10_000, () => pid !== undefined && killGroup(pid))
+    for (const { pid } of programs) if (pid !== undefined) killGroup(pid)
     await rig.cleanUp()
   })
 
@@ -47,7 +57,10 @@ suite("Grid Engine's programs", () => {
     const lines = createInterface(program.stdout)[Symbol.asyncIterator]()
     return {
       say: (...said: string[]) => program.stdin.write(`${said.join('\n')}\n`),
-      next: async () => (await lines.next()).value as string | undefined,
+      async next(): Promise<string | undefined> {
+        const line = await lines.next()
+        return line.done ? undefined : line.value
+      },
       async end() {
         program.stdin.end()
         const [code] = program.exitCode === null ? await once(program, 'exit') : [program.exitCode]
@@ -57,7 +70,7 @@ suite("Grid Engine's programs", () => {
   }
 
   suite('the job verifier', () => {
-    const perSite = ['printf "%s\\n" make mpi mpi@east mpi@west smp']
+    const perSite = ['printf "%s\\n" make mpi mpi.east mpi.west smp']
 
     /** Verifies a job; resolves to all that was answered, the result last. */
     async function verify(jsv: ReturnType<typeof start>, ...params: string[]): Promise<string[]> {
@@ -73,7 +86,7 @@ suite("Grid Engine's programs", () => {
       }
     }
     const accepted = ['RESULT STATE ACCEPT']
-    const confined = ['PARAM pe_name mpi@*', 'RESULT STATE CORRECT']
+    const confined = ['PARAM pe_name mpi.*', 'RESULT STATE CORRECT']
 
     test('keeps a parallel job in one site, whatever its range', async () => {
       command('qconf', ...perSite)
@@ -91,8 +104,8 @@ suite("Grid Engine's programs", () => {
         [],
         ['pe_name smp'], // no site has an environment of this name
         ['pe_name mp'],
-        ['pe_name mpi@east'],
-        ['pe_name mpi@*'],
+        ['pe_name mpi.east'],
+        ['pe_name mpi.*'],
         ['pe_name mp*'],
         ['pe_name $(id)'],
         ['pe_name mpi', 'ac causeway_sites=any'],
@@ -113,7 +126,7 @@ suite("Grid Engine's programs", () => {
 
     for (const [what, ...lines] of [
       ['fails', 'exit 1'],
-      ['prints half a list and fails', 'echo mpi@east; exit 1'],
+      ['prints half a list and fails', 'echo mpi.east; exit 1'],
       ['never answers', 'sleep 60'],
     ] as const) {
       test(`accepts jobs as they are where qconf ${what}`, async () => {
@@ -164,11 +177,7 @@ suite("Grid Engine's programs", () => {
     test('works without the program that tells the controller', async () => {
       command('qconf', ...perSite)
       const jsv = start('jsv')
-      const path = join(rig.folder, 'scripts/hooks')
-      symlinkSync('/nowhere', `${path}.new`)
-      await new Promise<void>((resolve, reject) => {
-        spawn('mv', ['-T', `${path}.new`, path]).once('exit', (code) => (code === 0 ? resolve() : reject(code)))
-      })
+      rmSync(join(rig.folder, 'scripts/hooks'))
       assert.deepEqual(await verify(jsv, 'JOB_ID 1', 'pe_name mpi'), confined)
       assert.deepEqual(await verify(jsv, 'JOB_ID 2'), accepted)
     })
@@ -178,7 +187,9 @@ suite("Grid Engine's programs", () => {
     /** A queue whose listing is a file: lines of number and state. */
     function queue(...jobs: string[]): void {
       const lines = jobs.map((job) => `     ${job.replace(' ', ' 0.5 name alice ')} 11/22/2026 10:00:00 1`)
-      writeFileSync(join(rig.folder, 'jobs'), ['job-ID  prior', '------', ...lines, ''].join('\n'))
+      const file = join(rig.folder, 'jobs')
+      writeFileSync(`${file}.new`, ['job-ID  prior', '------', ...lines, ''].join('\n'))
+      renameSync(`${file}.new`, file) // it may be read at any time
     }
     const pending = (count: number) => ({ url: '/v1/hooks/sge/load', body: { facts: { pending: String(count) } } })
     const hasPosted = (count: number) =>
@@ -285,13 +296,11 @@ suite("Grid Engine's programs", () => {
   }
 })
 
-/** Kills a process group; true when there is nothing of it any more. */
-function killGroup(leader: number): boolean {
+/** Kills what there is of a process group. */
+function killGroup(leader: number): void {
   try {
     process.kill(-leader, 'SIGKILL')
-    return false
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
-    return true
   }
 }
