@@ -1,13 +1,24 @@
 import { randomBytes } from 'node:crypto'
 import { chmodSync, chownSync, mkdirSync } from 'node:fs'
-import { renderSlurmNodes, type SlurmSite } from '../src/hooks/schedulers/slurm/conf.ts'
+import type { Registration } from '../src/elastic/scheduler.ts'
+import { renderSlurmNodes } from '../src/hooks/schedulers/slurm/conf.ts'
 import type { LabHost, LabProcess } from './host.ts'
 import { until } from './until.ts'
+
+/** A site with nodes of one type, as Slurm is to know them: `NAME-1` to `NAME-MAXIMUM`, with the feature `site-NAME`. */
+export interface LabSlurmSite {
+  readonly name: string
+  /** Lower is preferred. */
+  readonly order: number
+  readonly maximum: number
+  readonly cpus: number
+  readonly memoryMiB: number
+}
 
 /** What the scheduler on a head is to be like. */
 export interface SlurmOptions {
   readonly cluster: string
-  readonly sites: readonly SlurmSite[]
+  readonly sites: readonly LabSlurmSite[]
   /** Nodes register themselves (`slurmd -Z`); slurm.conf names none, `sites` is not looked at, and there is no power saving. */
   readonly dynamic?: boolean
   /** The folder on the head with the programs that slurmctld calls. Default /opt/causeway/scripts/slurm. */
@@ -52,7 +63,7 @@ export async function startSlurm(head: LabHost, options: SlurmOptions): Promise<
   const mungeKey = randomBytes(128)
   const slurm = ownerOf(head, 'slurm')
   head.write(slurmConfPath, { content: renderSlurmConf(head.name, options) })
-  if (!options.dynamic) head.write(slurmNodesPath, { content: renderSlurmNodes(options.sites) })
+  if (!options.dynamic) head.write(slurmNodesPath, { content: renderSlurmNodes(options.sites.flatMap(nodesOf)) })
   head.write('/etc/slurm/cgroup.conf', { content: 'CgroupPlugin=cgroup/v1\n' })
   for (const folder of ['/var/lib/slurm/slurmctld', '/var/log/slurm', '/run/slurmctld']) {
     makeFolder(head, folder, slurm, 0o755)
@@ -83,6 +94,19 @@ export async function startSlurm(head: LabHost, options: SlurmOptions): Promise<
     },
     log: () => head.read(logPath),
   }
+}
+
+/** The nodes of a site, which nobody has addressed yet. */
+function nodesOf({ name, order, maximum, cpus, memoryMiB }: LabSlurmSite): Registration[] {
+  return Array.from({ length: maximum }, (_, index) => ({
+    name: `${name}-${index + 1}`,
+    address: '0.0.0.0',
+    site: name,
+    type: 'standard',
+    size: { cpus, memoryMiB, gpus: 0 },
+    features: [`site-${name}`],
+    rank: order,
+  }))
 }
 
 /** Starts munged with a cluster's key, as its own user. */
@@ -153,6 +177,7 @@ function cloudParameters(options: SlurmOptions, scripts: string): Record<string,
     SuspendTime: 86400,
     ResumeRate: 0,
     SuspendRate: 0,
+    MaxNodeCount: 64,
     Include: slurmNodesPath.split('/').at(-1) ?? '',
   }
 }

@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import { loadControllerConfig } from '../config/controller-config.ts'
-import { nodePlaces } from '../config/node-places.ts'
+import { registrations } from '../elastic/registrations.ts'
 import { renderSlurmNodes } from '../hooks/schedulers/slurm/conf.ts'
 import { defaultConfigFile } from './config-file.ts'
 
@@ -11,16 +11,6 @@ export function slurmNodesCommand(): Command {
     .option('--config <file>', 'the configuration file', defaultConfigFile())
     .action(async (options: { config: string }) => {
       const config = await loadControllerConfig(options.config)
-      const sites = nodePlaces(config).map(({ site, type, prefix, order, names, settings }) => ({
-        name: prefix,
-        site,
-        order,
-        maximum: names,
-        cpus: settings.cpus,
-        memoryMiB: Math.floor(settings.memory / 2 ** 20),
-        features: [`type-${type}`, ...settings.features],
-        cost: settings.cost,
-      }))
-      process.stdout.write(renderSlurmNodes(sites))
+      process.stdout.write(renderSlurmNodes(registrations(config)))
     })
 }

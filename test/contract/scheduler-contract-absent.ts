@@ -3,6 +3,17 @@ import { test } from 'node:test'
 import { reasonPrefix } from '../../src/elastic/scheduler.ts'
 import { absent, all, idle, type Stage } from './scheduler-stage.ts'
 
+/** A node of which the scheduler is not told beforehand. */
+const north = {
+  name: 'north-1',
+  address: '10.231.6.31',
+  site: 'north',
+  type: 'standard',
+  size: { cpus: 2, memoryMiB: 500, gpus: 0 },
+  features: ['site-north', 'fast'],
+  rank: 3,
+}
+
 /** What a scheduler must do that knows absent nodes and asks for their machines. */
 export function absentNodesContract(stage: Stage): void {
   const { rig, scheduler, node, job, facts, untilJob, untilPower, bringUp } = stage
@@ -44,6 +55,39 @@ export function absentNodesContract(stage: Stage): void {
     assert.equal(job(half, id).state, 'starting')
     await rig.machineUp('east-2')
     await untilJob(id, 'ended')
+  })
+
+  test('a node that the scheduler does not know is registered while it runs, asked for, and runs a job', async () => {
+    if (!scheduler.capabilities.registers) return assert.rejects(scheduler.register([north]))
+    await scheduler.register([])
+    await scheduler.register([north])
+    const known = await scheduler.snapshot()
+    assert.deepEqual(facts(known, 'north-1'), absent)
+    assert.deepEqual(node(known, 'north-1').features, ['site-north', 'fast'])
+    await scheduler.register([north])
+    assert.deepEqual((await scheduler.snapshot()).nodes, known.nodes)
+    const id = await rig.submit({ runMs: 300, features: 'site-north' })
+    await rig.until('the hook asks for it', () => rig.resumed().includes('north-1'))
+    await rig.machineUp('north-1')
+    const running = await untilJob(id, 'running')
+    assert.deepEqual(job(running, id).nodes, ['north-1'])
+    await scheduler.register([north])
+    assert.equal(node(await scheduler.snapshot(), 'north-1').power, 'present')
+    await untilJob(id, 'ended')
+    await scheduler.drain(['north-1'], 'idle')
+    await scheduler.powerDown(['north-1'])
+    await rig.machineLost('north-1')
+    assert.deepEqual(facts(await untilPower('north-1', 'absent'), 'north-1'), absent)
+  })
+
+  test('a registered node has the features of its latest registration', async () => {
+    if (!scheduler.capabilities.registers) return assert.rejects(scheduler.register([north]))
+    await scheduler.register([north])
+    await scheduler.register([{ ...north, features: ['site-north', 'faster'] }])
+    const changed = await rig.until('it has them', (q) => node(q, 'north-1').features.includes('faster'))
+    assert.deepEqual(node(changed, 'north-1').features, ['site-north', 'faster'])
+    const id = await rig.submit({ features: 'faster' })
+    assert.deepEqual(job(await untilJob(id, 'starting'), id).nodes, ['north-1'])
   })
 
   test('a job that no node is free for stays pending and eligible', async () => {

@@ -19,7 +19,8 @@ export interface RigJob {
 
 /**
  * A queue under test: nodes `east-1`, `east-2` (preferred) and `west-1` with two CPUs each, with features `site-east` and
- * `site-west`, all without a machine, and no job, at the start of each test.
+ * `site-west`, all without a machine, and no job, at the start of each test. There can be a machine for `north-1`, of which the
+ * scheduler knows nothing.
  */
 export interface SchedulerRig {
   readonly scheduler: Scheduler

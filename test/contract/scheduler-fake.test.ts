@@ -62,7 +62,7 @@ function makeQueue(places: Capabilities['places']): { scheduler: FakeScheduler; 
       { name: 'west-1', weight: 20, features: ['site-west'], size },
     ],
     // As slow to notice as Slurm is.
-    { places, reregisters: places === 'causeway', times: { missedMs: 300_000 } },
+    { places, registers: places === 'scheduler', reregisters: places === 'causeway', times: { missedMs: 300_000 } },
   )
   scheduler.onResume = (names) => resumed.push(...names)
   return { scheduler, resumed }

@@ -23,6 +23,7 @@ const addresses: Readonly<Record<string, string>> = {
   'east-1': '10.231.6.11',
   'east-2': '10.231.6.12',
   'west-1': '10.231.6.21',
+  'north-1': '10.231.6.31',
 }
 const nodeNames = ['east-1', 'east-2', 'west-1']
 const size = { cpus: 2, memoryMiB: 500 }
@@ -94,7 +95,7 @@ export class SlurmRig implements SchedulerRig {
         files: nameServiceFiles(hosts),
       })
     this.head = make('head')
-    this.#nodes = new Map(nodeNames.map((host) => [host, make(host)]))
+    this.#nodes = new Map([...nodeNames, 'north-1'].map((host) => [host, make(host)]))
     const options = { host: this.head, conf: slurmConfPath, clock: systemClock }
     this.scheduler = dynamic
       ? new SlurmDynamicScheduler({ ...options, possible: () => nodeNames.map(registration) })
@@ -284,6 +285,8 @@ export class SlurmRig implements SchedulerRig {
       return absent && queue.jobs.every((job) => job.state === 'ended')
     })
     for (const name of nodeNames) await this.#scontrol('update', `nodename=${name}`, 'state=idle')
+    const registered = nodes.filter((node) => !nodeNames.includes(node.name))
+    for (const { name } of registered) await this.#scontrol('delete', `nodename=${name}`)
   }
 
   async #forgetNodes(): Promise<void> {

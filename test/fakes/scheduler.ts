@@ -382,7 +382,11 @@ export class FakeScheduler implements Scheduler {
       nodes.map(({ name }) => name),
     )
     for (const { name, rank, features, size } of nodes) {
-      if (this.#nodes.has(name)) continue
+      const known = this.#nodes.get(name)
+      if (known) {
+        Object.assign(known, { features, weight: rank })
+        continue
+      }
       const spec = { name, weight: rank, features, size }
       if (this.places === 'scheduler') this.#nodes.set(name, makeNode(spec, 'absent', this.nowMs))
       else this.#registered.set(name, spec)

@@ -1,11 +1,19 @@
 import type { QueueNode } from '../../../elastic/plan/demand.ts'
 import { reasonPrefix } from '../../../elastic/plan/reason-prefix.ts'
-import { type Fields, malformed, readList, requiredTextOf, textOf, wordsOf } from './json.ts'
+import { type Fields, malformed, numberOf, readList, requiredTextOf, textOf, wordsOf } from './json.ts'
 
 /** A node, with what only the adapter has to tell apart. */
 export interface SlurmNode extends QueueNode {
   /** Slurm will call SuspendProgram as soon as no job holds the node; until then a drain is forgotten when it does. */
   readonly powerDownPending: boolean
+  /** It was made while slurmctld ran; slurm.conf does not name it, or did not when it was made. */
+  readonly dynamic: boolean
+  /** Some partition takes it: jobs can be placed on it. */
+  readonly inPartition: boolean
+  /** Lower is preferred. Null, as the next two: Slurm did not say. */
+  readonly weight: number | null
+  readonly cpus: number | null
+  readonly memoryMiB: number | null
 }
 
 /**
@@ -46,6 +54,11 @@ function parseNode(fields: Fields): SlurmNode {
       .split(',')
       .filter((feature) => feature !== ''),
     powerDownPending: flags.has('POWER_DOWN'),
+    dynamic: flags.has('DYNAMIC_NORM'),
+    inPartition: fields['partitions'] === undefined || wordsOf(fields, 'partitions').length > 0,
+    weight: numberOf(fields, 'weight'),
+    cpus: numberOf(fields, 'cpus'),
+    memoryMiB: numberOf(fields, 'real_memory'),
   }
 }
 

@@ -12,7 +12,8 @@ import {
 } from '../../../../src/hooks/schedulers/slurm/commands.ts'
 import type { SlurmNode } from '../../../../src/hooks/schedulers/slurm/sinfo.ts'
 
-const base = { busy: false, drained: false, down: false, reason: '', features: [], powerDownPending: false }
+const unsaid = { dynamic: false, inPartition: true, weight: null, cpus: null, memoryMiB: null }
+const base = { busy: false, drained: false, down: false, reason: '', features: [], powerDownPending: false, ...unsaid }
 const absent: SlurmNode = { ...base, name: 'absent', power: 'absent', responding: false }
 const idle: SlurmNode = { ...base, name: 'idle', power: 'present', responding: true }
 const busy: SlurmNode = { ...idle, name: 'busy', busy: true }

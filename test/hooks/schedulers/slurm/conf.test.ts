@@ -1,62 +1,41 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { renderSlurmNodes } from '../../../../src/hooks/schedulers/slurm/conf.ts'
+import { someRegistration } from '../../../support/registration.ts'
 
-const site = { cpus: 2, memoryMiB: 1500 }
+const size = { cpus: 2, memoryMiB: 1500, gpus: 0 }
+const east = (k: number) => someRegistration({ name: `east-${k}`, site: 'east', type: 'standard', size })
 
-test('each node has a line, preferred sites come first and weigh less', () => {
-  const text = renderSlurmNodes([
-    { name: 'west', order: 2, maximum: 1, ...site, cpus: 4 },
-    { name: 'far', order: 9, maximum: 0, ...site },
-    { name: 'east', order: 1, maximum: 2, ...site },
-  ])
+test('each node has a line, in the order given', () => {
+  const big = { cpus: 4, memoryMiB: 1500, gpus: 2 }
+  const features = ['site-west', 'type-big', 'avx', 'site-west']
+  const west = someRegistration({ name: 'west-big-1', site: 'west', type: 'big', size: big, rank: 2, features })
   assert.equal(
-    text,
-    `# Written by \`causeway slurm-nodes\`; changes are lost. Include it from slurm.conf.
-NodeName=east-1 CPUs=2 RealMemory=1500 Feature=site-east Weight=10 State=CLOUD
-NodeName=east-2 CPUs=2 RealMemory=1500 Feature=site-east Weight=10 State=CLOUD
-NodeName=west-1 CPUs=4 RealMemory=1500 Feature=site-west Weight=20 State=CLOUD
+    renderSlurmNodes([east(1), east(2), west]),
+    `# Written by Causeway; changes are lost. Include it from slurm.conf.
+NodeName=east-1 CPUs=2 RealMemory=1500 Feature=site-east,type-standard Weight=10 State=CLOUD
+NodeName=east-2 CPUs=2 RealMemory=1500 Feature=site-east,type-standard Weight=10 State=CLOUD
+NodeName=west-big-1 CPUs=4 RealMemory=1500 Gres=gpu:2 Feature=site-west,type-big,avx Weight=20 State=CLOUD
 `,
   )
 })
 
-test('types of one site keep its feature and have their own; of equal orders the cheaper comes first', () => {
-  const text = renderSlurmNodes([
-    { name: 'west-big', site: 'west', features: ['type-big', 'avx'], order: 2, cost: 6, maximum: 1, ...site },
-    {
-      name: 'west-small',
-      site: 'west',
-      features: ['type-small', 'site-west'],
-      order: 2,
-      cost: 0.1,
-      maximum: 1,
-      ...site,
-    },
-  ])
-  assert.deepEqual(text.match(/NodeName=\S+|Feature=\S+/g), [
-    'NodeName=west-small-1',
-    'Feature=site-west,type-small',
-    'NodeName=west-big-1',
-    'Feature=site-west,type-big,avx',
-  ])
-})
-
-test('a site of order 0 still weighs something', () => {
-  assert.match(renderSlurmNodes([{ name: 'a', order: 0, maximum: 1, ...site }]), / Weight=1 /)
+test('a node of order 0 still weighs something', () => {
+  assert.match(renderSlurmNodes([{ ...east(1), rank: 0 }]), / Weight=1 /)
 })
 
 for (const wrong of [
   { name: 'a b' },
   { name: 'a\nNodeName=x' },
   { name: '' },
-  { maximum: 1.5 },
-  { cpus: 0 },
-  { order: -1 },
-  { memoryMiB: Number.NaN },
+  { size: { ...size, cpus: 0 } },
+  { size: { ...size, memoryMiB: Number.NaN } },
+  { size: { ...size, gpus: -1 } },
+  { rank: -1 },
+  { features: ['a b'] },
+  { features: ['a State=DOWN'] },
 ]) {
-  test(`a site with ${JSON.stringify(wrong)} is refused`, () => {
-    assert.throws(() => renderSlurmNodes([{ name: 'east', order: 1, maximum: 1, ...site, ...wrong }]), {
-      code: 'InvalidConfig',
-    })
+  test(`a node with ${JSON.stringify(wrong)} is refused`, () => {
+    assert.throws(() => renderSlurmNodes([{ ...east(1), ...wrong }]), { code: 'InvalidConfig' })
   })
 }
