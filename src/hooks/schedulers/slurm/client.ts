@@ -6,6 +6,7 @@ import { compressHostlist } from '../../hostlist.ts'
 import { SharedRead } from '../shared-read.ts'
 import { type NodeUpdate, nodeUpdateArgv } from './commands.ts'
 import { groupsOf, type JobUpdate, jobUpdateArgvs } from './holds.ts'
+import { MergedUpdates } from './merged-updates.ts'
 import type { Redefinition } from './register.ts'
 import { parseSinfo, type SlurmNode } from './sinfo.ts'
 import { parseSqueue, type SlurmJob } from './squeue.ts'
@@ -39,6 +40,7 @@ export class SlurmClient {
   readonly #clock: Clock
   readonly #jobs: SharedRead<readonly SlurmJob[]>
   readonly #nodes: SharedRead<readonly SlurmNode[]>
+  readonly #updates: MergedUpdates
 
   constructor(options: SlurmOptions) {
     this.conf = options.conf
@@ -48,6 +50,9 @@ export class SlurmClient {
       parseSqueue(await this.#run(['squeue', '--all', '--json']), this.#clock.now()),
     )
     this.#nodes = new SharedRead(async () => parseSinfo(await this.#run(['sinfo', '--all', '--json'])))
+    this.#updates = new MergedUpdates(async (update) => {
+      await this.#run(nodeUpdateArgv(update))
+    })
   }
 
   /** All jobs, as they are after this call; callers at about the same time share one command. */
@@ -60,9 +65,9 @@ export class SlurmClient {
     return this.#nodes.read()
   }
 
-  /** Carries updates out one after the other. */
+  /** Carries updates out one after the other; those of other calls that want the same at the same time go along. */
   async update(updates: readonly NodeUpdate[]): Promise<void> {
-    for (const update of updates) await this.#run(nodeUpdateArgv(update))
+    for (const update of updates) await this.#updates.carryOut(update)
   }
 
   /**

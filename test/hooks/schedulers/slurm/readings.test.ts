@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
 import type { Clock } from '../../../../src/base/clock.ts'
 import type { Host } from '../../../../src/base/host.ts'
+import { expandHostlist } from '../../../../src/hooks/hostlist.ts'
 import { SlurmScheduler } from '../../../../src/hooks/schedulers/slurm/scheduler.ts'
 
 const names = Array.from({ length: 40 }, (_, index) => `east-${index + 1}`)
@@ -37,7 +38,8 @@ function slurmOn(commandMs = 0) {
       ran.push(program)
       const list = program === 'squeue' || program === 'sinfo' ? lists[program]() : {}
       for (let turn = program === 'scontrol' ? 5 : 0; turn < 20; turn += 1) await setImmediate()
-      if (argv.includes('state=drain')) flags.get(argv[5]?.split('=')[1] ?? '')?.add('DRAIN')
+      if (argv.includes('state=drain'))
+        for (const name of expandHostlist(argv[5]?.split('=')[1] ?? '')) flags.get(name)?.add('DRAIN')
       nowMs += commandMs
       return { code: 0, stdout: JSON.stringify({ errors: [], ...list }), stderr: '' }
     },
@@ -63,12 +65,19 @@ test('a snapshot is one command of each kind, also for many who ask at once', as
   assert.deepEqual([count('squeue'), count('sinfo')], [1, 1])
 })
 
-test('a round that drains many nodes reads the nodes once while it begins and once more, not for each', async () => {
+test('a round that drains many nodes reads the nodes once as it begins and once more, not for each', async () => {
   const { count, scheduler } = slurmOn()
   await eachSoon((name) => scheduler.drain([name], `${name} is idle`))
-  assert.equal(count('scontrol'), names.length)
   assert.ok(count('sinfo') <= 2, `${count('sinfo')} readings`)
   assert.equal(count('squeue'), 0)
+  assert.equal(count('scontrol'), names.length, 'an update for each reason')
+})
+
+test('what many calls want of their nodes for the same reason is one update for each reading', async () => {
+  const { count, flags, scheduler } = slurmOn()
+  await eachSoon((name) => scheduler.drain([name], 'idle'))
+  assert.ok(count('scontrol') <= 2, `${count('scontrol')} updates`)
+  assert.ok([...flags.values()].every((own) => own.has('DRAIN')))
 })
 
 test('a snapshot beside the acts of the round before shares their reading', async () => {
