@@ -84,8 +84,8 @@ export function absentNodesContract(stage: Stage): void {
     if (!scheduler.capabilities.registers) return assert.rejects(scheduler.register([north]))
     await scheduler.register([north])
     await scheduler.register([{ ...north, features: ['site-north', 'faster'] }])
-    const changed = await rig.until('it has them', (q) => node(q, 'north-1').features.includes('faster'))
-    assert.deepEqual(node(changed, 'north-1').features, ['site-north', 'faster'])
+    // Others stay: somebody else may have given them.
+    await rig.until('it has them', (q) => node(q, 'north-1').features.includes('faster'))
     const id = await rig.submit({ features: 'faster' })
     assert.deepEqual(job(await untilJob(id, 'starting'), id).nodes, ['north-1'])
   })

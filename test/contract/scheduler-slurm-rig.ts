@@ -30,7 +30,7 @@ const size = { cpus: 2, memoryMiB: 500 }
 
 const featureOf = (name: string) => `site-${name.split('-')[0]}`
 
-function registration(name: string): Registration {
+export function registration(name: string): Registration {
   const address = addresses[name] ?? ''
   const site = name.split('-')[0] ?? ''
   return { name, address, site, type: 'standard', size: { ...size, gpus: 0 }, features: [featureOf(name)], rank: 1 }
@@ -197,7 +197,9 @@ export class SlurmRig implements SchedulerRig {
   /** Starts the node's daemon on its machine. */
   async startSlurmd(name: string): Promise<LabProcess> {
     const conf = `CPUs=${size.cpus} RealMemory=${size.memoryMiB} Feature=${featureOf(name)}`
-    const dynamic = this.#dynamic ? ['-Z', '--conf', conf] : []
+    // As scripts/slurm/role does: slurmd must be dynamic where slurm.conf does not name the node, and must not be where it does.
+    const isNamed = !this.#dynamic && nodeNames.includes(name)
+    const dynamic = !isNamed ? ['-Z', '--conf', conf] : []
     const server = `${addresses['head']}:6817`
     return this.#host(name).start(['slurmd', '-D', '-b', '-N', name, ...dynamic, '--conf-server', server])
   }
