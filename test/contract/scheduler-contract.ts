@@ -3,6 +3,7 @@ import { after, afterEach, before, suite } from 'node:test'
 import type { QueueSnapshot, Size } from '../../src/elastic/plan/demand.ts'
 import type { Capabilities, Scheduler } from '../../src/elastic/scheduler.ts'
 import { absentNodesContract } from './scheduler-contract-absent.ts'
+import { confinesContract } from './scheduler-contract-confines.ts'
 import { holdsContract } from './scheduler-contract-holds.ts'
 import { presentNodesContract } from './scheduler-contract-present.ts'
 import { registeredNodesContract } from './scheduler-contract-registered.ts'
@@ -52,12 +53,14 @@ export function schedulerContract(
   kind: string,
   places: Capabilities['places'],
   open: () => Promise<SchedulerRig>,
+  options: { readonly confines?: boolean } = {},
 ): void {
   suite(`the scheduler port on ${kind}`, () => {
     let rig: SchedulerRig
     before(async () => {
       rig = await open()
       assert.equal(rig.scheduler.capabilities.places, places)
+      assert.equal(rig.scheduler.capabilities.confines, options.confines ?? false)
     })
     afterEach(() => rig.reset())
     after(() => rig?.close())
@@ -67,5 +70,6 @@ export function schedulerContract(
     else registeredNodesContract(stage)
     presentNodesContract(stage)
     holdsContract(stage)
+    if (options.confines === true) confinesContract(stage)
   })
 }

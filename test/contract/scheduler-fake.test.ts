@@ -4,7 +4,8 @@ import { FakeScheduler } from '../fakes/scheduler.ts'
 import { type SchedulerRig, schedulerContract } from './scheduler-contract.ts'
 
 for (const places of ['scheduler', 'causeway'] as const) {
-  schedulerContract(`the fake, where the ${places} places`, places, () => openFake(places))
+  const confines = places === 'causeway'
+  schedulerContract(`the fake, where the ${places} places`, places, () => openFake(places), { confines })
 }
 
 async function openFake(places: Capabilities['places']): Promise<SchedulerRig> {
@@ -62,7 +63,13 @@ function makeQueue(places: Capabilities['places']): { scheduler: FakeScheduler; 
       { name: 'west-1', weight: 20, features: ['site-west'], size },
     ],
     // As slow to notice as Slurm is.
-    { places, registers: places === 'scheduler', reregisters: places === 'causeway', times: { missedMs: 300_000 } },
+    {
+      places,
+      confines: places === 'causeway',
+      registers: places === 'scheduler',
+      reregisters: places === 'causeway',
+      times: { missedMs: 300_000 },
+    },
   )
   scheduler.onResume = (names) => resumed.push(...names)
   return { scheduler, resumed }
