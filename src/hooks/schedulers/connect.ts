@@ -6,6 +6,8 @@ import type { Registration, Role, Scheduler } from '../../elastic/scheduler.ts'
 import { SlurmDynamicScheduler } from './slurm/dynamic.ts'
 import { slurmRole } from './slurm/role.ts'
 import { SlurmScheduler } from './slurm/scheduler.ts'
+import { torqueRole } from './torque/role.ts'
+import { TorqueScheduler } from './torque/scheduler.ts'
 
 /** What the controller has of the batch queue: the port to it, and what makes a machine a node of it. */
 export interface Connection {
@@ -31,8 +33,14 @@ export async function connectScheduler(
       const scheduler = isDynamic ? new SlurmDynamicScheduler({ ...options, possible }) : new SlurmScheduler(options)
       return { scheduler, role: await slurmRole(config) }
     }
+    case 'torque': {
+      const { prefix, placeholder } = config
+      return {
+        scheduler: new TorqueScheduler({ host, prefix, placeholder, clock }),
+        role: await torqueRole(config),
+      }
+    }
     case 'sge':
-    case 'torque':
       throw new CausewayError('InvalidConfig', `scheduler.kind: there is no adapter for ${config.kind}`)
   }
 }
