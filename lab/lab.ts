@@ -288,7 +288,7 @@ export class Lab {
           order: siteOrder[name],
         }))
         const dynamic = this.scheduler === 'slurm-dynamic'
-        this.slurm = await startSlurm(this.head, { cluster: 'lab', sites, dynamic })
+        this.slurm = await startSlurm(this.head, { cluster: 'lab', sites, dynamic, oneSite: !dynamic })
         break
       }
       case 'sge':

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { chmodSync, chownSync, mkdirSync } from 'node:fs'
+import { chmodSync, chownSync, mkdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import type { Registration } from '../src/elastic/scheduler.ts'
 import { renderSlurmNodes } from '../src/hooks/schedulers/slurm/conf.ts'
 import type { LabHost, LabProcess } from './host.ts'
@@ -21,6 +22,10 @@ export interface SlurmOptions {
   readonly sites: readonly LabSlurmSite[]
   /** Nodes register themselves (`slurmd -Z`); slurm.conf names none, `sites` is not looked at, and there is no power saving. */
   readonly dynamic?: boolean
+  /** Jobs of several nodes are kept in one site by job_submit.lua. Default: they are left as their users wrote them. */
+  readonly oneSite?: boolean
+  /** slurmctld takes JWTs, as slurmrestd passes them on. */
+  readonly jwt?: boolean
   /** The folder on the head with the programs that slurmctld calls. Default /opt/causeway/scripts/slurm. */
   readonly scripts?: string
   /** Seconds until Slurm itself gives a node up; longer than Causeway's own deadlines together, so that those count. Default 600. */
@@ -53,6 +58,10 @@ interface Owner {
   readonly gid: number
 }
 
+const jobSubmitScript = fileURLToPath(new URL('../scripts/slurm/job_submit.lua', import.meta.url))
+
+const jwtKeyPath = '/etc/slurm/jwt.key'
+
 const logPath = '/var/log/slurm/slurmctld.log'
 
 /**
@@ -64,6 +73,12 @@ export async function startSlurm(head: LabHost, options: SlurmOptions): Promise<
   const slurm = ownerOf(head, 'slurm')
   head.write(slurmConfPath, { content: renderSlurmConf(head.name, options) })
   if (!options.dynamic) head.write(slurmNodesPath, { content: renderSlurmNodes(options.sites.flatMap(nodesOf)) })
+  head.write('/etc/slurm/job_submit.lua', { content: readFileSync(jobSubmitScript, 'utf8') })
+  if (options.oneSite) {
+    const sites = options.sites.toSorted((a, b) => a.order - b.order).map((site) => `site-${site.name}\n`)
+    head.write('/etc/slurm/causeway-sites', { content: sites.join('') })
+  }
+  if (options.jwt) head.write(jwtKeyPath, { content: randomBytes(32), mode: 0o600, ...slurm })
   head.write('/etc/slurm/cgroup.conf', { content: 'CgroupPlugin=cgroup/v1\n' })
   for (const folder of ['/var/lib/slurm/slurmctld', '/var/log/slurm', '/run/slurmctld']) {
     makeFolder(head, folder, slurm, 0o755)
@@ -147,6 +162,8 @@ function renderSlurmConf(head: string, options: SlurmOptions): string {
     TreeWidth: 65533,
     ReturnToService: 2,
     PrivateData: 'cloud',
+    JobSubmitPlugins: 'lua',
+    ...(options.jwt ? { AuthAltTypes: 'auth/jwt', AuthAltParameters: `jwt_key=${jwtKeyPath}` } : {}),
     SchedulerType: 'sched/backfill',
     SelectType: 'select/cons_tres',
     SelectTypeParameters: 'CR_Core',

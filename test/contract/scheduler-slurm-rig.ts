@@ -5,7 +5,7 @@ import { nameServiceFiles } from '../../lab/accounts.ts'
 import { cleanUp, diskName, labFolder } from '../../lab/clean-up.ts'
 import { type Bind, LabHost, type LabProcess } from '../../lab/host.ts'
 import { must } from '../../lab/process.ts'
-import { type LabSlurm, slurmConfPath, startMunged, startSlurm } from '../../lab/slurm.ts'
+import { type LabSlurm, type SlurmOptions, slurmConfPath, startMunged, startSlurm } from '../../lab/slurm.ts'
 import { until } from '../../lab/until.ts'
 import { systemClock } from '../../src/base/clock.ts'
 import { execChecked } from '../../src/base/exec.ts'
@@ -33,7 +33,8 @@ const featureOf = (name: string) => `site-${name.split('-')[0]}`
 export function registration(name: string): Registration {
   const address = addresses[name] ?? ''
   const site = name.split('-')[0] ?? ''
-  return { name, address, site, type: 'standard', size: { ...size, gpus: 0 }, features: [featureOf(name)], rank: 1 }
+  const rank = site === 'east' ? 1 : 2
+  return { name, address, site, type: 'standard', size: { ...size, gpus: 0 }, features: [featureOf(name)], rank }
 }
 
 /** A request of one of slurmctld's programs. */
@@ -47,6 +48,9 @@ interface Hook {
   }
 }
 
+/** Whether nodes register themselves (if not, Slurm knows them as cloud nodes), and what else slurmctld is to do. */
+export type RigOptions = Pick<SlurmOptions, 'dynamic' | 'oneSite' | 'jwt'>
+
 /**
  * A real slurmctld on a lab host, real slurmds on light hosts beside it, the project's own hook scripts, and in the
  * controller's place a server that only notes what they say. What a crashed run has left is removed first.
@@ -56,6 +60,7 @@ export class SlurmRig implements SchedulerRig {
   readonly hooks: Hook[] = []
   readonly head: LabHost
   readonly #lab: string
+  readonly #options: RigOptions
   readonly #dynamic: boolean
   readonly #nodes: ReadonlyMap<string, LabHost>
   #slurm: LabSlurm | undefined
@@ -63,11 +68,10 @@ export class SlurmRig implements SchedulerRig {
 
   /**
    * @param name of the lab whose namespaces and files it has; runs with different names can go on side by side
-   * @param options whether nodes register themselves; if not, Slurm knows them as cloud nodes
    */
-  static async open(name: string, options: { readonly dynamic?: boolean } = {}): Promise<SlurmRig> {
+  static async open(name: string, options: RigOptions = {}): Promise<SlurmRig> {
     await cleanUp(name)
-    const rig = new SlurmRig(name, options.dynamic ?? false)
+    const rig = new SlurmRig(name, options)
     try {
       await rig.#build()
       // As the controller does before anything: the first reading tells Slurm of the nodes that can be made.
@@ -79,9 +83,10 @@ export class SlurmRig implements SchedulerRig {
     return rig
   }
 
-  private constructor(lab: string, dynamic: boolean) {
+  private constructor(lab: string, options: RigOptions) {
     this.#lab = lab
-    this.#dynamic = dynamic
+    this.#options = options
+    this.#dynamic = options.dynamic ?? false
     const folder = labFolder(lab)
     const home: Bind = { source: `${folder}/disk/home`, target: '/home', writable: true }
     const ours: Bind = { source: repository, target: '/opt/causeway', writable: false }
@@ -96,10 +101,10 @@ export class SlurmRig implements SchedulerRig {
       })
     this.head = make('head')
     this.#nodes = new Map([...nodeNames, 'north-1'].map((host) => [host, make(host)]))
-    const options = { host: this.head, conf: slurmConfPath, clock: systemClock }
-    this.scheduler = dynamic
-      ? new SlurmDynamicScheduler({ ...options, possible: () => nodeNames.map(registration) })
-      : new SlurmScheduler(options)
+    const reached = { host: this.head, conf: slurmConfPath, clock: systemClock }
+    this.scheduler = this.#dynamic
+      ? new SlurmDynamicScheduler({ ...reached, possible: () => nodeNames.map(registration) })
+      : new SlurmScheduler(reached)
   }
 
   get slurm(): LabSlurm {
@@ -118,7 +123,7 @@ export class SlurmRig implements SchedulerRig {
     await this.#listen()
     this.#slurm = await startSlurm(this.head, {
       cluster: 'rig',
-      dynamic: this.#dynamic,
+      ...this.#options,
       sites: [
         { name: 'east', order: 1, maximum: 2, ...size },
         { name: 'west', order: 2, maximum: 1, ...size },

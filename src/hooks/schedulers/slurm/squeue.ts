@@ -83,6 +83,7 @@ function parseJob(fields: Fields, nowMs: number): SlurmJob {
     dependency: textOf(fields, 'dependency'),
     beginAtMs,
     licences: textOf(fields, 'licenses'),
+    ...(anySite.test(textOf(fields, 'comment')) ? { anySite: true } : {}),
     features: textOf(fields, 'features'),
     nodes,
     adminComment,
@@ -93,6 +94,9 @@ function parseJob(fields: Fields, nowMs: number): SlurmJob {
     endedAtMs: state === 'ended' ? timeOf(fields, 'end_time') : null,
   }
 }
+
+/** The word by which users opt out of one site for all nodes, in their own comment; scripts/slurm/job_submit.lua knows it too. */
+const anySite = /(?<![\w-])any-site(?![\w-])/
 
 function blockedOf(reason: string, held: boolean, heldByUs: boolean, beginAtMs: number | null): Blocked | null {
   if (heldByUs) return 'HeldByCauseway'

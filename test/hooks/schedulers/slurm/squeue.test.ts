@@ -125,6 +125,13 @@ test('limits of time, begin times, licences and dependencies are passed on', () 
   assert.equal(facts({ eligible_time: nowMs / 1000 + 60, job_state: 'RUNNING', nodes: 'n1' })[1], null)
 })
 
+test('a user says in the comment that nodes may be at any site', () => {
+  const anySite = (comment: string | null) => parseOne({ comment })?.anySite
+  for (const comment of ['any-site', 'paper 3, any-site!', '(any-site)']) assert.equal(anySite(comment), true, comment)
+  for (const comment of [null, '', 'any site', 'many-site', 'any-sites', 'not-any-site', 'any-site-else'])
+    assert.equal(anySite(comment), undefined, String(comment))
+})
+
 test('an array that was cancelled as a whole, which names no elements any more, does not spoil the reading', () => {
   const job = parseOne({ job_state: 'CANCELLED', array_job_id: 5, array_task_id: null, array_task_string: '' })
   assert.deepEqual([job?.id, job?.state, job?.count], ['5', 'ended', 1])
