@@ -1,7 +1,8 @@
 import type { Registration } from '../../../elastic/scheduler.ts'
 import { cloudDefinition } from './definition.ts'
 
-const heading = '# Written by Causeway; changes are lost. Include it from slurm.conf.'
+/** The first line of the file with the nodes. */
+export const heading = '# Written by Causeway; changes are lost. Include it from slurm.conf.'
 
 /**
  * The file that slurm.conf includes: a line for each cloud node.
@@ -13,5 +14,10 @@ const heading = '# Written by Causeway; changes are lost. Include it from slurm.
  * @throws CausewayError `InvalidConfig` for a name that slurm.conf can't hold or a number that makes no sense.
  */
 export function renderSlurmNodes(nodes: readonly Registration[]): string {
-  return [heading, ...nodes.map((node) => `NodeName=${node.name} ${cloudDefinition(node).join(' ')}`), ''].join('\n')
+  return [heading, ...nodes.map(nodeLine), ''].join('\n')
+}
+
+/** The line of one node. */
+export function nodeLine(node: Registration): string {
+  return `NodeName=${node.name} ${cloudDefinition(node).join(' ')}`
 }

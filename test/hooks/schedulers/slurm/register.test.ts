@@ -63,7 +63,7 @@ test('what an admin has to do is said, all of it at once', () => {
     /no partition of Slurm takes east-1: give one Nodes=ALL, .*site-east, type-small/,
   )
   assert.match(problem?.message ?? '', /east-2: Slurm has 4 CPUs and 500 MiB, the configuration 2 .* restart slurmctld/)
-  assert.match(problem?.message ?? '', /east-3: Slurm has 4 CPUs .* scontrol delete/)
+  assert.match(problem?.message ?? '', /east-3: Slurm has 4 CPUs .*`scontrol delete/)
   assert.doesNotMatch(problem?.message ?? '', /other-1/)
 })
 
