@@ -6,12 +6,18 @@ export function weightOf(node: Registration): number {
   return node.rank * 10 || 1
 }
 
+/** What Slurm is told of a cloud node, as `nodeDefinition` and with its weight and state. */
+export function cloudDefinition(node: Registration): string[] {
+  requireWhole(node, 'order', node.rank, 0)
+  return [...nodeDefinition(node), `Weight=${weightOf(node)}`, 'State=CLOUD']
+}
+
 /**
- * What Slurm is told of a cloud node, as in a line of slurm.conf without its name. `scontrol create` takes the same words.
+ * What a node has, as in a line of slurm.conf without its name. `scontrol create` takes the same words.
  * GPUs are a resource of Slurm only where `GresTypes=gpu` is set; elsewhere it takes no notice of them.
  * @throws CausewayError `InvalidConfig` for a name or feature that Slurm can't hold, or a number that makes no sense
  */
-export function cloudDefinition(node: Registration): string[] {
+export function nodeDefinition(node: Registration): string[] {
   const { cpus, memoryMiB, gpus } = node.size
   if (!/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/i.test(node.name)) {
     throw wrong(node, 'Slurm takes letters, digits and inner hyphens in names')
@@ -21,14 +27,11 @@ export function cloudDefinition(node: Registration): string[] {
   requireWhole(node, 'cpus', cpus, 1)
   requireWhole(node, 'memory in MiB', memoryMiB, 1)
   requireWhole(node, 'gpus', gpus, 0)
-  requireWhole(node, 'order', node.rank, 0)
   return [
     `CPUs=${cpus}`,
     `RealMemory=${memoryMiB}`,
     ...(gpus > 0 ? [`Gres=gpu:${gpus}`] : []),
     ...(node.features.length > 0 ? [`Feature=${[...new Set(node.features)].join(',')}`] : []),
-    `Weight=${weightOf(node)}`,
-    'State=CLOUD',
   ]
 }
 

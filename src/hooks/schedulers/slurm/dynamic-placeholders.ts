@@ -1,6 +1,7 @@
 import type { QueueNode } from '../../../elastic/plan/demand.ts'
 import { reasonPrefix } from '../../../elastic/plan/reason-prefix.ts'
 import type { Registration } from '../../../elastic/scheduler.ts'
+import { nodeDefinition } from './definition.ts'
 
 /**
  * Slurm refuses a job at its submission, or calls it impossible, when not as many nodes as it asks for have the features, CPUs
@@ -8,6 +9,9 @@ import type { Registration } from '../../../elastic/scheduler.ts'
  * each there is a placeholder, a dynamic node that is down and drained for ever. What was measured: docs/slurm.md.
  */
 const prefix = 'causeway-possible-'
+
+/** Slurm looks for down nodes too. A name that it can't resolve stops all of slurmctld for ten seconds, each time. */
+const nowhere = ['NodeAddr=127.0.0.1', 'Port=1']
 
 /** Some placeholders of one kind. */
 export interface PlaceholderGroup {
@@ -44,7 +48,7 @@ export function placeholderChanges(nodes: readonly QueueNode[], possible: readon
       const [, first] = group[0] ?? []
       if (!first) return []
       const names = group.map(([name]) => name)
-      return [{ names, definition: definitionOf(first), reason: reasonOf(first) }]
+      return [{ names, definition: [...nodeDefinition(first), ...nowhere], reason: reasonOf(first) }]
     }),
   }
 }
@@ -56,16 +60,4 @@ function isGood(node: QueueNode, wanted: Registration | undefined): boolean {
 
 function reasonOf({ size: { cpus, memoryMiB, gpus } }: Registration): string {
   return `${reasonPrefix} such a node can be made: ${cpus} CPUs ${memoryMiB} MiB ${gpus} GPUs`
-}
-
-function definitionOf({ size: { cpus, memoryMiB, gpus }, features }: Registration): string[] {
-  return [
-    `cpus=${cpus}`,
-    `realmemory=${memoryMiB}`,
-    ...(gpus > 0 ? [`gres=gpu:${gpus}`] : []),
-    ...(features.length > 0 ? [`feature=${features.join(',')}`] : []),
-    // Slurm looks at down nodes too. A name that it can't resolve stops all of slurmctld for ten seconds, each time.
-    'nodeaddr=127.0.0.1',
-    'port=1',
-  ]
 }

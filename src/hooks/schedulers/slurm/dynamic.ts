@@ -11,6 +11,7 @@ import { SlurmClient, type SlurmOptions } from './client.ts'
 import { reasonText, updatesForCancelDrain, updatesForDrain } from './commands.ts'
 import { isPlaceholder, placeholderChanges } from './dynamic-placeholders.ts'
 import { dynamicSnapshot, forgettable, isLeaving, leavingReason } from './dynamic-snapshot.ts'
+import { registrationChanges } from './register.ts'
 import { SlurmScheduler } from './scheduler.ts'
 import { isOurs, type SlurmNode } from './sinfo.ts'
 
@@ -28,7 +29,8 @@ export interface SlurmDynamicOptions extends SlurmOptions {
  * is as with cloud nodes. docs/slurm.md has what slurm.conf needs.
  *
  * Slurm is told of nodes that can be made by placeholders, see `placeholderChanges`; they are no nodes to anybody else. A reading
- * of the queue also mends: it makes placeholders that are missing and deletes nodes whose last job has ended after `powerDown`.
+ * of the queue also mends: it makes placeholders that are missing, brings weights and features up to date, and deletes nodes whose
+ * last job has ended after `powerDown`.
  */
 export class SlurmDynamicScheduler implements Scheduler {
   readonly kind = 'slurm'
@@ -48,14 +50,17 @@ export class SlurmDynamicScheduler implements Scheduler {
   }
 
   async snapshot(): Promise<QueueSnapshot> {
-    const queue = await this.#queue.snapshot()
-    const complete = await this.#keepPlaceholders(queue)
-    const names = forgettable(queue.nodes)
+    const [jobs, nodes] = await Promise.all([this.#slurm.jobs(), this.#slurm.nodes()])
+    const queue = { jobs, nodes }
+    const possible = this.#possible()
+    const complete = await this.#keepPlaceholders(nodes, possible)
+    await this.#keepDefinitions(nodes, possible)
+    const names = forgettable(nodes)
     if (names.length === 0) return dynamicSnapshot(queue, complete)
     // One that Slurm does not let go is seen again in the next reading.
     await unlessRefused(this.#slurm.deleteNodes(names))
     const left = new Set((await this.#slurm.nodes()).map((node) => node.name))
-    return dynamicSnapshot({ ...queue, nodes: queue.nodes.filter((node) => left.has(node.name)) }, complete)
+    return dynamicSnapshot({ ...queue, nodes: nodes.filter((node) => left.has(node.name)) }, complete)
   }
 
   /**
@@ -141,13 +146,23 @@ export class SlurmDynamicScheduler implements Scheduler {
     await this.#queue.explain(texts)
   }
 
+  /** A node registers without a weight, and with the features that were configured when its machine was made. */
+  async #keepDefinitions(nodes: readonly SlurmNode[], possible: readonly Registration[]): Promise<void> {
+    const there = new Set(nodes.filter((node) => node.responding).map((node) => node.name))
+    const { redefine } = registrationChanges(
+      possible.filter((node) => there.has(node.name)),
+      nodes,
+    )
+    for (const change of redefine) await unlessRefused(this.#slurm.redefineNodes(change))
+  }
+
   /** Whether Slurm knew all nodes that can be made when it was read. Those that it did not know it is told of now. */
-  async #keepPlaceholders(queue: QueueSnapshot): Promise<boolean> {
-    const { create, remove } = placeholderChanges(queue.nodes, this.#possible())
+  async #keepPlaceholders(nodes: readonly SlurmNode[], possible: readonly Registration[]): Promise<boolean> {
+    const { create, remove } = placeholderChanges(nodes, possible)
     if (create.length === 0 && remove.length === 0) return true
     const now = this.#clock.now()
     if (now >= this.#nextAttemptMs) {
-      const missing = await this.#makePlaceholders(queue.nodes)
+      const missing = await this.#makePlaceholders(nodes)
       // `register` says that there is no room; in between it is not tried with every reading.
       this.#nextAttemptMs = missing > 0 ? now + retryMs : 0
     }
@@ -155,9 +170,9 @@ export class SlurmDynamicScheduler implements Scheduler {
   }
 
   /** Makes the placeholders what they should be; how many there was no room for. */
-  async #makePlaceholders(nodes: QueueSnapshot['nodes']): Promise<number> {
+  async #makePlaceholders(nodes: readonly SlurmNode[]): Promise<number> {
     const { create, remove } = placeholderChanges(nodes, this.#possible())
-    if (remove.length > 0) await this.#slurm.deleteNodes(remove)
+    if (remove.length > 0) await unlessRefused(this.#slurm.deleteNodes(remove))
     for (const { names, definition, reason } of create) {
       // As nodes of the future first: jobs are never placed on them, from their beginning. What a call that was cut off has left
       // is refused here, and seen below.

@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { must } from '../../lab/demo/must.ts'
+import { jobStates } from '../../lab/demo/results.ts'
+import type { Lab } from '../../lab/lab.ts'
+import { until } from '../../lab/until.ts'
+import { allNodes, clusterUp, jobReaches, lives, shrunk, submit, why } from './cluster.ts'
+
+const name = 'slurmdyn'
+const oneSite = '--constraint=[site-east|site-west]'
+
+describe('Slurm with dynamic nodes', () => {
+  let lab: Lab
+
+  describe('where all goes well', () => {
+    before(async () => {
+      lab = await clusterUp({ name, scheduler: 'slurm-dynamic' })
+    })
+    after(() => lab?.down())
+
+    test('an array, larger than the preferred site, grows the cluster from nothing over both sites', async () => {
+      assert.deepEqual(await queueNodes(lab), [])
+      const job = await submit(lab, 'hostname; sleep 3', '--array=1-6', '--output=/home/alice/out-%A_%a')
+      for (let k = 1; k <= 6; k++) await jobReaches(lab, `${job}_${k}`, 'COMPLETED')
+      const ranOn = [1, 2, 3, 4, 5, 6].map((k) => lab.head.read(`/home/alice/out-${job}_${k}`).trim())
+      const sites = new Set(ranOn.map((node) => node.split('-')[0] ?? ''))
+      assert.deepEqual([...sites].sort(), ['east', 'west'])
+      await shrunk(lab)
+      assert.deepEqual(await queueNodes(lab), [])
+    })
+
+    test('a job of three nodes has them all at one site, and its tasks start there', async () => {
+      const job = await submit(lab, 'srun hostname', '--nodes=3', oneSite)
+      await jobReaches(lab, job, 'COMPLETED')
+      const ranOn = lab.head.read(`/home/alice/out-${job}`).trim().split('\n')
+      assert.equal(new Set(ranOn).size, 3)
+      assert.ok(ranOn.every((node) => node.startsWith('west-')))
+      await shrunk(lab)
+      assert.deepEqual(await queueNodes(lab), [])
+    })
+
+    test("a node that an admin has drained takes no job, and another is made; Causeway's own nodes drain before they go", async () => {
+      const first = await submit(lab, 'hostname; sleep 4')
+      await jobReaches(lab, first, 'RUNNING')
+      const [drained] = await queueNodes(lab)
+      assert.equal(drained, 'east-1')
+      await must(lab.head.exec(['scontrol', 'update', 'nodename=east-1', 'state=drain', 'reason=disk']))
+      const second = await submit(lab, 'hostname')
+      await jobReaches(lab, second, 'COMPLETED')
+      assert.notEqual(lab.head.read(`/home/alice/out-${second}`).trim(), 'east-1')
+      await jobReaches(lab, first, 'COMPLETED')
+      await must(lab.head.exec(['scontrol', 'update', 'nodename=east-1', 'state=idle']))
+      await shrunk(lab)
+      for (const node of await allNodes(lab)) assert.ok('draining' in node.phasesMs, `${node.name} was draining`)
+      assert.deepEqual(await queueNodes(lab), [])
+    })
+
+    test('a job larger than all sites together waits, and nothing is made for it', async () => {
+      const before = lives(lab).length
+      const job = await submit(lab, 'hostname', '--nodes=7')
+      await until('the job has been seen', 60_000, async () => (await lab.causeway(['why', job])).code === 0)
+      assert.equal((await why(lab, job)).now[0]?.code, 'NotEligible')
+      assert.equal((await jobStates(lab)).get(job)?.state, 'PENDING')
+      assert.equal(lives(lab).length, before)
+      await must(lab.head.exec(['scancel', job]))
+    })
+  })
+
+  test('a node that never boots: its job runs elsewhere, and Slurm keeps nothing of the node', async () => {
+    lab = await clusterUp({ name, scheduler: 'slurm-dynamic' }, (config) => {
+      config.policy.deadlines.boot = '3s'
+      config.policy.breaker.failures = 1
+    })
+    try {
+      // Frames from machines at east go nowhere: to everybody else such a machine never comes up.
+      const rules =
+        'table bridge dead { chain pre { type filter hook prerouting priority -300; iifname "cwp*" drop; }; }'
+      await must(lab.hosts.east.exec(['nft', '-f', '-'], { stdin: rules }))
+      const job = await submit(lab, 'hostname')
+      await jobReaches(lab, job, 'COMPLETED')
+      assert.match(lab.head.read(`/home/alice/out-${job}`), /^west-/)
+      assert.match((await lab.causeway(['why', job])).stdout, /BootTimeout/)
+      await shrunk(lab)
+      assert.deepEqual(await queueNodes(lab), [])
+    } finally {
+      await lab.down()
+    }
+    assert.deepEqual(await lab.leftovers(), [])
+  })
+})
+
+/** The nodes that Slurm knows, but those that only stand for what can be made. */
+async function queueNodes(lab: Lab): Promise<string[]> {
+  const names = (await must(lab.head.exec(['sinfo', '--all', '--noheader', '--Node', '--format=%N']))).trim()
+  return [...new Set(names.split('\n'))].filter((node) => node !== '' && !node.startsWith('causeway-possible-'))
+}
