@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import { CausewayError } from '../base/errors.ts'
+import { isJobOrElement } from '../base/job-id.ts'
 import { countBadSteps } from '../elastic/hold-back.ts'
 import type { LiveConfig } from '../elastic/live-config.ts'
 import type { View } from '../elastic/loop.ts'
@@ -107,7 +108,7 @@ export class ReadModel {
    */
   async why(job: string): Promise<JobReport> {
     const { jobs, events } = this.#from
-    const reasons = this.#from.view()?.plan.jobs.filter((r) => isOrBelongsTo(r.job, job)) ?? []
+    const reasons = this.#from.view()?.plan.jobs.filter((r) => isJobOrElement(r.job, job)) ?? []
     const [records, history] = await Promise.all([jobs.find(job), events.ofJob(job)])
     if (reasons.length === 0 && records.length === 0 && history.length === 0) {
       throw new CausewayError('NotFound', `no job ${job} has been seen in the queue`)
@@ -145,8 +146,4 @@ function phaseDurations(phases: readonly PhaseTime[], now: number): Record<strin
     spent[phase] = (spent[phase] ?? 0) + (phases[index + 1]?.atMs ?? now) - atMs
   }
   return spent
-}
-
-function isOrBelongsTo(id: string, asked: string): boolean {
-  return id === asked || id.startsWith(`${asked}_`)
 }

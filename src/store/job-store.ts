@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
+import { arrayAsked, isJobOrElement } from '../base/job-id.ts'
 import type { Db } from './open.ts'
 
 /** A job as it was last seen in the queue. Times are ms since the epoch. */
@@ -90,7 +91,7 @@ export class JobStore {
     const rows = await this.#db
       .selectFrom('jobs')
       .selectAll()
-      .where((eb) => eb.or([eb('id', '=', id), eb('id', 'like', `${id}_%`)]))
+      .where((eb) => eb.or([eb('id', '=', id), eb('id', 'like', `${arrayAsked(id)}_%`)]))
       .orderBy('submitted_at')
       .orderBy('id')
       .execute()
@@ -104,7 +105,7 @@ export class JobStore {
       endedAtMs: row.ended_at,
       nodes: JSON.parse(row.nodes) as string[],
     }))
-    return jobs.filter((job) => job.id === id || job.id.startsWith(`${id}_`))
+    return jobs.filter((job) => isJobOrElement(job.id, id))
   }
 }
 

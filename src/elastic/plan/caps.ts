@@ -1,3 +1,4 @@
+import { elementsOf } from '../../base/job-id.ts'
 import type { Context } from './context.ts'
 import type { Job } from './demand.ts'
 import type { Cap } from './policy.ts'
@@ -154,7 +155,7 @@ function share(
   const allowed: string[] = []
   const refused: string[] = []
   let why: Reason | null = null
-  for (const id of elementsOf(job)) {
+  for (const id of elementsOf(job.id)) {
     why ??= caps.obstacle(job)
     if (why) refused.push(id)
     else {
@@ -165,16 +166,4 @@ function share(
   const taken = allowed.length
   const whole = refused.length === 0 ? [[job.id], []] : allowed.length === 0 ? [[], [job.id]] : [allowed, refused]
   return { allowed: whole[0] ?? [], refused: whole[1] ?? [], why, taken }
-}
-
-/** The ids of an unsplit array's elements, `12_[3-9:2,11]`; its own if it can't be read. */
-function elementsOf(job: Job): string[] {
-  const match = /^(.+)_\[([0-9,:-]+)\]$/.exec(job.id)
-  if (!match) return [job.id]
-  return (match[2] ?? '').split(',').flatMap((range) => {
-    const [, first, last = first, step = '1'] = /^(\d+)(?:-(\d+))?(?::(\d+))?$/.exec(range) ?? []
-    const ids: string[] = []
-    for (let k = Number(first); k <= Number(last); k += Math.max(1, Number(step))) ids.push(`${match[1]}_${k}`)
-    return ids
-  })
 }

@@ -1,3 +1,4 @@
+import { arrayOf, isUnsplitArray } from '../../base/job-id.ts'
 import type { Job } from './demand.ts'
 import type { Breach } from './lint-findings.ts'
 import { jobsById, type World } from './lint-world.ts'
@@ -18,7 +19,7 @@ export function strangeJob(step: JobStep, world: World): Breach {
   // An array that the queue lists as a whole, or an id that it lists more than once.
   const queue = world.obs.queue.ok ? world.obs.queue.value.jobs : []
   const fitting = new Set(queue.filter(fits).map(({ id }) => id))
-  const arrays = new Set([...fitting].flatMap((id) => (id.includes('_[') ? id.slice(0, id.indexOf('_[')) : [])))
-  const strange = doubtful.find((id) => !fitting.has(id) && !arrays.has(id.split('_')[0] ?? id))
+  const arrays = new Set([...fitting].filter(isUnsplitArray).map(arrayOf))
+  const strange = doubtful.find((id) => !fitting.has(id) && !arrays.has(arrayOf(id)))
   return strange === undefined ? null : { text: `job ${strange} is not one to ${kind}`, facts: { job: strange } }
 }

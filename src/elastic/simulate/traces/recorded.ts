@@ -1,4 +1,5 @@
 import { basename } from 'node:path'
+import { arrayOf, isUnsplitArray } from '../../../base/job-id.ts'
 import type { Job } from '../../plan/demand.ts'
 import type { Trace, TraceJob } from '../trace.ts'
 import { BadLines, type OnBad } from './bad-lines.ts'
@@ -118,12 +119,7 @@ function traceJob(job: Job, firstMs: number, runMs: number): TraceJob {
   }
 }
 
-/** `12_[3-9]`, which even may stand for a single element. */
+/** An id of several elements may even stand for a single one. */
 function isUnsplit(job: Job): boolean {
-  return job.count > 1 || job.id.includes('_[')
-}
-
-/** `12` of `12_3` and of `12_[4-9]`. */
-function arrayOf(id: string): string {
-  return id.split('_', 1)[0] ?? id
+  return job.count > 1 || isUnsplitArray(job.id)
 }
