@@ -98,17 +98,19 @@ export class SlurmClient {
 
   /**
    * Carries updates of jobs out one after the other. Slurm serves all jobs of a list that it can, and fails when one of them
-   * has ended: whether that is a failure is for `isDone` to say, from a new reading.
+   * has ended: whether that is a failure is for `isDone` to say, from a new reading after all of them.
    */
   async updateJobs(updates: readonly JobUpdate[], isDone: (jobs: readonly SlurmJob[]) => boolean): Promise<void> {
+    let refusal: CausewayError | undefined
     for (const argv of updates.flatMap(jobUpdateArgvs)) {
       try {
         await this.#run(argv)
       } catch (error) {
-        const isRefusal = error instanceof CausewayError && error.code === 'CommandFailed'
-        if (!isRefusal || !isDone(await this.jobs())) throw error
+        if (!(error instanceof CausewayError && error.code === 'CommandFailed')) throw error
+        refusal ??= error
       }
     }
+    if (refusal && !isDone(await this.jobs())) throw refusal
   }
 
   /** Takes the begin time off pending jobs. */

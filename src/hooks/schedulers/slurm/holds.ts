@@ -1,4 +1,4 @@
-import { holdMark } from './hold-mark.ts'
+import { type AdminComment, formatAdminComment, parseAdminComment } from './admin-comment.ts'
 import type { SlurmJob } from './squeue.ts'
 
 /**
@@ -43,7 +43,7 @@ export function groupsOf(ids: readonly string[]): string[][] {
 /** The jobs that a hold is for: pending, and held by nobody. */
 export function updatesForHold(jobs: readonly SlurmJob[], reason: string): JobUpdate[] {
   const free = jobs.filter(isFree)
-  return byComment(free, (old) => `${old} ${holdMark} ${oneLine(reason)}`.trim()).map((group) => ({
+  return byComment(free, (old) => ({ ...old, hold: reason })).map((group) => ({
     act: 'hold',
     ...group,
   }))
@@ -62,8 +62,31 @@ export function updatesForTidying(jobs: readonly SlurmJob[]): { release: JobUpda
   const stale = jobs.filter((job) => job.state !== 'ended' && isMarked(job) && !job.heldByUs)
   return {
     release: release(begun),
-    unmark: byComment([...stale, ...begun], (old) => old).map((group) => ({ act: 'comment', ...group })),
+    unmark: byComment([...stale, ...begun], (old) => ({ ...old, hold: null })).map(comment),
   }
+}
+
+/**
+ * What makes jobs say why they are where they are; an empty text takes away what was said. Left alone are jobs of which Slurm
+ * itself says why they wait: a change takes its reason away until it looks at the job again, and until then the job would look as if
+ * only nodes were missing.
+ * @param texts by job id
+ */
+export function updatesForExplain(jobs: readonly SlurmJob[], texts: ReadonlyMap<string, string>): JobUpdate[] {
+  const told = jobs.filter((job) => {
+    const isOpen = job.state !== 'ended' && (job.blocked === null || job.blocked === 'HeldByCauseway')
+    return isOpen && texts.has(job.id) && job.adminComment !== explained(job, texts)
+  })
+  const groups = Map.groupBy(told, (job) => explained(job, texts))
+  return [...groups].map(([text, group]) => comment({ comment: text, ids: group.map((job) => job.id) }))
+}
+
+function explained(job: SlurmJob, texts: ReadonlyMap<string, string>): string {
+  return formatAdminComment({ ...parseAdminComment(job.adminComment), why: texts.get(job.id) || null })
+}
+
+function comment(group: { readonly ids: readonly string[]; readonly comment: string }): JobUpdate {
+  return { act: 'comment', ...group }
 }
 
 export function isFree(job: SlurmJob): boolean {
@@ -71,26 +94,18 @@ export function isFree(job: SlurmJob): boolean {
 }
 
 function isMarked(job: { readonly adminComment: string }): boolean {
-  return job.adminComment.includes(holdMark)
+  return parseAdminComment(job.adminComment).hold !== null
 }
 
 function release(jobs: readonly SlurmJob[]): JobUpdate[] {
   return jobs.length === 0 ? [] : [{ act: 'release', ids: jobs.map((job) => job.id) }]
 }
 
-/** What somebody else has written into a comment stays in front of our mark, and alone when that goes. */
+/** The jobs by the comments that they get; of each only our part about the hold changes. */
 function byComment(
   jobs: readonly SlurmJob[],
-  write: (old: string) => string,
+  change: (old: AdminComment) => AdminComment,
 ): { ids: readonly string[]; comment: string }[] {
-  const groups = Map.groupBy(jobs, (job) => write((job.adminComment.split(holdMark)[0] ?? '').trim()))
-  return [...groups].map(([comment, group]) => ({ ids: group.map((job) => job.id), comment }))
-}
-
-function oneLine(reason: string): string {
-  return reason
-    .replaceAll(/[\p{Cc}\s]+/gu, ' ')
-    .replaceAll('"', "'")
-    .trim()
-    .slice(0, 200)
+  const groups = Map.groupBy(jobs, (job) => formatAdminComment(change(parseAdminComment(job.adminComment))))
+  return [...groups].map(([text, group]) => ({ ids: group.map((job) => job.id), comment: text }))
 }

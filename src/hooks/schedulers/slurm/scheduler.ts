@@ -17,10 +17,11 @@ import {
   updatesForPowerUp,
   updatesForReopen,
 } from './commands.ts'
-import { isFree, updatesForHold, updatesForRelease, updatesForTidying } from './holds.ts'
+import { isFree, updatesForExplain, updatesForHold, updatesForRelease, updatesForTidying } from './holds.ts'
 import { registrationChanges, registrationProblem } from './register.ts'
 import { isOurs, type SlurmNode } from './sinfo.ts'
 import type { SlurmJob } from './squeue.ts'
+import { Turns } from './turns.ts'
 
 /**
  * Slurm behind the port, by its command line tools. Truth is `squeue --json` and `sinfo --json`; every act reads the nodes
@@ -32,6 +33,8 @@ export class SlurmScheduler implements Scheduler {
   readonly kind = 'slurm'
   readonly capabilities: Capabilities = { ...defaultCapabilities, places: 'scheduler', registers: true }
   readonly #slurm: SlurmClient
+  /** A comment is read, changed and written: two calls at once would take each other's part away. */
+  readonly #comments = new Turns()
 
   constructor(options: SlurmOptions) {
     this.#slurm = new SlurmClient(options)
@@ -63,7 +66,13 @@ export class SlurmScheduler implements Scheduler {
 
   async confine(): Promise<void> {}
 
-  async explain(): Promise<void> {}
+  async explain(texts: ReadonlyMap<string, string>): Promise<void> {
+    if (texts.size === 0) return
+    await this.#comments.inTurn(async () => {
+      const updates = updatesForExplain(await this.#slurm.jobs(), texts)
+      await this.#slurm.updateJobs(updates, (now) => updatesForExplain(now, texts).length === 0)
+    })
+  }
 
   async powerUp(names: readonly string[]): Promise<void> {
     await this.#act(names, updatesForPowerUp)
@@ -113,23 +122,27 @@ export class SlurmScheduler implements Scheduler {
   async hold(jobs: readonly string[], reason: string): Promise<void> {
     if (jobs.length === 0) return
     const asked = new Set(jobs)
-    const all = await this.#slurm.jobs()
-    const updates = updatesForHold(
-      all.filter((job) => asked.has(job.id)),
-      reason,
-    )
-    await this.#slurm.updateJobs(updates, (now) => !now.some((job) => asked.has(job.id) && isFree(job)))
-    await this.#tidyHolds(all.filter((job) => !asked.has(job.id)))
+    await this.#comments.inTurn(async () => {
+      const all = await this.#slurm.jobs()
+      const updates = updatesForHold(
+        all.filter((job) => asked.has(job.id)),
+        reason,
+      )
+      await this.#slurm.updateJobs(updates, (now) => !now.some((job) => asked.has(job.id) && isFree(job)))
+      await this.#tidyHolds(all.filter((job) => !asked.has(job.id)))
+    })
   }
 
   async release(jobs: readonly string[]): Promise<void> {
     if (jobs.length === 0) return
     const asked = new Set(jobs)
     const isHeld = (job: SlurmJob) => asked.has(job.id) && job.blocked === 'HeldByCauseway'
-    const updates = updatesForRelease((await this.#slurm.jobs()).filter(isHeld))
-    await this.#slurm.updateJobs(updates, (now) => !now.some(isHeld))
-    // The marks go last: without one, nobody would ever end a hold that is still there.
-    await this.#tidyHolds(await this.#slurm.jobs())
+    await this.#comments.inTurn(async () => {
+      const updates = updatesForRelease((await this.#slurm.jobs()).filter(isHeld))
+      await this.#slurm.updateJobs(updates, (now) => !now.some(isHeld))
+      // The marks go last: without one, nobody would ever end a hold that is still there.
+      await this.#tidyHolds(await this.#slurm.jobs())
+    })
   }
 
   async #tidyHolds(jobs: readonly SlurmJob[]): Promise<void> {

@@ -1,6 +1,6 @@
 import type { Blocked, Job } from '../../../elastic/plan/demand.ts'
 import { expandHostlist } from '../../hostlist.ts'
-import { holdMark } from './hold-mark.ts'
+import { parseAdminComment } from './admin-comment.ts'
 import { type Fields, malformed, numberOf, readList, requiredNumberOf, textOf, wordsOf } from './json.ts'
 import { blockedBy } from './reasons.ts'
 import { sizePerNode, tasksPerNode } from './size.ts'
@@ -59,13 +59,14 @@ function parseJob(fields: Fields, nowMs: number): SlurmJob {
   const nodes = state === 'pending' ? [] : nodesOf(fields)
   const startedAtMs = timeOf(fields, 'start_time')
   const reason = textOf(fields, 'state_reason')
+  const dependency = textOf(fields, 'dependency')
   const eligibleAtMs = timeOf(fields, 'eligible_time') ?? 0
   const beginAtMs = state === 'pending' && eligibleAtMs > nowMs ? eligibleAtMs : null
   const nodeCount = Math.max(1, numberOf(fields, 'node_count') ?? 1)
   const adminComment = textOf(fields, 'admin_comment')
   const held = numberOf(fields, 'priority') === 0
   // An admin who makes it a user's hold (`scontrol uhold`) has taken it over.
-  const heldByUs = held && adminComment.includes(holdMark) && reason !== 'JobHeldUser'
+  const heldByUs = held && parseAdminComment(adminComment).hold !== null && reason !== 'JobHeldUser'
   return {
     ...identityOf(fields),
     name: textOf(fields, 'name'),
@@ -74,13 +75,13 @@ function parseJob(fields: Fields, nowMs: number): SlurmJob {
     partition: textOf(fields, 'partition'),
     state,
     reason: reason === 'None' ? '' : reason,
-    blocked: state === 'pending' ? blockedOf(reason, held, heldByUs, beginAtMs) : null,
+    blocked: state === 'pending' ? blockedOf(reason, dependency, held, heldByUs, beginAtMs) : null,
     nodeCount,
     perNode: sizePerNode(fields, nodeCount),
     tasksPerNode: tasksPerNode(fields),
     exclusive: wordsOf(fields, 'shared').some((word) => exclusiveWords.has(word)),
     wallMs: wallOf(fields),
-    dependency: textOf(fields, 'dependency'),
+    dependency,
     beginAtMs,
     licences: textOf(fields, 'licenses'),
     ...(anySite.test(textOf(fields, 'comment')) ? { anySite: true } : {}),
@@ -98,12 +99,19 @@ function parseJob(fields: Fields, nowMs: number): SlurmJob {
 /** The word by which users opt out of one site for all nodes, in their own comment; scripts/slurm/job_submit.lua knows it too. */
 const anySite = /(?<![\w-])any-site(?![\w-])/
 
-function blockedOf(reason: string, held: boolean, heldByUs: boolean, beginAtMs: number | null): Blocked | null {
+function blockedOf(
+  reason: string,
+  dependency: string,
+  held: boolean,
+  heldByUs: boolean,
+  beginAtMs: number | null,
+): Blocked | null {
   if (heldByUs) return 'HeldByCauseway'
   const told = blockedBy(reason)
   if (told !== null) return told
-  // Slurm may not have looked at the job since, and still tell the reason of before.
+  // Slurm may not have looked at the job since it came or was changed, and tell no reason or that of before.
   if (held) return 'Held'
+  if (dependency.includes('(unfulfilled)')) return 'Dependency'
   return beginAtMs === null ? null : 'BeginTime'
 }
 

@@ -4,6 +4,7 @@ import * as fc from 'fast-check'
 import {
   groupsOf,
   jobUpdateArgvs,
+  updatesForExplain,
   updatesForHold,
   updatesForRelease,
   updatesForTidying,
@@ -56,6 +57,36 @@ test('a job that began while it was being held is let go, and a mark without a h
   const { release, unmark } = updatesForTidying(jobs)
   assert.deepEqual(lines(release), ['release | 10'])
   assert.deepEqual(lines(unmark), ['comment | 8 9 11 10 | ', 'comment | 15 | of the site'])
+})
+
+test('jobs that wait for nodes, or are held by us, say why; what others have written and our hold stay', () => {
+  const said = [
+    job(20, { admin_comment: 'of the site causeway:hold: cap causeway:why: old', ...held }),
+    job(21, { admin_comment: 'causeway:why: Resources: no room' }),
+    job(22, { admin_comment: 'of the site causeway:why: Resources: no room' }),
+  ]
+  const text = (why: string, ...ids: string[]) => ids.map((id): [string, string] => [id, why])
+  const texts = new Map([
+    ...text('Resources: no "room"', '1', '2_[3-9]', '3+1', '4', '5', '6', '7', '12', '14', '20'),
+    ...text('Resources: no room', '21', 'gone'),
+    ...text('', '22', '13'),
+  ])
+  assert.deepEqual(lines(updatesForExplain([...jobs, ...said], texts)), [
+    "comment | 1 2_[3-9] 4 | causeway:why: Resources: no 'room'",
+    "comment | 3+1 | of the site causeway:why: Resources: no 'room'",
+    "comment | 7 | causeway:hold: cap causeway:why: Resources: no 'room'",
+    "comment | 20 | of the site causeway:hold: cap causeway:why: Resources: no 'room'",
+    'comment | 22 | of the site',
+  ])
+})
+
+test('what was said of a job stays when it is held and let go', () => {
+  const explained = job(1, { admin_comment: 'mine causeway:why: no room' })
+  assert.deepEqual(lines(updatesForHold([explained], 'cap')), [
+    'hold | 1 | mine causeway:hold: cap causeway:why: no room',
+  ])
+  const letGo = job(1, { admin_comment: 'mine causeway:hold: cap causeway:why: no room' })
+  assert.deepEqual(lines(updatesForTidying([letGo]).unmark), ['comment | 1 | mine causeway:why: no room'])
 })
 
 test('a hold sets priority and mark at once', () => {

@@ -14,13 +14,13 @@ const nodes = Array.from({ length: 12 }, (_, index) => ({
 }))
 
 /** A scheduler on a host that answers each program as told and notes what it was asked. */
-function schedulerOn(answer: (program: string) => Partial<ExecResult> | CausewayError) {
+function schedulerOn(answer: (program: string, argv: readonly string[]) => Partial<ExecResult> | CausewayError) {
   const ran: string[][] = []
   const host: Host = {
     name: 'head',
     async exec(argv) {
       ran.push([...argv])
-      const said = answer(argv[3] ?? '')
+      const said = answer(argv[3] ?? '', argv)
       if (said instanceof CausewayError) throw said
       return { code: 0, stdout: '', stderr: '', ...said }
     },
@@ -154,4 +154,42 @@ test('no jobs are no commands, nor are jobs of others', async () => {
   await scheduler.hold(['1', '2', '99'], 'x')
   await scheduler.release(['1', '2', '99'])
   assert.deepEqual(commands(), [])
+})
+
+test('texts are told with a command for each, and one that came too late is no failure', async () => {
+  const queue = [pendingJob(1), pendingJob(2), pendingJob(3)]
+  const told = (job_id: number, why: string) => pendingJob(job_id, { admin_comment: `causeway:why: ${why}` })
+  const { scheduler, commands } = schedulerReading([queue, [told(2, 'a'), told(3, 'b')]], refused)
+  await scheduler.explain(
+    new Map([
+      ['1', 'a'],
+      ['2', 'a'],
+      ['3', 'b'],
+      ['99', 'b'],
+    ]),
+  )
+  assert.deepEqual(commands(), [
+    ['scontrol', 'update', 'jobid=1,2', 'admincomment=causeway:why: a'],
+    ['scontrol', 'update', 'jobid=3', 'admincomment=causeway:why: b'],
+  ])
+  const deaf = schedulerReading([queue], refused)
+  await assert.rejects(deaf.scheduler.explain(new Map([['1', 'a']])), { code: 'CommandFailed' })
+  await deaf.scheduler.explain(new Map())
+})
+
+test('comments are changed one call after the other: a hold and a text at the same time keep each other', async () => {
+  let comment = ''
+  let priority = 9
+  const { scheduler } = schedulerOn((program, argv) => {
+    if (program === 'squeue') {
+      return { stdout: JSON.stringify({ jobs: [pendingJob(1, { priority, admin_comment: comment })] }) }
+    }
+    for (const word of argv ?? []) {
+      if (word.startsWith('admincomment=')) comment = word.slice('admincomment='.length)
+      if (word === 'priority=0') priority = 0
+    }
+    return {}
+  })
+  await Promise.all([scheduler.hold(['1'], 'cap'), scheduler.explain(new Map([['1', 'no room']]))])
+  assert.equal(comment, 'causeway:hold: cap causeway:why: no room')
 })

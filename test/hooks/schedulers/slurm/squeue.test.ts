@@ -84,6 +84,8 @@ test('a job is eligible only when nothing but nodes is missing', () => {
   assert.equal(eligible({ eligible_time: nowMs / 1000 + 60 }), false)
   assert.equal(eligible({ eligible_time: nowMs / 1000 - 60 }), true)
   assert.equal(parseOne({ job_state: 'RUNNING', nodes: 'n1', state_reason: 'Dependency' })?.blocked, null)
+  // Slurm has not looked at it yet.
+  assert.equal(parseOne({ state_reason: 'None', dependency: 'afterok:9(unfulfilled)' })?.blocked, 'Dependency')
 })
 
 test('a hold is ours when our mark is in the comment that only administrators write, and it is still an admin hold', () => {
