@@ -3,6 +3,7 @@
  *
  * - `InvalidConfig`, `InvalidRequest`: the caller must change something; the message names the place and the way out.
  * - `Unauthorized`, `NotFound`, `Conflict`: as in HTTP.
+ * - `RateLimited`, `Overloaded`: a caller asks more often than it may, or more comes than can be taken; later it will be.
  * - `HostUnreachable`: no connection, or it broke; nothing is known about what the host holds.
  * - `HostKeyMismatch`: the host answered with a key other than the pinned one; never retried by itself.
  * - `CommandFailed`, `CommandTimeout`: a program ran and did not succeed, or did not end in time.
@@ -18,6 +19,8 @@ export type ErrorCode =
   | 'Unauthorized'
   | 'NotFound'
   | 'Conflict'
+  | 'RateLimited'
+  | 'Overloaded'
   | 'HostUnreachable'
   | 'HostKeyMismatch'
   | 'CommandFailed'
@@ -37,6 +40,8 @@ export type ErrorCode =
 
 /** Codes after which doing the same thing again may succeed without anyone changing anything. */
 const retryableCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'RateLimited',
+  'Overloaded',
   'HostUnreachable',
   'CommandTimeout',
   'SchedulerUnreachable',

@@ -14,8 +14,9 @@ import { headGateway, overlayFromNodes } from '../elastic/overlay-from-nodes.ts'
 import { Recorder } from '../elastic/recorder.ts'
 import { registrationOf, registrations } from '../elastic/registrations.ts'
 import { hashToken, tokenFor } from '../elastic/tokens.ts'
-import { buildApp } from '../hooks/app.ts'
-import { listenOnSocket, listenOnTcp } from '../hooks/listen.ts'
+import { controllerCalls } from '../hooks/controller-calls.ts'
+import { openDoors } from '../hooks/doors.ts'
+import { EngineWatch } from '../hooks/engine-figures.ts'
 import { ReadModel } from '../hooks/read-model.ts'
 import { connectScheduler } from '../hooks/schedulers/connect.ts'
 import { applyGateway } from '../network/apply.ts'
@@ -69,7 +70,7 @@ async function startController(
   // What of it can't change while the controller runs.
   const config = live.current
   const clock = systemClock
-  const { stateDir, socket, socketGroup, listen, tokenFile, poll, batch } = config.controller
+  const { stateDir, tokenFile, poll, batch } = config.controller
   const head = new LocalHost(config.head.name)
   const hosts = new Map<string, Host>([[headGateway, head]])
   const drivers = new Map<string, NamespaceDriver>()
@@ -92,14 +93,18 @@ async function startController(
   const jobs = new JobStore(db)
   const { record } = config.controller
   const recorder = record && new Recorder({ folder: record.folder, keepMs: record.keep }, clock, log)
+  const watch = new EngineWatch(clock)
   const { loop, network, reports } = createEngine({
-    ...(recorder ? { record: (round) => recorder.record(round) } : {}),
+    record: (round) => {
+      watch.round()
+      recorder?.record(round)
+    },
     clock,
     log,
     nodes,
     events,
     jobs,
-    scheduler,
+    scheduler: watch.timed(scheduler),
     drivers,
     applyGateway: (overlay, gateway) => bringToState(overlay, gateway, hosts),
     explains: config.scheduler.explain,
@@ -112,28 +117,21 @@ async function startController(
     registration: (node) => registrationOf(live.current, node),
     machineSpec: (node, token) => machineSpec(live.current, node, { token, boot, role }),
   })
-  const services = {
+  const readModel = new ReadModel({
     clock,
+    config: live,
+    nodes,
     events,
-    reports,
-    policy: live,
-    readModel: new ReadModel({
-      clock,
-      config: live,
-      nodes,
-      events,
-      jobs,
-      view: () => loop.view,
-      brokenGateways: () => network.broken(),
-    }),
-    wake: () => loop.wake(),
-  }
-  const local = buildApp(services, null)
-  const remote = buildApp(services, hashToken(apiToken))
-  await listenOnSocket(local, socket, socketGroup)
+    jobs,
+    view: () => loop.view,
+    brokenGateways: () => network.broken(),
+  })
+  const calls = controllerCalls({ readModel, policy: live, reports, events, watch, wake: () => loop.wake() })
+  const doors = await openDoors({ ...config.controller, apiTokenHash: hashToken(apiToken) }, calls, (error) => {
+    log.error({ err: error }, 'the doors broke; the controller ends')
+    process.exit(1)
+  })
   loop.start()
-  // The address may belong to the overlay's bridge, which the first round brings about.
-  const stopListening = listenOnTcp(remote, listen, clock, log)
   return {
     async reload() {
       try {
@@ -144,8 +142,7 @@ async function startController(
       }
     },
     async stop() {
-      stopListening()
-      await Promise.all([local.close(), remote.close()])
+      await doors.close()
       await loop.stop()
       await recorder?.close()
       await Promise.all([...hosts.values()].map((host) => host.close()))

@@ -74,6 +74,29 @@ export const ControllerConfigSchema = Type.Object({
     /** TCP address for nodes' reports and, with the token, for the API. */
     listen: Ipv4Endpoint(),
     tokenFile: Path({ default: '/etc/causeway/token' }),
+    /** The API by HTTPS for callers on other hosts; `listen` then takes nodes' reports only. */
+    tls: Type.Optional(
+      Type.Object({
+        listen: Ipv4Endpoint(),
+        /** PEM files: the certificate with its chain, and its key. */
+        cert: Path(),
+        key: Path(),
+        /** PEM file of the authority whose clients need no token; left out: all need it. */
+        clientCa: Type.Optional(Path()),
+      }),
+    ),
+    /** How often clients may call, calls a second; more are answered with 429. */
+    rates: Type.Object(
+      {
+        /** All users of the socket together. */
+        socket: Whole(1, 1_000_000, { default: 5000 }),
+        /** Each address that calls over TCP. */
+        address: Whole(1, 1_000_000, { default: 200 }),
+      },
+      { default: {} },
+    ),
+    /** Where hook scripts keep events while the controller is away. */
+    spool: Path({ default: '/var/spool/causeway/hooks' }),
     /** The longest time between two looks at the queue and the sites while nothing happens: hooks tell at once what does. */
     poll: Duration({ default: '30s' }),
     /** Wake-ups that come within this time make one round: hooks of one burst are decided on together. */

@@ -7,11 +7,14 @@ const statusOf: Partial<Record<ErrorCode, number>> = {
   Unauthorized: 401,
   NotFound: 404,
   Conflict: 409,
+  RateLimited: 429,
+  Overloaded: 503,
 }
 
 /** Answers an error as `{"error": {"code", "message"}}` with the status that belongs to its code. */
 export function answerError(error: unknown, _request: FastifyRequest, reply: FastifyReply): void {
   const { status, code, message } = describe(error)
+  if (status === 429 || status === 503) void reply.header('retry-after', '1')
   void reply.status(status).send({ error: { code, message } })
 }
 

@@ -1,62 +1,73 @@
 import { Type } from 'typebox'
 import { CausewayError } from '../base/errors.ts'
+import type { NewEvent } from '../store/event-store.ts'
 import type { AppServices } from './app-services.ts'
+import { AnyBody, type HookBody, hookNamePattern, knownEvents } from './hook-bodies.ts'
 import { expandHostlist } from './hostlist.ts'
+import { errorAnswers } from './openapi.ts'
 import type { TypedApp } from './typed-app.ts'
 
 const Params = Type.Object({
-  scheduler: Type.String({ pattern: '^[a-z0-9-]{1,32}$' }),
-  event: Type.String({ pattern: '^[a-z0-9-]{1,32}$' }),
+  scheduler: Type.String({ pattern: hookNamePattern }),
+  event: Type.String({ pattern: hookNamePattern }),
 })
 
-/** What the scripts in scripts/slurm send. Keys that nobody knows are refused: a misspelt one must not pass for a fact. */
-const Body = Type.Object(
+const Taken = Type.Object(
   {
-    /** Slurm's hostlist expression, as the program was given it. */
-    nodes: Type.Optional(Type.String({ minLength: 1, maxLength: 65_536 })),
-    /** The content of `$SLURM_RESUME_FILE`. */
-    resume: Type.Optional(
-      Type.Object({
-        jobs: Type.Array(
-          Type.Object({
-            job_id: Type.Integer({ minimum: 1 }),
-            nodes: Type.Optional(Type.String({ maxLength: 65_536 })),
-          }),
-        ),
-      }),
-    ),
-    id: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9-]{8,64}$' })),
-    at: Type.Optional(Type.Integer({ minimum: 0 })),
-    jobs: Type.Optional(Type.Array(Type.String({ pattern: '^[A-Za-z0-9._+[\\],%@:-]{1,128}$' }), { maxItems: 1000 })),
-    facts: Type.Optional(
-      Type.Record(Type.String({ pattern: '^[a-z][a-z0-9_]{0,63}$' }), Type.String({ maxLength: 4096 })),
-    ),
+    accepted: Type.Literal(true),
+    /** An event with this id was taken before; nothing was recorded now. */
+    duplicate: Type.Boolean(),
   },
-  { additionalProperties: false },
+  { description: 'Taken.', examples: [{ accepted: true, duplicate: false }] },
 )
+
+const response = { 202: Taken, ...errorAnswers(400, 401, 429, 503) }
 
 /** Hooks are signals: each is recorded as a fact and wakes the loop; nothing is decided or awaited here. */
 export function hookRoutes(app: TypedApp, services: AppServices): void {
-  app.post('/v1/hooks/:scheduler/:event', { schema: { params: Params, body: Body } }, async (request, reply) => {
-    const { scheduler, event } = request.params
-    const { nodes, resume, facts } = request.body
-    if (scheduler === 'slurm' && event !== 'epilog' && nodes === undefined) {
-      throw new CausewayError('InvalidRequest', `${event} needs "nodes", the hostlist that the program was called with`)
+  const take = (scheduler: string, event: string, body: HookBody) => {
+    const { clock, inbox, metrics } = services
+    const fresh = inbox.offer(body.id ?? null, hookFact(scheduler, event, body, clock.now()))
+    metrics.hook(scheduler, event, fresh)
+    return { accepted: true as const, duplicate: !fresh }
+  }
+  for (const [scheduler, events] of Object.entries(knownEvents)) {
+    for (const [event, { summary, body }] of Object.entries(events)) {
+      const schema = { summary, tags: ['hooks', scheduler], body, response }
+      app.post(`/v1/hooks/${scheduler}/${event}`, { schema }, async (request, reply) =>
+        reply.status(202).send(take(scheduler, event, request.body as HookBody)),
+      )
     }
-    const names = nodes === undefined ? [] : expandHostlist(nodes)
-    const jobs = request.body.jobs ?? resume?.jobs.map((entry) => String(entry.job_id)) ?? []
-    await services.events.append({
-      atMs: services.clock.now(),
-      kind: 'hook',
-      site: null,
-      nodeId: null,
-      nodeName: names.length === 1 ? (names[0] ?? null) : null,
-      code: event,
-      text: `${scheduler} called ${event}${nodes === undefined ? '' : ` for ${nodes}`}`,
-      facts: { ...facts, scheduler, names },
-      jobs,
-    })
-    services.wake()
-    return reply.status(202).send({ accepted: true })
+  }
+  const summary = "An event of another scheduler's plugin, or of any program"
+  const schema = { summary, tags: ['hooks'], params: Params, body: AnyBody, response }
+  app.post('/v1/hooks/:scheduler/:event', { schema }, async (request, reply) => {
+    const { scheduler, event } = request.params
+    const known = knownEvents[scheduler]
+    if (known) {
+      const events = Object.keys(known).join(', ')
+      throw new CausewayError('InvalidRequest', `${scheduler} has no event ${event}; it has: ${events}`)
+    }
+    return reply.status(202).send(take(scheduler, event, request.body))
   })
+}
+
+/**
+ * A hook as it is recorded.
+ * @throws CausewayError `InvalidRequest` when its nodes are not a hostlist
+ */
+function hookFact(scheduler: string, event: string, body: HookBody, now: number): NewEvent {
+  const { id, at, nodes, resume, facts } = body
+  const names = nodes === undefined ? [] : expandHostlist(nodes)
+  return {
+    atMs: at ?? now,
+    kind: 'hook',
+    site: null,
+    nodeId: null,
+    nodeName: names.length === 1 ? (names[0] ?? null) : null,
+    code: event,
+    text: `${scheduler} called ${event}${nodes === undefined ? '' : ` for ${nodes}`}`,
+    facts: { ...facts, scheduler, names, ...(id === undefined ? {} : { id }) },
+    jobs: body.jobs ?? resume?.jobs.map((job) => String(job.job_id)) ?? [],
+  }
 }

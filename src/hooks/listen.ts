@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
-import { chmod, chown, mkdir, stat, unlink } from 'node:fs/promises'
+import { chmod, chown, mkdir, mkdtemp, rename, rm, stat } from 'node:fs/promises'
 import { connect } from 'node:net'
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import type { FastifyInstance } from 'fastify'
 import type { Clock } from '../base/clock.ts'
@@ -14,22 +14,29 @@ const retryMs = 500
 /**
  * Listens on a unix socket with mode 0660, so that its owner and its group may use it and nobody else. A socket that a
  * crash left behind is replaced.
+ * @returns removes the socket; the application is to be closed before
  * @throws CausewayError `Conflict` when another controller answers there; `InvalidConfig` for an unknown group
  */
-export async function listenOnSocket(app: FastifyInstance, path: string, group: string | undefined): Promise<void> {
+export async function listenOnSocket(
+  app: FastifyInstance,
+  path: string,
+  group: string | undefined,
+): Promise<() => Promise<void>> {
   if (await isAnswered(path)) throw new CausewayError('Conflict', `another controller already answers at ${path}`)
+  const groupNumber = group === undefined ? null : await groupId(group)
   await mkdir(dirname(path), { recursive: true, mode: 0o755 })
-  await unlink(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOENT') throw error
-  })
-  const before = process.umask(0o117)
+  // Made where nobody else gets at it, and moved once it has its permissions: a umask would be the whole process's.
+  const folder = await mkdtemp(join(dirname(path), '.c-'))
+  const made = join(folder, 's')
   try {
-    await app.listen({ path })
+    await app.listen({ path: made })
+    if (groupNumber !== null) await chown(made, (await stat(made)).uid, groupNumber)
+    await chmod(made, 0o660)
+    await rename(made, path)
   } finally {
-    process.umask(before)
+    await rm(folder, { recursive: true, force: true })
   }
-  if (group !== undefined) await chown(path, (await stat(path)).uid, await groupId(group))
-  await chmod(path, 0o660)
+  return () => rm(path, { force: true })
 }
 
 /**
@@ -69,7 +76,11 @@ function isAnswered(path: string): Promise<boolean> {
   })
 }
 
-async function groupId(name: string): Promise<number> {
+/**
+ * The number of a group of this machine.
+ * @throws CausewayError `InvalidConfig`
+ */
+export async function groupId(name: string): Promise<number> {
   const { stdout } = await promisify(execFile)('getent', ['group', name]).catch(() => ({ stdout: '' }))
   const id = Number(stdout.split(':')[2])
   if (stdout === '' || !Number.isInteger(id)) {

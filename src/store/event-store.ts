@@ -1,5 +1,6 @@
 import { type Insertable, type Kysely, type Selectable, sql } from 'kysely'
 import type { Facts } from '../base/errors.ts'
+import { arrayAsked, isJobOrElement } from '../base/job-id.ts'
 import type { Db } from './open.ts'
 import { portions } from './portions.ts'
 import type { EventsTable, Schema } from './schema.ts'
@@ -55,6 +56,24 @@ export class EventStore {
     await appendEvent(this.#db, event)
   }
 
+  /** Appends events in their order: all of them or, when it rejects, none. */
+  async appendAll(events: readonly NewEvent[]): Promise<void> {
+    await this.#db.transaction().execute((transaction) => appendEvents(transaction, events))
+  }
+
+  /** The ids that the latest hooks came with, of `limit` hooks among the last 50 000 events at most, latest first. */
+  async recentHookIds(limit: number): Promise<string[]> {
+    const rows = await this.#db
+      .selectFrom('events')
+      .select('facts')
+      .where('kind', '=', 'hook')
+      .where('seq', '>', (eb) => eb.selectFrom('events').select(sql<number>`coalesce(max(seq), 0) - 50000`.as('first')))
+      .orderBy('seq', 'desc')
+      .limit(limit)
+      .execute()
+    return rows.map((row) => (JSON.parse(row.facts) as Facts)['id']).filter((id) => typeof id === 'string')
+  }
+
   /** The events of one life, oldest first. */
   async ofNode(id: string): Promise<StoredEvent[]> {
     const rows = await this.#db.selectFrom('events').selectAll().where('node_id', '=', id).orderBy('seq').execute()
@@ -78,11 +97,11 @@ export class EventStore {
     const rows = await this.#db
       .selectFrom('events')
       .selectAll()
-      .where((eb) => eb.or([eb('jobs', 'like', `%"${job}"%`), eb('jobs', 'like', `%"${job}_%`)]))
+      .where((eb) => eb.or([eb('jobs', 'like', `%"${job}"%`), eb('jobs', 'like', `%"${arrayAsked(job)}_%`)]))
       .orderBy('seq')
       .execute()
     // LIKE only narrows down (`_` stands for any character in it); the list itself decides.
-    return rows.map(toEvent).filter((event) => event.jobs.some((id) => id === job || id.startsWith(`${job}_`)))
+    return rows.map(toEvent).filter((event) => event.jobs.some((id) => isJobOrElement(id, job)))
   }
 
   /** When each life came into which phase, by its id, oldest first: of lives that are not gone, or of all. */

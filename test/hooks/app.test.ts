@@ -2,11 +2,16 @@ import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 import type { FastifyInstance } from 'fastify'
 import { CausewayError } from '../../src/base/errors.ts'
+import { silentLog } from '../../src/base/log.ts'
 import type { ControllerConfig } from '../../src/config/controller-schema.ts'
 import { LiveConfig } from '../../src/elastic/live-config.ts'
 import { Reports } from '../../src/elastic/reports.ts'
 import { hashToken } from '../../src/elastic/tokens.ts'
 import { buildApp } from '../../src/hooks/app.ts'
+import { controllerCalls } from '../../src/hooks/controller-calls.ts'
+import { EngineWatch } from '../../src/hooks/engine-figures.ts'
+import { HookInbox } from '../../src/hooks/hook-inbox.ts'
+import { Metrics } from '../../src/hooks/metrics.ts'
 import { ReadModel } from '../../src/hooks/read-model.ts'
 import { EventStore } from '../../src/store/event-store.ts'
 import { JobStore } from '../../src/store/job-store.ts'
@@ -27,6 +32,8 @@ describe('the HTTP application', () => {
   let next: () => Promise<ControllerConfig>
   let app: FastifyInstance
   let remote: FastifyInstance
+  let nodesOnly: FastifyInstance
+  let inbox: HookInbox
 
   beforeEach(async () => {
     db = await openStore(':memory:')
@@ -48,9 +55,13 @@ describe('the HTTP application', () => {
       brokenGateways: () => new Map(),
     })
     const reports = new Reports(nodes, clock, () => policy, wake)
-    const services = { clock, events, reports, readModel, policy: live, wake }
-    app = buildApp(services, null)
-    remote = buildApp(services, hashToken('api-token'))
+    const watch = new EngineWatch(clock)
+    const controller = controllerCalls({ readModel, policy: live, reports, events, watch, wake })
+    inbox = new HookInbox({ record: (batch) => controller.recordHooks(batch), clock, log: silentLog })
+    const services = { clock, controller, inbox, metrics: new Metrics() }
+    app = buildApp(services, { apiTokenHash: null, serves: 'all', callsPerSecond: 1000 })
+    remote = buildApp(services, { apiTokenHash: hashToken('api-token'), serves: 'all', callsPerSecond: 1000 })
+    nodesOnly = buildApp(services, { apiTokenHash: hashToken('api-token'), serves: 'nodes', callsPerSecond: 2 })
     await nodes.begin(
       {
         id: 'id-1',
@@ -71,6 +82,7 @@ describe('the HTTP application', () => {
   afterEach(async () => {
     await app.close()
     await remote.close()
+    await nodesOnly.close()
     await db.destroy()
   })
 
@@ -89,7 +101,8 @@ describe('the HTTP application', () => {
       resume: { jobs: [{ job_id: 12, nodes: 'east-[1-2]' }], all_nodes: 'east-[1-2]' },
     }
     const answer = await app.inject({ method: 'POST', url: '/v1/hooks/slurm/resume', payload })
-    assert.equal(answer.statusCode, 202)
+    assert.deepEqual([answer.statusCode, answer.json()], [202, { accepted: true, duplicate: false }])
+    await inbox.recorded()
     assert.equal(wakes, 1)
     const [event] = await events.ofJob('12')
     assert.deepEqual([event?.kind, event?.code, event?.facts.names], ['hook', 'resume', ['east-1', 'east-2']])
@@ -98,7 +111,11 @@ describe('the HTTP application', () => {
 
   test('a hook that is not what it should be is refused with the reason', async () => {
     for (const [event, payload, says] of [
-      ['resume', {}, /needs "nodes"/],
+      ['resume', {}, /nodes/],
+      ['resume', { nodes: 'east-1', facts: { colour: 'red' } }, /facts/],
+      ['epilog', { id: 'short' }, /id/],
+      ['epilog', { at: -1 }, /at/],
+      ['explode', { nodes: 'east-1' }, /slurm has no event explode; it has: resume, suspend/],
       ['resume', { nodes: 'east-[1-' }, /east-\[1-/],
       ['resume', { nodes: 'east-[1-99999999]' }, /./],
       ['resume', { nodes: 'east-1', colour: 'red' }, /additional/],
@@ -111,6 +128,90 @@ describe('the HTTP application', () => {
       assert.match(answer.json().error.message, says)
     }
     assert.equal(wakes, 0)
+  })
+
+  test('a hook of a scheduler that nobody knows is taken, within bounds', async () => {
+    const post = (url: string, payload: object) => app.inject({ method: 'POST', url, payload })
+    const body = {
+      id: 'event-0001',
+      at: 4321,
+      nodes: 'a,b',
+      jobs: ['x.1'],
+      facts: { depth: 3, why: 'it rains', wet: true },
+    }
+    assert.equal((await post('/v1/hooks/htcondor/job-queued', body)).statusCode, 202)
+    await inbox.recorded()
+    const [event] = await events.ofJob('x.1')
+    assert.deepEqual(
+      [event?.code, event?.atMs, event?.facts],
+      [
+        'job-queued',
+        4321,
+        { depth: 3, why: 'it rains', wet: true, scheduler: 'htcondor', names: ['a', 'b'], id: 'event-0001' },
+      ],
+    )
+    for (const [url, payload] of [
+      ['/v1/hooks/HTCondor/x', {}],
+      ['/v1/hooks/htcondor/x_y', {}],
+      [`/v1/hooks/${'h'.repeat(40)}/x`, {}],
+      ['/v1/hooks/htcondor/x', { colour: 'red' }],
+      ['/v1/hooks/htcondor/x', { facts: { deep: { er: 1 } } }],
+      ['/v1/hooks/htcondor/x', { facts: { text: 'x'.repeat(5000) } }],
+      ['/v1/hooks/htcondor/x', { facts: Object.fromEntries(Array.from({ length: 65 }, (_, k) => [`k${k}`, 1])) }],
+      ['/v1/hooks/htcondor/x', { jobs: Array.from({ length: 10_001 }, () => '1') }],
+    ] as const) {
+      assert.equal((await post(url, payload)).statusCode, 400, `${url} ${JSON.stringify(payload).slice(0, 80)}`)
+    }
+  })
+
+  test('a hook that comes twice with one id is recorded once, also after a restart', async () => {
+    const send = async () =>
+      (
+        await app.inject({ method: 'POST', url: '/v1/hooks/slurm/epilog', payload: { id: 'event-0001', jobs: ['9'] } })
+      ).json()
+    assert.deepEqual(await send(), { accepted: true, duplicate: false })
+    assert.deepEqual(await send(), { accepted: true, duplicate: true })
+    await inbox.recorded()
+    assert.equal((await events.ofJob('9')).length, 1)
+    assert.deepEqual(await events.recentHookIds(10), ['event-0001'])
+  })
+
+  test('a client that calls too often is told when to come again', async () => {
+    const statuses: number[] = []
+    for (let call = 0; call < 5; call++) {
+      const answer = await nodesOnly.inject(call < 3 ? '/v1/healthz' : '/v1/nowhere')
+      statuses.push(answer.statusCode)
+      if (answer.statusCode !== 429) continue
+      assert.equal(answer.headers['retry-after'], '1')
+      assert.equal(answer.json().error.code, 'RateLimited')
+    }
+    assert.deepEqual(statuses, [200, 200, 429, 429, 429])
+  })
+
+  test("behind the nodes' door there is no API", async () => {
+    const headers = { authorization: 'Bearer api-token' }
+    assert.equal((await nodesOnly.inject({ url: '/v1/status', headers })).statusCode, 404)
+    const hook = { method: 'POST', url: '/v1/hooks/slurm/epilog', headers, payload: {} } as const
+    assert.equal((await nodesOnly.inject(hook)).statusCode, 404)
+  })
+
+  test('metrics tell of requests, hooks and the loop', async () => {
+    for (const scheduler of ['slurm', 'made-up']) {
+      await app.inject({ method: 'POST', url: `/v1/hooks/${scheduler}/epilog`, payload: {} })
+    }
+    const { body, headers } = await app.inject('/v1/metrics')
+    assert.match(String(headers['content-type']), /^text\/plain/)
+    for (const line of [
+      'causeway_http_request_seconds_count{method="POST",route="/v1/hooks/slurm/epilog",status="202"} 1',
+      'causeway_http_request_seconds_count{method="POST",route="/v1/hooks/:scheduler/:event",status="202"} 1',
+      'causeway_hook_events_total{scheduler="slurm",event="epilog",duplicate="false"} 1',
+      'causeway_hook_events_total{scheduler="other",event="other",duplicate="false"} 1',
+      'causeway_loop_rounds_total 0',
+      'causeway_queue_age_seconds Nan',
+    ]) {
+      assert.ok(body.includes(`\n${line}\n`), `${line} is missing in\n${body}`)
+    }
+    assert.equal((await remote.inject('/v1/metrics')).statusCode, 401)
   })
 
   test("a node's report moves it forward and never back", async () => {
@@ -166,7 +267,15 @@ describe('the HTTP application', () => {
   })
 
   test('over TCP all but reports and health need the API token; over the socket nothing does', async () => {
-    for (const url of ['/v1/status', '/v1/nodes', '/v1/nodes/east-1/timeline', '/v1/jobs/7/why']) {
+    const urls = [
+      '/v1/status',
+      '/v1/nodes',
+      '/v1/nodes/east-1/timeline',
+      '/v1/jobs/7/why',
+      '/v1/openapi.json',
+      '/v1/metrics',
+    ]
+    for (const url of urls) {
       assert.equal((await remote.inject(url)).statusCode, 401, url)
       const headers = { authorization: 'Bearer api-token' }
       assert.equal((await remote.inject({ url, headers })).statusCode, 200, url)

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
-import { linkSync, mkdtempSync, rmSync, statSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, test } from 'node:test'
@@ -27,12 +26,15 @@ describe('the doors', () => {
 
   test('the socket is for its owner and its group only', async () => {
     const one = app()
-    await listenOnSocket(one, socket, 'daemon')
+    const remove = await listenOnSocket(one, socket, 'daemon')
     const { mode, gid } = statSync(socket)
     assert.equal(mode & 0o777, 0o660)
     assert.equal(gid, 1)
     assert.deepEqual(await askController(socket, '/v1/healthz'), { ok: true })
+    assert.deepEqual(readdirSync(join(folder, 'run')), ['causeway.sock'])
     await one.close()
+    await remove()
+    assert.deepEqual(readdirSync(join(folder, 'run')), [])
   })
 
   test('a second controller is refused; a socket that a crash left is replaced', async () => {
@@ -41,12 +43,9 @@ describe('the doors', () => {
     await listenOnSocket(one, socket, undefined)
     await assert.rejects(listenOnSocket(two, socket, undefined), { code: 'Conflict' })
     assert.deepEqual(await askController(socket, '/v1/healthz'), { ok: true })
-    await one.close()
     // What a kill -9 leaves: a socket file that nobody answers.
-    const dead = createServer()
-    await new Promise<void>((resolve) => dead.listen(join(folder, 'run', 'x.sock'), resolve))
-    linkSync(join(folder, 'run', 'x.sock'), socket)
-    await new Promise((resolve) => dead.close(resolve))
+    await one.close()
+    assert.deepEqual(readdirSync(join(folder, 'run')), ['causeway.sock'])
     await listenOnSocket(two, socket, undefined)
     assert.deepEqual(await askController(socket, '/v1/healthz'), { ok: true })
     await two.close()

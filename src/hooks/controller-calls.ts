@@ -1,0 +1,71 @@
+import type { ReloadReport } from '../elastic/live-config.ts'
+import type { PhaseReport, Reports } from '../elastic/reports.ts'
+import type { EventStore, NewEvent } from '../store/event-store.ts'
+import type { EngineFigures, EngineWatch } from './engine-figures.ts'
+import type { ReadModel } from './read-model.ts'
+import type { JobReport, NodeReport, StatusReport, TimelineReport } from './reports.ts'
+
+/**
+ * All that the doors want of the controller behind them. Every call may cross a thread: arguments and results are plain data,
+ * rejections are `CausewayError`s.
+ */
+export interface ControllerCalls {
+  status(): Promise<StatusReport>
+  nodes(all: boolean): Promise<NodeReport[]>
+  timeline(nodeOrId: string): Promise<TimelineReport>
+  why(job: string): Promise<JobReport>
+  /** Reads the policy again, and wakes the loop. */
+  reloadPolicy(): Promise<ReloadReport>
+  reportPhase(id: string, token: string, report: PhaseReport): Promise<void>
+  /** Wakes the loop at once, then records the events: all of them, or none when it rejects. */
+  recordHooks(events: readonly NewEvent[]): Promise<void>
+  /** The ids of the latest hooks that were recorded, latest first. */
+  recentHookIds(limit: number): Promise<string[]>
+  figures(): Promise<EngineFigures>
+}
+
+/** What the calls are answered from. */
+export interface ControllerParts {
+  readonly readModel: Pick<ReadModel, 'status' | 'nodes' | 'timeline' | 'why'>
+  readonly policy: { reload(): Promise<ReloadReport> }
+  readonly reports: Pick<Reports, 'report'>
+  readonly events: Pick<EventStore, 'appendAll' | 'recentHookIds'>
+  readonly watch: Pick<EngineWatch, 'figures'>
+  /** Wakes the loop. */
+  wake(): void
+}
+
+/** The calls as the controller itself answers them. */
+export function controllerCalls({ readModel, policy, reports, events, watch, wake }: ControllerParts): ControllerCalls {
+  return {
+    status: () => readModel.status(),
+    nodes: (all) => readModel.nodes(all),
+    timeline: (node) => readModel.timeline(node),
+    why: (job) => readModel.why(job),
+    reloadPolicy: async () => {
+      const report = await policy.reload()
+      wake()
+      return report
+    },
+    reportPhase: (id, token, report) => reports.report(id, token, report),
+    recordHooks: (hooks) => {
+      wake()
+      return events.appendAll(hooks)
+    },
+    recentHookIds: (limit) => events.recentHookIds(limit),
+    figures: async () => watch.figures(),
+  }
+}
+
+/** The names of the calls, for who passes them on. */
+export const controllerCallNames = [
+  'status',
+  'nodes',
+  'timeline',
+  'why',
+  'reloadPolicy',
+  'reportPhase',
+  'recordHooks',
+  'recentHookIds',
+  'figures',
+] as const satisfies readonly (keyof ControllerCalls)[]

@@ -1,0 +1,20 @@
+import { Type } from 'typebox'
+import type { AppServices } from './app-services.ts'
+import { metricsType } from './metrics.ts'
+import type { TypedApp } from './typed-app.ts'
+
+/** What the API says of itself. */
+export function selfRoutes(app: TypedApp, { controller, inbox, metrics }: AppServices): void {
+  const api = {
+    summary: 'This description',
+    tags: ['status'],
+    response: { 200: Type.Unsafe<object>({ type: 'object', additionalProperties: true }) },
+  }
+  app.get('/v1/openapi.json', { schema: api }, async () => app.swagger())
+  const text = { 200: { description: "Prometheus' text format", content: { 'text/plain': { schema: Type.String() } } } }
+  const schema = { summary: 'Figures for monitoring', tags: ['status'], produces: ['text/plain'], response: text }
+  app.get('/v1/metrics', { schema }, async (_request, reply) => {
+    const all = await metrics.text(await controller.figures(), inbox.queued)
+    return reply.type(metricsType).send(all)
+  })
+}
