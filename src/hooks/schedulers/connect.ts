@@ -1,8 +1,9 @@
 import type { Clock } from '../../base/clock.ts'
-import { CausewayError } from '../../base/errors.ts'
 import type { Host } from '../../base/host.ts'
 import type { SchedulerConfig } from '../../config/controller-schema.ts'
 import type { Registration, Role, Scheduler } from '../../elastic/scheduler.ts'
+import { sgeRole } from './sge/role.ts'
+import { SgeScheduler } from './sge/scheduler.ts'
 import { SlurmDynamicScheduler } from './slurm/dynamic.ts'
 import { slurmRole } from './slurm/role.ts'
 import { SlurmScheduler } from './slurm/scheduler.ts'
@@ -41,6 +42,6 @@ export async function connectScheduler(
       }
     }
     case 'sge':
-      throw new CausewayError('InvalidConfig', `scheduler.kind: there is no adapter for ${config.kind}`)
+      return { scheduler: new SgeScheduler({ host, clock, possible, ...config }), role: await sgeRole(config) }
   }
 }

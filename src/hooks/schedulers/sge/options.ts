@@ -1,5 +1,6 @@
 import type { Clock } from '../../../base/clock.ts'
 import type { Host } from '../../../base/host.ts'
+import type { Registration } from '../../../elastic/scheduler.ts'
 
 /** What Grid Engine is reached with, and which of its objects Causeway uses. */
 export interface SgeOptions {
@@ -17,6 +18,8 @@ export interface SgeOptions {
   /** Parallel environments that there are to be one of for each site. */
   readonly parallel: readonly string[]
   readonly clock: Clock
+  /** All nodes that there may be: their sites and features are made known before there is any node. Default: none. */
+  readonly possible?: () => readonly Registration[]
 }
 
 /** What Grid Engine's programs find in their environment. */
