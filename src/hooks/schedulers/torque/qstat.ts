@@ -130,7 +130,7 @@ function parseJob(fields: Fields, id: string, count: number, nowMs: number): Tor
     partition: textOf(fields, 'queue'),
     state,
     reason: pending ? reasonOf(comment) : '',
-    blocked: pending ? blockedOf(letter, holds, depend, beginAtMs) : null,
+    blocked: pending ? (blockedOf(letter, holds, depend, beginAtMs) ?? impossible(comment)) : null,
     ...requestOf(fields, groups),
     tasksPerNode: uniformPpn(groups),
     exclusive: isExclusive(fields),
@@ -207,6 +207,11 @@ function blockedOf(letter: string, holds: string, depend: string, beginAtMs: num
   if (beginAtMs !== null || letter === 'W') return 'BeginTime'
   if (letter === 'H') return 'Held'
   return letter === 'T' ? 'Other' : null
+}
+
+/** pbs_sched can not place what it does not know: `-l procs=`, which only Maui and Moab do. Nodes would be made in vain. */
+function impossible(comment: string): Blocked | null {
+  return comment.startsWith('Not Running - PBS Error: Unknown node-attribute') ? 'Impossible' : null
 }
 
 /** Schedulers say in the comment why a job waits; it is also where they say that it has started, and where we explain. */
