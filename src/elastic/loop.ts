@@ -1,14 +1,15 @@
 import { toCausewayError } from '../base/errors.ts'
 import type { JobStore } from '../store/job-store.ts'
-import type { NodeRecord } from '../store/node-record.ts'
 import { execute, type Tools } from './execute.ts'
 import { recordFindings, withoutBadSteps } from './hold-back.ts'
 import type { Observer } from './observe.ts'
+import { Lasting, patienceMs } from './patience.ts'
+import type { Job } from './plan/demand.ts'
 import { lintPlan } from './plan/lint.ts'
 import type { Finding } from './plan/lint-findings.ts'
 import type { Observation } from './plan/observation.ts'
 import { plan } from './plan/plan.ts'
-import type { Plan } from './plan/steps.ts'
+import { isJobStep, isNodeStep, type Plan, type Step } from './plan/steps.ts'
 
 /** When the loop looks again by itself. */
 export interface Pace {
@@ -41,6 +42,9 @@ export class Loop {
   #wakeUp = new AbortController()
   #view: View | null = null
   #running: Promise<void> | null = null
+  /** Steps of the last round, and jobs that it saw complete. */
+  readonly #decided = new Lasting()
+  readonly #completing = new Lasting()
 
   /** @param decide makes the plans: the planner, but in tests of what is done with a plan */
   constructor(observer: Observer, tools: Tools, jobs: JobStore, pace: Pace, decide = plan) {
@@ -116,21 +120,31 @@ export class Loop {
   #pauseMs({ observation, plan: decided }: View): number {
     const now = this.#tools.clock.now()
     const { pollMs, busyPollMs } = this.#pace
-    let pauseMs = decided.steps.length > 0 ? busyPollMs : pollMs
+    let pauseMs = pollMs
+    // What was not decided before may help at once; a step that is decided again and again does not.
+    const decidedMs = this.#decided.look(decided.steps.map(stepKey), now)
+    if (decidedMs !== null) pauseMs = Math.min(pauseMs, patienceMs(busyPollMs, decidedMs))
     // A hook says that a job ends; nobody says when its nodes are free.
     const { queue } = observation
-    if (queue.ok && queue.value.jobs.some(({ state }) => state === 'completing'))
-      pauseMs = Math.min(pauseMs, 2 * busyPollMs)
-    for (const node of observation.nodes) pauseMs = Math.min(pauseMs, this.#patienceMs(node, now))
+    const completingMs = this.#completing.look(queue.ok ? completing(queue.value.jobs) : [], now)
+    if (completingMs !== null) pauseMs = Math.min(pauseMs, patienceMs(2 * busyPollMs, completingMs))
+    for (const { phase, phaseSinceMs } of observation.nodes)
+      if (phase !== 'ready') pauseMs = Math.min(pauseMs, patienceMs(busyPollMs, now - phaseSinceMs))
     const timesToLook = [decided.nextAtMs, this.#tools.policyChangesAtMs?.(now) ?? null]
     for (const atMs of timesToLook) if (atMs !== null) pauseMs = Math.min(pauseMs, atMs - now)
     // A plan may want to look again at once because a source was unread; that source needs time, and so do others.
     return Math.max(busyPollMs / 5, pauseMs)
   }
+}
 
-  /** How soon a node's phase may change without anyone telling: soon at first, less and less so the longer it lasts. */
-  #patienceMs(node: NodeRecord, now: number): number {
-    if (node.phase === 'ready') return this.#pace.pollMs
-    return Math.max(this.#pace.busyPollMs, (now - node.phaseSinceMs) / 20)
-  }
+function completing(jobs: readonly Job[]): string[] {
+  return jobs.filter(({ state }) => state === 'completing').map(({ id }) => id)
+}
+
+/** What a step does, whatever its reason says. */
+function stepKey(step: Step): string {
+  if (isNodeStep(step)) return `${step.kind} ${step.id}`
+  if (isJobStep(step)) return `${step.kind} ${step.jobs.join(' ')}`
+  const what = 'names' in step ? step.names.join(' ') : 'name' in step ? step.name : step.machine
+  return `${step.kind} ${what}`
 }
