@@ -16,7 +16,11 @@ export function confinesContract(stage: Stage): void {
     await scheduler.confine([id], 'east')
     await scheduler.confine([id], 'east')
     assert.deepEqual(await facts(id), {
-      ...{ state: 'pending', confinedTo: 'east', features: '', nodeCount: 2, blocked: null },
+      state: 'pending',
+      confinedTo: 'east',
+      features: '',
+      nodeCount: 2,
+      blocked: null,
     })
     await bringUp('west-1')
     await bringUp('east-1')

@@ -111,7 +111,7 @@ export class FakeTorqueRig implements SchedulerRig {
   async reset(): Promise<void> {
     const torque = this.#torque
     for (const job of torque.jobs) if (job.state !== 'C') torque.remove(idOf(job), true)
-    for (const { name } of [...torque.nodes]) {
+    for (const name of torque.nodes.map((node) => node.name)) {
       torque.momLost(name)
       if (name !== 'placeholder') torque.deleteNode(name)
     }

@@ -145,7 +145,18 @@ export class FakeTorque {
       const { user, runMs, variables, exclusive, rerunnable, depend, x, beginAtMs } = wish
       const name = index === null ? wish.name : `${wish.name}-${index}`
       this.#state.jobs.push({
-        ...{ number, index, user, name, queue: 'batch', runMs, variables, exclusive, rerunnable, depend, x, beginAtMs },
+        number,
+        index,
+        user,
+        name,
+        queue: 'batch',
+        runMs,
+        variables,
+        exclusive,
+        rerunnable,
+        depend,
+        x,
+        beginAtMs,
         resources: new Map(resources),
         state: 'Q',
         holds: new Set(depend === '' ? wish.holds : [...wish.holds, 's']),
@@ -184,8 +195,15 @@ export class FakeTorque {
     if (this.nodes.some((node) => node.name === name)) throw new Refusal(1, 'Node already exists')
     if (name.startsWith('unresolvable')) throw new Refusal(1, `cannot resolve name of node ${name}`)
     this.#state.nodes.push({
-      ...{ name, np: 1, gpus: 0, properties: [], note: '', offline: false, createdAtMs: this.nowMs },
-      ...{ reportedAtMs: null, foundDead: false },
+      name,
+      np: 1,
+      gpus: 0,
+      properties: [],
+      note: '',
+      offline: false,
+      createdAtMs: this.nowMs,
+      reportedAtMs: null,
+      foundDead: false,
     })
   }
 

@@ -180,7 +180,7 @@ function assignments(list: string): Map<string, string> {
 
 /** Users may set and end their own holds only. */
 function holdLetters(text: string, user: string): Letter[] {
-  const letters = [...text].filter((letter): letter is Letter => 'uos'.includes(letter))
+  const letters = Array.from(text).filter((letter): letter is Letter => 'uos'.includes(letter))
   if (letters.length !== text.length) throw new Refusal(2, 'illegal -h value')
   if (user !== 'root' && letters.some((letter) => letter !== 'u')) throw new Refusal(159, 'Unauthorized Request')
   return letters

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { suite, test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { parseStringPromise } from 'xml2js'
 import { parsePbsnodes } from '../../../../src/hooks/schedulers/torque/pbsnodes.ts'
 import { parseQstat } from '../../../../src/hooks/schedulers/torque/qstat.ts'
@@ -117,7 +117,7 @@ suite('output that is not what it should be', () => {
 suite('the reader for XML', () => {
   const word = fc.stringMatching(/^[A-Za-z][A-Za-z0-9_]{0,6}$/)
   const text = fc
-    .string({ unit: fc.constantFrom(...'abc <>&"\'=,:/[]()%+0123\n') })
+    .string({ unit: fc.constantFrom(...Array.from('abc <>&"\'=,:/[]()%+0123\n')) })
     .map((value) => value.trim())
     .filter((value) => value !== '')
   const escaped = (value: string) =>
