@@ -37,9 +37,7 @@ export interface DoorOptions {
 export function buildApp(services: AppServices, options: DoorOptions): FastifyInstance {
   const { apiTokenHash, serves, callsPerSecond, tls } = options
   const common = { bodyLimit: bodyLimitBytes, requestTimeout: 30_000, forceCloseConnections: 'idle' } as const
-  const app: FastifyInstance = tls
-    ? (Fastify({ ...common, https: tlsOptions(tls) }) as unknown as FastifyInstance)
-    : Fastify(common)
+  const app: FastifyInstance = tls ? Fastify({ ...common, https: tlsOptions(tls) }) : Fastify(common)
   app.setValidatorCompiler(TypeBoxValidatorCompiler)
   app.setErrorHandler(answerError)
   app.setNotFoundHandler(answerUnknownRoute)

@@ -37,7 +37,7 @@ export function callsOver(port: MessagePort): ControllerCalls {
     else waiter?.reject(new CausewayError(answer.code, answer.message))
   })
   port.once('close', () => {
-    for (const { reject } of waiting.values()) reject(new CausewayError('Internal', 'the controller has ended'))
+    for (const waiter of waiting.values()) waiter.reject(new CausewayError('Internal', 'the controller has ended'))
     waiting.clear()
   })
   const invoke = (name: keyof ControllerCalls, args: readonly unknown[]) =>

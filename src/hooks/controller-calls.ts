@@ -36,7 +36,8 @@ export interface ControllerParts {
 }
 
 /** The calls as the controller itself answers them. */
-export function controllerCalls({ readModel, policy, reports, events, watch, wake }: ControllerParts): ControllerCalls {
+export function controllerCalls(parts: ControllerParts): ControllerCalls {
+  const { readModel, policy, reports, events, watch } = parts
   return {
     status: () => readModel.status(),
     nodes: (all) => readModel.nodes(all),
@@ -44,12 +45,12 @@ export function controllerCalls({ readModel, policy, reports, events, watch, wak
     why: (job) => readModel.why(job),
     reloadPolicy: async () => {
       const report = await policy.reload()
-      wake()
+      parts.wake()
       return report
     },
     reportPhase: (id, token, report) => reports.report(id, token, report),
     recordHooks: (hooks) => {
-      wake()
+      parts.wake()
       return events.appendAll(hooks)
     },
     recentHookIds: (limit) => events.recentHookIds(limit),

@@ -15,7 +15,7 @@ import { Spool } from './spool.ts'
 /** Of how many hooks of earlier runs the ids are remembered. */
 const remembered = 10_000
 
-const say = (message: DoorsMessage) => parentPort?.postMessage(message)
+const say = (message: DoorsMessage) => parentPort?.postMessage(message, [])
 
 /** The thread that `openDoors` starts. */
 async function main(settings: DoorSettings, port: MessagePort): Promise<void> {

@@ -65,7 +65,7 @@ export async function openDoors(
   return {
     async close() {
       const closed = said('closed')
-      worker.postMessage('close')
+      worker.postMessage('close', [])
       await closed
       await worker.terminate()
       port1.close()

@@ -96,7 +96,7 @@ export class HookInbox {
     await this.#writing
     if (this.queued === 0) return
     this.#log.error({ hooks: this.queued }, 'hooks are lost: the store does not take them')
-    for (const { reject } of this.#waiters) reject(new CausewayError('Internal', 'the controller stops'))
+    for (const waiter of this.#waiters) waiter.reject(new CausewayError('Internal', 'the controller stops'))
   }
 
   async #write(): Promise<void> {

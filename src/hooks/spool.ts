@@ -102,7 +102,7 @@ export class Spool {
     }
   }
 
-  /** Makes the folder where it is missing. Who may use the socket may write to it: both speak for the scheduler. */
+  /** Makes the folder where it is missing, and ours to make. Who may use the socket may write to it: both speak for the scheduler. */
   async #prepare(): Promise<void> {
     const { folder, group } = this.#options
     const there = await lstat(folder).catch((error: NodeJS.ErrnoException) => {
@@ -112,9 +112,9 @@ export class Spool {
     if (there) {
       if (!there.isDirectory()) throw new CausewayError('InvalidConfig', `${folder} is not a folder`)
       if ((there.mode & 0o002) !== 0) throw new CausewayError('InvalidConfig', `anybody may write to ${folder}`)
-      return
-    }
-    await mkdir(folder, { recursive: true, mode: 0o755 })
+      // Made by a script that root ran, it would shut the scheduler's own user out; made by another user, it is as the admin wants it.
+      if (there.uid !== process.getuid?.() || group === null || there.gid === group) return
+    } else await mkdir(folder, { recursive: true, mode: 0o755 })
     if (group !== null) await chown(folder, (await lstat(folder)).uid, group)
     await chmod(folder, group === null ? 0o700 : 0o2770)
   }

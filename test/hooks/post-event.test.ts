@@ -116,7 +116,7 @@ suite('post-event', () => {
     const [event] = rig.kept
     const { id, at, ...body } = event?.body ?? {}
     assert.deepEqual([event?.where, body], ['slurm/resume', { nodes: 'a[1-2]', jobs: ['7'] }])
-    assert.match(event?.name ?? '', new RegExp(`^${at}\\d{6}-${id}\\.event$`))
+    assert.match(event?.name ?? '', new RegExp(`^${String(at)}\\d{6}-${String(id)}\\.event$`))
     assert.equal(statSync(join(rig.spool, event?.name ?? '')).mode & 0o007, 0)
     assert.equal(statSync(rig.spool).mode & 0o777, 0o700)
     assert.deepEqual(readdirSync(rig.spool).length, 1)
