@@ -4,9 +4,12 @@ import type { SchedulerConfig } from '../../config/controller-schema.ts'
 import type { Registration, Role, Scheduler } from '../../elastic/scheduler.ts'
 import { sgeRole } from './sge/role.ts'
 import { SgeScheduler } from './sge/scheduler.ts'
+import type { SlurmOptions } from './slurm/client.ts'
 import { SlurmDynamicScheduler } from './slurm/dynamic.ts'
+import { SlurmRest } from './slurm/rest.ts'
 import { slurmRole } from './slurm/role.ts'
 import { SlurmScheduler } from './slurm/scheduler.ts'
+import { TokenFromSlurm, tokenFromFile } from './slurm/token.ts'
 import { torqueRole } from './torque/role.ts'
 import { TorqueScheduler } from './torque/scheduler.ts'
 
@@ -29,7 +32,7 @@ export async function connectScheduler(
 ): Promise<Connection> {
   switch (config.kind) {
     case 'slurm': {
-      const options = { host, conf: config.conf, clock }
+      const options = slurmOptions(config, host, clock)
       const isDynamic = config.nodes === 'dynamic'
       const scheduler = isDynamic ? new SlurmDynamicScheduler({ ...options, possible }) : new SlurmScheduler(options)
       return { scheduler, role: await slurmRole(config) }
@@ -44,4 +47,13 @@ export async function connectScheduler(
     case 'sge':
       return { scheduler: new SgeScheduler({ host, clock, possible, ...config }), role: await sgeRole(config) }
   }
+}
+
+function slurmOptions(config: SchedulerConfig<'slurm'>, host: Host, clock: Clock): SlurmOptions {
+  const { conf, rest } = config
+  const reached = { host, conf, clock }
+  if (!rest) return reached
+  const { url, user, tokenFile } = rest
+  const tokens = tokenFile === undefined ? new TokenFromSlurm(reached, user) : tokenFromFile(tokenFile)
+  return { ...reached, rest: new SlurmRest({ url, user, tokens }) }
 }

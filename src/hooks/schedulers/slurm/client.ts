@@ -28,6 +28,8 @@ export interface SlurmOptions {
   /** The path of slurm.conf on that host. */
   readonly conf: string
   readonly clock: Clock
+  /** Jobs and nodes are read from slurmrestd; left out: by `squeue --json` and `sinfo --json`. */
+  readonly rest?: { readonly read: (list: 'jobs' | 'nodes') => Promise<string> }
 }
 
 /**
@@ -46,10 +48,12 @@ export class SlurmClient {
     this.conf = options.conf
     this.#host = options.host
     this.#clock = options.clock
-    this.#jobs = new SharedRead(async () =>
-      parseSqueue(await this.#run(['squeue', '--all', '--json']), this.#clock.now()),
-    )
-    this.#nodes = new SharedRead(async () => parseSinfo(await this.#run(['sinfo', '--all', '--json'])))
+    const read = {
+      jobs: () => options.rest?.read('jobs') ?? this.#run(['squeue', '--all', '--json']),
+      nodes: () => options.rest?.read('nodes') ?? this.#run(['sinfo', '--all', '--json']),
+    }
+    this.#jobs = new SharedRead(async () => parseSqueue(await read.jobs(), this.#clock.now()))
+    this.#nodes = new SharedRead(async () => parseSinfo(await read.nodes()))
     this.#updates = new MergedUpdates(async (update) => {
       await this.#run(nodeUpdateArgv(update))
     })
