@@ -4,7 +4,7 @@ import { must } from '../../lab/demo/must.ts'
 import { jobStates } from '../../lab/demo/results.ts'
 import type { Lab } from '../../lab/lab.ts'
 import { until } from '../../lab/until.ts'
-import { allNodes, clusterUp, jobReaches, lives, shrunk, submit, why } from './cluster.ts'
+import { allNodes, clusterUp, jobReaches, lifeReaches, lives, shrunk, submit, why } from './cluster.ts'
 
 const name = 'slurmdyn'
 const oneSite = '--constraint=[site-east|site-west]'
@@ -64,6 +64,25 @@ describe('Slurm with dynamic nodes', () => {
       assert.equal(lives(lab).length, before)
       await must(lab.head.exec(['scancel', job]))
     })
+  })
+
+  test('slurmctld is killed as a node registers, and forgets it: another is made, and the job completes', async () => {
+    // Without a job: one that began as slurmctld was killed would be held by Slurm itself.
+    lab = await clusterUp({ name, scheduler: 'slurm-dynamic' }, (config) => {
+      config.sites.east.nodes.minimum = 1
+    })
+    try {
+      const first = await lifeReaches(lab, 'ready')
+      await lab.slurm?.slurmctld.kill('SIGKILL')
+      await lab.slurm?.restart()
+      assert.deepEqual(await queueNodes(lab), [])
+      const job = await submit(lab, 'hostname')
+      await jobReaches(lab, job, 'COMPLETED')
+      assert.equal(lives(lab).find((life) => life.id === first.id)?.phase, 'gone')
+      assert.equal((await queueNodes(lab)).length, 1)
+    } finally {
+      await lab.down()
+    }
   })
 
   test('a node that never boots: its job runs elsewhere, and Slurm keeps nothing of the node', async () => {
