@@ -72,13 +72,17 @@ function runningState({ number, state }: QueueEntry): Job['state'] {
   return state.includes('t') ? 'starting' : 'running'
 }
 
+/** What `qstat -s z` says of jobs that have ended. */
+const endedEntry = { state: 'ended', reason: '', blocked: null, nodes: [], startedAtMs: null } as const
+
 /** The entry of those that wait; two for an array of which only so many elements may run at once, and others could. */
 function pendingJobs(entry: QueueEntry, running: number, context: DemandContext): Job[] {
   const { number, state, tasks } = entry
+  if (state === 'z') return [{ ...common(entry, context), ...endedEntry, count: tasks === '' ? 1 : countTasks(tasks) }]
   if (!/^[hRqwEdT]+$/.test(state) || !/[qwdE]/.test(state)) throw malformed(`job ${number}`, `has the state "${state}"`)
   const whole = { ...common(entry, context), state: 'pending' as const, nodes: [], startedAtMs: null }
   const blocked = blockedOf(entry, context)
-  const reason = reasonOf(entry, context)
+  const reason = reasonOf(entry, blocked !== null, context)
   const concurrency = context.details.get(number)?.concurrency ?? null
   if (blocked !== null || tasks === '' || concurrency === null) {
     return [{ ...whole, reason, blocked, count: tasks === '' ? 1 : countTasks(tasks) }]
@@ -89,14 +93,14 @@ function pendingJobs(entry: QueueEntry, running: number, context: DemandContext)
   return [...part(now, null), ...part(later, 'Limit')]
 }
 
-/** Grid Engine says why with letters only; nothing before it has looked at the job. */
-function reasonOf(entry: QueueEntry, context: DemandContext): string {
+/** Grid Engine says why with letters only; of a job that could run nothing before it has looked at it. */
+function reasonOf(entry: QueueEntry, blocked: boolean, context: DemandContext): string {
   const { state, ranked, number } = entry
   const error = context.details.get(number)?.error ?? ''
   if (state.includes('E')) return error === '' ? state : `${state}: ${error.slice(0, 200)}`
   const elsewhere = context.wishOf(entry).elsewhere
   if (elsewhere !== '') return elsewhere
-  return ranked || state.includes('h') ? state : ''
+  return ranked || blocked ? state : ''
 }
 
 function blockedOf(entry: QueueEntry, context: DemandContext): Blocked | null {
@@ -149,6 +153,7 @@ export function nodesOf(
   const busy = new Set(entries.flatMap((entry) => entry.host ?? []))
   const ours = new Map<string, QueueInstance>()
   for (const instance of instances) {
+    if (instance.slots === 0 && !busy.has(instance.host)) continue
     if (instance.queue === queue || !ours.has(instance.host)) ours.set(instance.host, instance)
   }
   return [...ours.values()].map(({ host, states, values }) => {

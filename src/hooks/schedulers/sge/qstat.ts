@@ -6,6 +6,8 @@ export interface QueueInstance {
   readonly host: string
   /** Letters of qstat(1), '' for none: `a` `A` alarm, `u` unheard of, `d` disabled, ... */
   readonly states: string
+  /** How many it offers; none: it is there for other reasons than to run jobs. */
+  readonly slots: number
   /** The host's values of the complexes that were asked for. */
   readonly values: ReadonlyMap<string, string>
 }
@@ -56,12 +58,12 @@ type Draft = { -readonly [key in keyof QueueEntry]: QueueEntry[key] } & {
 export function parseQstat(text: string): Qstat {
   const instances: QueueInstance[] = []
   const entries: QueueEntry[] = []
-  let instance: { name: string; states: string; values: Map<string, string> } | null = null
+  let instance: InstanceDraft | null = null
   let entry: Draft | null = null
   let sections = 0
   walkXml(text, ['job_info'], {
     open(name) {
-      if (name === 'Queue-List') instance = { name: '', states: '', values: new Map() }
+      if (name === 'Queue-List') instance = { name: '', states: '', slots: 0, values: new Map() }
       else if (name === 'job_list') entry = newEntry()
       else if (name === 'queue_info') sections |= 1
       else if (name === 'job_info') sections |= 2
@@ -71,6 +73,7 @@ export function parseQstat(text: string): Qstat {
       else if (instance) {
         if (name === 'name') instance.name = value
         else if (name === 'state') instance.states = value
+        else if (name === 'slots_total') instance.slots = wholeOf(name, value)
         else if (name === 'resource') instance.values.set(attributeOf(attributes, 'name'), value)
       } else if (name === 'queue_info') sections |= 1
     },
@@ -173,12 +176,19 @@ function finished(entry: Draft): QueueEntry {
 
 const tasksPattern = /^\d+(?:-\d+(?::\d+)?)?(?:,\d+(?:-\d+(?::\d+)?)?)*$/
 
-function finishedInstance(instance: { name: string; states: string; values: Map<string, string> }): QueueInstance {
-  const { name, states, values } = instance
+interface InstanceDraft {
+  name: string
+  states: string
+  slots: number
+  values: Map<string, string>
+}
+
+function finishedInstance(instance: InstanceDraft): QueueInstance {
+  const { name, states, slots, values } = instance
   const at = name.indexOf('@')
   if (at < 1) throw malformed('a queue', `has the name "${name.slice(0, 80)}"`)
   if (!/^[aAucdDsSCEoP]*$/.test(states)) throw malformed(name, `has the state "${states.slice(0, 80)}"`)
-  return { queue: name.slice(0, at), host: hostOf(name), states, values }
+  return { queue: name.slice(0, at), host: hostOf(name), states, slots, values }
 }
 
 /** The host of `all.q@HOST`. */

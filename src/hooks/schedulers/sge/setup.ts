@@ -84,9 +84,23 @@ export class SgeSetup {
     if (!wordsOf(attributes.get('hostlist')).includes(hostGroup)) {
       await this.#client.run(['qconf', '-aattr', 'queue', 'hostlist', hostGroup, queue])
     }
+    await this.#placeholder()
     const environments = wordsOf(defaultOf(attributes.get('pe_list')))
     const missing = parallel.filter((name) => !environments.includes(name))
     if (missing.length > 0) await this.#client.run(['qconf', '-aattr', 'queue', 'pe_list', missing.join(' '), queue])
+  }
+
+  /**
+   * Where no host is in any queue, qsub takes a job and yet ends with "not allowed to run in any queue" and status 1. So the master's
+   * host is in the queue, without slots and disabled, unless there is something else.
+   */
+  async #placeholder(): Promise<void> {
+    const { root, cell, queue, hostGroup } = this.#options
+    if ((await this.#client.queue()).instances.length > 0) return
+    const master = (await this.#client.run(['cat', `${root}/${cell}/common/act_qmaster`])).trim()
+    await this.#client.run(['qconf', '-mattr', 'queue', 'slots', `[${master}=0]`, queue])
+    await this.#client.run(['qconf', '-aattr', 'hostgroup', 'hostlist', master, hostGroup])
+    await this.#client.run(['qmod', '-d', `${queue}@${master}`])
   }
 
   /** The hosts of a site have the environments that all have, and those of the site. */

@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { parseComplexes } from '../../../../src/hooks/schedulers/sge/complexes.ts'
+import { type DemandContext, jobsOf, nodesOf } from '../../../../src/hooks/schedulers/sge/demand.ts'
+import { parseDetails } from '../../../../src/hooks/schedulers/sge/details.ts'
+import { parseQstat } from '../../../../src/hooks/schedulers/sge/qstat.ts'
+import { wishOf } from '../../../../src/hooks/schedulers/sge/request.ts'
+import { golden } from './golden.ts'
+import { sample } from './sample.ts'
+
+const complexes = parseComplexes(sample('qconf-sc.txt'))
+const rules = new Map([
+  ['mpi', '$round_robin'],
+  ['node2', /^allocation_rule\s+(\S+)/m.exec(sample('qconf-sp-node2.txt'))?.[1] ?? ''],
+])
+const details = parseDetails(sample('qstat-j-all.xml'))
+
+const context: DemandContext = {
+  nowMs: Date.parse('2026-11-22T15:02:00Z'),
+  queue: 'all.q',
+  details,
+  wishOf: (entry) => wishOf(entry, complexes, (pe) => rules.get(pe) ?? null, 'all.q'),
+  isConfined: (pe) => pe.startsWith('mpi.'),
+}
+
+for (const name of [
+  'qstat-f-r-ext-explain',
+  'qstat-r-all',
+  'qstat-all',
+  'qstat-f-all',
+  'qstat-f-F',
+  'qstat-pri-urg',
+  'qstat-g-d',
+  'qstat-g-t',
+  'qstat-s-p',
+  'qstat-s-h',
+  'qstat-s-z',
+]) {
+  test(`${name}.xml is read as reviewed`, () => {
+    const { instances, entries } = parseQstat(sample(`${name}.xml`))
+    const demand = { nodes: nodesOf(instances, entries, 'all.q'), jobs: jobsOf(entries, context) }
+    golden(`${name}.json`, demand)
+  })
+}
+
+test('what only qstat -j says is read as reviewed', () => {
+  golden(
+    'qstat-j-all.json',
+    [...details.values()].map((one) => ({ ...one, context: Object.fromEntries(one.context) })),
+  )
+})
+
+test('jobs that are gone have no details', () => {
+  assert.equal(parseDetails(sample('qstat-j-nonexistent.xml')).size, 0)
+})
