@@ -169,6 +169,7 @@ export class SlurmClient {
     const result = await this.#host
       .exec(['env', ...environment, ...argv], { timeoutMs: commandTimeoutMs })
       .catch((cause: unknown) => {
+        if (isTooLong(cause)) throw withWayOut(cause)
         throw isUnanswered(cause)
           ? new CausewayError('SchedulerUnreachable', `${argv[0]}: ${cause.message}`, { cause, facts })
           : cause
@@ -196,4 +197,14 @@ function saysAway(said: string): boolean {
 /** The host is away or the command hangs: nothing is known of the queue either. */
 function isUnanswered(thrown: unknown): thrown is CausewayError {
   return thrown instanceof CausewayError && (thrown.code === 'HostUnreachable' || thrown.code === 'CommandTimeout')
+}
+
+/** It printed more than a host's `exec` takes. */
+function isTooLong(thrown: unknown): thrown is CausewayError {
+  return thrown instanceof CausewayError && thrown.code === 'MalformedOutput'
+}
+
+function withWayOut(cause: CausewayError): CausewayError {
+  const wayOut = 'let slurmrestd tell the queue (scheduler.rest), or Slurm forget ended jobs sooner (MinJobAge)'
+  return new CausewayError(cause.code, `${cause.message}: ${wayOut}`, { cause, facts: cause.facts })
 }
