@@ -2,19 +2,25 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { must } from '../../lab/demo/must.ts'
 import { jobStates } from '../../lab/demo/results.ts'
-import type { Lab } from '../../lab/lab.ts'
+import { Lab } from '../../lab/lab.ts'
 import { until } from '../../lab/until.ts'
 import { allNodes, clusterUp, jobReaches, lifeReaches, lives, shrunk, submit, why } from './cluster.ts'
 
 const name = 'slurmdyn'
-const oneSite = '--constraint=[site-east|site-west]'
+const sitesFile = '/etc/slurm/causeway-sites'
 
 describe('Slurm with dynamic nodes', () => {
   let lab: Lab
 
   describe('where all goes well', () => {
     before(async () => {
-      lab = await clusterUp({ name, scheduler: 'slurm-dynamic' })
+      lab = await Lab.up({ name, scheduler: 'slurm-dynamic' })
+      // An admin makes it, the controller fills it in: job_submit.lua keeps jobs in one of these sites.
+      lab.head.write(sitesFile, { content: '' })
+      lab.configure((config) => {
+        for (const site of Object.values(config.sites)) site.nodes.idle = '2s'
+      })
+      await lab.startController()
     })
     after(() => lab?.down())
 
@@ -30,7 +36,8 @@ describe('Slurm with dynamic nodes', () => {
     })
 
     test('a job of three nodes has them all at one site, and its tasks start there', async () => {
-      const job = await submit(lab, 'srun hostname', '--nodes=3', oneSite)
+      await until('the sites are written down', 30_000, () => lab.head.read(sitesFile) === 'site-east\nsite-west\n')
+      const job = await submit(lab, 'srun hostname', '--nodes=3')
       await jobReaches(lab, job, 'COMPLETED')
       const ranOn = lab.head.read(`/home/alice/out-${job}`).trim().split('\n')
       assert.equal(new Set(ranOn).size, 3)

@@ -6,6 +6,7 @@ import { sgeRole } from './sge/role.ts'
 import { SgeScheduler } from './sge/scheduler.ts'
 import type { SlurmOptions } from './slurm/client.ts'
 import { SlurmDynamicScheduler } from './slurm/dynamic.ts'
+import { keptFiles } from './slurm/kept-files.ts'
 import { SlurmRest } from './slurm/rest.ts'
 import { slurmRole } from './slurm/role.ts'
 import { SlurmScheduler } from './slurm/scheduler.ts'
@@ -33,8 +34,10 @@ export async function connectScheduler(
   switch (config.kind) {
     case 'slurm': {
       const options = slurmOptions(config, host, clock)
-      const isDynamic = config.nodes === 'dynamic'
-      const scheduler = isDynamic ? new SlurmDynamicScheduler({ ...options, possible }) : new SlurmScheduler(options)
+      const scheduler =
+        config.nodes === 'dynamic'
+          ? new SlurmDynamicScheduler({ ...options, possible, files: keptFiles(config.conf, undefined) })
+          : new SlurmScheduler(options)
       return { scheduler, role: await slurmRole(config) }
     }
     case 'torque': {

@@ -11,6 +11,7 @@ import { SlurmClient, type SlurmOptions } from './client.ts'
 import { reasonText, updatesForCancelDrain, updatesForDrain } from './commands.ts'
 import { isPlaceholder, placeholderChanges } from './dynamic-placeholders.ts'
 import { dynamicSnapshot, forgettable, isLeaving, leavingReason } from './dynamic-snapshot.ts'
+import { type KeptFiles, keepFiles } from './kept-files.ts'
 import { registrationChanges } from './register.ts'
 import { SlurmScheduler } from './scheduler.ts'
 import { isOurs, type SlurmNode } from './sinfo.ts'
@@ -22,6 +23,8 @@ const retryMs = 60_000
 export interface SlurmDynamicOptions extends SlurmOptions {
   /** All nodes that there may be, as configured now. */
   readonly possible: () => readonly Registration[]
+  /** Files to be kept up to date once Slurm knows all nodes that can be made: with a feature that it does not know it refuses jobs. */
+  readonly files?: KeptFiles
 }
 
 /**
@@ -39,6 +42,9 @@ export class SlurmDynamicScheduler implements Scheduler {
   readonly #slurm: SlurmClient
   readonly #clock: Clock
   readonly #possible: () => readonly Registration[]
+  readonly #files: KeptFiles | null
+  /** Whether the files are as they should be. */
+  #filesKept = false
   /** Not before, ms since the epoch. */
   #nextAttemptMs = 0
 
@@ -47,6 +53,7 @@ export class SlurmDynamicScheduler implements Scheduler {
     this.#slurm = new SlurmClient(options)
     this.#clock = options.clock
     this.#possible = options.possible
+    this.#files = options.files ?? null
   }
 
   async snapshot(): Promise<QueueSnapshot> {
@@ -159,7 +166,12 @@ export class SlurmDynamicScheduler implements Scheduler {
   /** Whether Slurm knew all nodes that can be made when it was read. Those that it did not know it is told of now. */
   async #keepPlaceholders(nodes: readonly SlurmNode[], possible: readonly Registration[]): Promise<boolean> {
     const { create, remove } = placeholderChanges(nodes, possible)
-    if (create.length === 0 && remove.length === 0) return true
+    if (create.length === 0 && remove.length === 0) {
+      if (this.#files && !this.#filesKept) await keepFiles(this.#files, possible, nodes)
+      this.#filesKept = true
+      return true
+    }
+    this.#filesKept = false
     const now = this.#clock.now()
     if (now >= this.#nextAttemptMs) {
       const missing = await this.#makePlaceholders(nodes)
