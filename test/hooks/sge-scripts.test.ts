@@ -124,6 +124,16 @@ suite("Grid Engine's programs", () => {
       assert.deepEqual(await verify(jsv), accepted)
     })
 
+    test('sees environments soon that came later', async () => {
+      command('qconf', 'echo mpi')
+      const jsv = start('jsv')
+      assert.deepEqual(await verify(jsv, 'pe_name mpi'), accepted)
+      command('qconf', ...perSite)
+      await until('it has looked again', 20_000, async () => (await verify(jsv, 'pe_name mpi')).length > 1)
+      command('qconf', 'exit 1') // what was found holds for a while
+      assert.deepEqual(await verify(jsv, 'pe_name mpi'), confined)
+    })
+
     for (const [what, ...lines] of [
       ['fails', 'exit 1'],
       ['prints half a list and fails', 'echo mpi.east; exit 1'],
