@@ -21,7 +21,9 @@ export async function startElasticSge(head: LabHost): Promise<LabSge> {
     await sge.command(['qconf', flag, `/run/sge-admin/${name}`])
   }
   const global = await sge.command(['qconf', '-sconf', 'global'])
-  await change('-Mconf', 'global', global.replace(/^(jsv_url\s+).*$/m, `$1${scripts}/jsv`))
+  const changed = global.replace(/^(jsv_url\s+).*$/m, `$1${scripts}/jsv`)
+  // Who waits for the accounting of a job is not to wait long.
+  await change('-Mconf', 'global', changed.replace(/\bflush_time=\S+/, 'flush_time=00:00:01'))
   // A queue without any host refuses all jobs.
   await change('-Ae', 'host', executionHost(head.name))
   await sge.command(['qconf', '-aattr', 'queue', 'hostlist', head.name, 'all.q'])
