@@ -35,6 +35,11 @@ const actsAtOnce = 16
 export async function run(): Promise<BenchReport> {
   const folder = await mkdtemp(join(tmpdir(), 'causeway-bench-'))
   let many: ManyNodes | undefined
+  const interrupted = () =>
+    void Promise.allSettled([ManyNodes.remove(), rm(folder, { recursive: true, force: true })]).then(() =>
+      process.exit(130),
+    )
+  process.once('SIGINT', interrupted).once('SIGTERM', interrupted)
   try {
     many = await ManyNodes.up()
     const host = new CountingHost(many.head)
@@ -56,6 +61,7 @@ export async function run(): Promise<BenchReport> {
     }
   } finally {
     await many?.down()
+    process.off('SIGINT', interrupted).off('SIGTERM', interrupted)
     await rm(folder, { recursive: true, force: true })
   }
 }

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { nameServiceFiles } from '../../lab/accounts.ts'
 import { cleanUp, diskName, labFolder } from '../../lab/clean-up.ts'
 import { LabHost } from '../../lab/host.ts'
+import { own, refuseIfOwned } from '../../lab/owner.ts'
 import { must } from '../../lab/process.ts'
 import { type LabSlurm, slurmConfPath, slurmNodesPath, startSlurm } from '../../lab/slurm.ts'
 import { until } from '../../lab/until.ts'
@@ -36,17 +37,21 @@ const realLine = `NodeName=r[1-${realNodes}] NodeAddr=head Port=[17001-${17_000 
 
 /**
  * One lab host with a slurmctld, real slurmds `r1` to `r300` beside it, and cloud nodes without a slurmd. In the controller's
- * place is a server that answers hooks at once and passes them on. What a crashed run has left is removed first.
+ * place is a server that answers hooks at once and passes them on. What a crashed run has left is removed first, or by
+ * `scripts/lab down --crashed`.
  */
 export class ManyNodes {
   readonly head: LabHost
   /** Told of each hook: its event, as it comes. */
   onHook: (event: string) => void = () => undefined
+  static #removed: Promise<void> | undefined
   #slurm: LabSlurm | undefined
   #server: Server | undefined
 
   static async up(): Promise<ManyNodes> {
+    refuseIfOwned(lab)
     await cleanUp(lab)
+    own(lab)
     const many = new ManyNodes()
     try {
       await many.#build()
@@ -55,6 +60,12 @@ export class ManyNodes {
       throw error
     }
     return many
+  }
+
+  /** Ends and removes all of it. Called again, by whoever has found it gone, it is the same removal. */
+  static async remove(): Promise<void> {
+    ManyNodes.#removed ??= cleanUp(lab)
+    await ManyNodes.#removed
   }
 
   private constructor() {
@@ -151,7 +162,7 @@ export class ManyNodes {
   async down(): Promise<void> {
     this.#server?.closeAllConnections()
     this.#server?.close()
-    await cleanUp(lab)
+    await ManyNodes.remove()
   }
 }
 
