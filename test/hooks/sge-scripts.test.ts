@@ -288,9 +288,18 @@ suite("Grid Engine's programs", () => {
   for (const event of ['prolog', 'epilog']) {
     test(`the ${event} tells job and host`, async () => {
       await rig.serve()
-      const { code } = await rig.run(`sge/${event}`, [], { JOB_ID: '42', HOSTNAME: 'static-1' })
+      const { code } = await rig.run(`sge/${event}`, [], {
+        JOB_ID: '42',
+        SGE_TASK_ID: 'undefined',
+        HOSTNAME: 'static-1',
+      })
       assert.equal(code, 0)
-      assert.deepEqual(rig.posted, [{ url: `/v1/hooks/sge/${event}`, body: { nodes: 'static-1', jobs: ['42'] } }])
+      const element = { JOB_ID: '43', SGE_TASK_ID: '7', HOSTNAME: 'static-1' }
+      assert.equal((await rig.run(`sge/${event}`, [], element)).code, 0)
+      assert.deepEqual(rig.posted, [
+        { url: `/v1/hooks/sge/${event}`, body: { nodes: 'static-1', jobs: ['42'] } },
+        { url: `/v1/hooks/sge/${event}`, body: { nodes: 'static-1', jobs: ['43.7'] } },
+      ])
     })
 
     test(`the ${event} keeps still where there is no controller, and writes nothing down`, async () => {
