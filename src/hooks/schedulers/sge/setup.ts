@@ -77,7 +77,9 @@ export class SgeSetup {
       await this.#client.define('-Ap', render(newParallel(name)))
     }
     if (!(await this.#client.list('-sql')).includes(queue)) {
-      const template = new Map([...(await this.#client.show('-sq')), ['qname', queue], ['hostlist', hostGroup]])
+      // The template names environments that the cell may not have, and keeps jobs off hosts that others make busy.
+      const own = { qname: queue, hostlist: hostGroup, pe_list: 'NONE', load_thresholds: 'NONE' }
+      const template = new Map([...(await this.#client.show('-sq')), ...Object.entries(own)])
       await this.#client.define('-Aq', render(template))
     }
     const attributes = await this.#client.show('-sq', queue)
