@@ -85,7 +85,14 @@ async function startController(
   const secret = await secretFile(join(stateDir, 'secret'))
   const apiToken = (await secretFile(tokenFile)).toString('utf8').trim()
   const boot = await loadBoot()
-  const { scheduler, role } = await connectScheduler(config.scheduler, head, clock, () => registrations(live.current))
+  const { scheduler, role } = await connectScheduler(
+    config.scheduler,
+    head,
+    clock,
+    () => registrations(live.current),
+    (problem) =>
+      log.error({ code: problem.code, err: problem }, 'the scheduler could not be told all of the configuration'),
+  )
 
   const db = await openStore(join(stateDir, 'causeway.db'))
   const nodes = new NodeStore(db)

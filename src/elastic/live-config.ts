@@ -61,7 +61,7 @@ export class LiveConfig {
     }
     const clock = new PolicyClock(policyRules(next))
     const changes = policyDiff(this.#current, next)
-    const todo = newNames(this.#current, next)
+    const todo = sizesToTell(this.#current, next)
     this.#current = next
     this.#clock = clock
     return { changes, todo }
@@ -93,14 +93,20 @@ function fixedChanges(before: ControllerConfig, after: ControllerConfig): string
   return changed
 }
 
-/** Names that the scheduler has not been told of. */
-function newNames(before: ControllerConfig, after: ControllerConfig): string[] {
-  const known = new Map(nodePlaces(before).map((place) => [place.prefix, place]))
-  const fresh = nodePlaces(after).filter(({ prefix, names, settings }) => {
+/**
+ * What takes an admin. Every scheduler is told of new names by Causeway; but of cloud nodes that it knows, Slurm does not change
+ * the size while it runs.
+ */
+function sizesToTell(before: ControllerConfig, after: ControllerConfig): string[] {
+  if (after.scheduler.kind !== 'slurm' || after.scheduler.nodes !== 'cloud') return []
+  const known = new Map(nodePlaces(before).map((place) => [place.prefix, place.settings]))
+  const resized = nodePlaces(after).filter(({ prefix, settings }) => {
     const old = known.get(prefix)
-    return !old || old.names < names || old.settings.cpus !== settings.cpus || old.settings.memory !== settings.memory
+    return old !== undefined && (old.cpus !== settings.cpus || old.memory !== settings.memory)
   })
-  if (fresh.length === 0) return []
-  const which = fresh.map(({ prefix, names }) => `${prefix}-1 to ${prefix}-${names}`).join(', ')
-  return [`tell the scheduler of its nodes (${which}): for Slurm, "causeway slurm-nodes" and "scontrol reconfigure"`]
+  if (resized.length === 0) return []
+  const which = resized.map(({ prefix, names }) => `${prefix}-1 to ${prefix}-${names}`).join(', ')
+  return [
+    `Slurm keeps the sizes that it has of ${which}: write its file anew (causeway slurm-nodes) and restart slurmctld`,
+  ]
 }

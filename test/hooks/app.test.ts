@@ -295,7 +295,7 @@ describe('the HTTP application', () => {
     const east = config.sites.east
     assert.ok(east?.nodes)
     const withEast = (over: object) => ({ ...config, sites: { ...config.sites, east: { ...east, ...over } } })
-    next = async () => withEast({ nodes: { ...east.nodes, maximum: before + 1 } })
+    next = async () => withEast({ nodes: { ...east.nodes, maximum: before + 1, cpus: 7 } })
     const { changes, todo } = (await reload()).json()
     assert.deepEqual(
       changes.find((change: { key: string }) => change.key === 'maximum'),

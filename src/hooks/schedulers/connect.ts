@@ -1,4 +1,5 @@
 import type { Clock } from '../../base/clock.ts'
+import type { CausewayError } from '../../base/errors.ts'
 import type { Host } from '../../base/host.ts'
 import type { SchedulerConfig } from '../../config/controller-schema.ts'
 import type { Registration, Role, Scheduler } from '../../elastic/scheduler.ts'
@@ -24,12 +25,14 @@ export interface Connection {
  * Chooses the adapter. Nothing is asked of the scheduler yet.
  * @param host where the scheduler's commands run, as one of its administrators
  * @param possible all nodes that there may be, as configured when it is asked
+ * @param onProblem is told what the scheduler could not be told of the configuration, and what an admin has to do
  */
 export async function connectScheduler(
   config: SchedulerConfig,
   host: Host,
   clock: Clock,
   possible: () => readonly Registration[],
+  onProblem: (problem: CausewayError) => void,
 ): Promise<Connection> {
   switch (config.kind) {
     case 'slurm': {
@@ -37,7 +40,7 @@ export async function connectScheduler(
       const scheduler =
         config.nodes === 'dynamic'
           ? new SlurmDynamicScheduler({ ...options, possible, files: keptFiles(config.conf, undefined) })
-          : new SlurmScheduler(options)
+          : new SlurmScheduler(options, { possible, files: keptFiles(config.conf, config.nodesFile), onProblem })
       return { scheduler, role: await slurmRole(config) }
     }
     case 'torque': {

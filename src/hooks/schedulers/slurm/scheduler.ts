@@ -17,6 +17,7 @@ import {
   updatesForPowerUp,
   updatesForReopen,
 } from './commands.ts'
+import { ConfiguredNodes, type ConfiguredOptions } from './configured-nodes.ts'
 import { isFree, updatesForExplain, updatesForHold, updatesForRelease, updatesForTidying } from './holds.ts'
 import { registrationChanges, registrationProblem } from './register.ts'
 import { isOurs, type SlurmNode } from './sinfo.ts'
@@ -36,12 +37,20 @@ export class SlurmScheduler implements Scheduler {
   /** A comment is read, changed and written: two calls at once would take each other's part away. */
   readonly #comments = new Turns()
 
-  constructor(options: SlurmOptions) {
-    this.#slurm = new SlurmClient(options)
+  readonly #configured: ConfiguredNodes | null
+
+  /** @param configured left out: features, weights and files are as an admin keeps them */
+  constructor(options: SlurmOptions, configured?: ConfiguredOptions) {
+    const slurm = new SlurmClient(options)
+    this.#slurm = slurm
+    this.#configured = configured
+      ? new ConfiguredNodes(configured, options.clock, (change) => slurm.redefineNodes(change))
+      : null
   }
 
   async snapshot(): Promise<QueueSnapshot> {
     const [jobs, nodes] = await Promise.all([this.#slurm.jobs(), this.#slurm.nodes()])
+    await this.#configured?.keep(nodes)
     return { jobs, nodes }
   }
 
