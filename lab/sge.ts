@@ -77,7 +77,7 @@ export async function startSge(head: LabHost, options: SgeOptions = {}): Promise
 }
 
 /** What every host of the cell must have below SGE_ROOT: where the programs are, who the master is. */
-export function writeSgeCommon(host: LabHost, head: string): void {
+function writeSgeCommon(host: LabHost, head: string): void {
   const admin = ownerOf(host)
   for (const kind of ['bin', 'lib', 'utilbin']) {
     mkdirSync(host.path(`${sgeRoot}/${kind}`), { recursive: true })

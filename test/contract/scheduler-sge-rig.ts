@@ -80,7 +80,7 @@ export class SgeRig implements SchedulerRig {
     chmodSync(`${folder}/disk/home`, 0o1777)
     await this.#wire()
     await this.head.powerOn()
-    this.#sge = await startSge(this.head)
+    this.#sge = await startSge(this.head, { maxUnheard: 15 })
   }
 
   /** One switch, a line from it to every host. */
@@ -171,7 +171,7 @@ export class SgeRig implements SchedulerRig {
   async until(what: string, holds: (queue: QueueSnapshot) => boolean): Promise<QueueSnapshot> {
     let last: QueueSnapshot | undefined
     try {
-      return await until(what, 30_000, async () => {
+      return await until(what, 40_000, async () => {
         last = await this.scheduler.snapshot()
         return holds(last) && last
       })

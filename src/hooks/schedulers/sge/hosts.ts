@@ -40,7 +40,7 @@ export async function addHosts(
 }
 
 /** What `addHosts` is to set as `complex_values`. */
-export function complexValues(node: Registration, complexes: Complexes): string {
+function complexValues(node: Registration, complexes: Complexes): string {
   const { size } = node
   const own = node.features.filter((name) => complexes.get(name)?.type === 'BOOL')
   const memory = memoryConsumables.filter((name) => complexes.get(name)?.consumable !== 'NO' && complexes.has(name))

@@ -6,11 +6,6 @@ export function sitePe(name: string, site: string): string {
   return `${name}.${site}`
 }
 
-/** What a job asks for that is to be at one site, whichever. */
-export function anySitePe(name: string): string {
-  return sitePe(name, '*')
-}
-
 /** The host group of a site's nodes, for which the queue has the site's parallel environments. */
 export function siteHostGroup(site: string): string {
   return `@site-${site}`

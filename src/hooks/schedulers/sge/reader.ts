@@ -52,6 +52,11 @@ export class SgeReader {
     for (const number of jobs) this.#known.delete(number)
   }
 
+  /** Complexes or environments have been added. */
+  forgetObjects(): void {
+    this.#objectsReadAtMs = Number.NEGATIVE_INFINITY
+  }
+
   async read(): Promise<Reading> {
     const { instances, entries } = await this.#client.queue()
     const nowMs = this.#options.clock.now()
@@ -92,7 +97,9 @@ export class SgeReader {
   }
 
   async #readObjects(entries: readonly QueueEntry[], nowMs: number): Promise<void> {
-    const isUnknown = entries.some(({ pe }) => pe !== '' && this.#ruleOf(pe) === null)
+    const isUnknown = entries.some(
+      ({ pe, hard }) => (pe !== '' && this.#ruleOf(pe) === null) || hard.some(([name]) => !this.#complexes.has(name)),
+    )
     const age = nowMs - this.#objectsReadAtMs
     if (age < staleMs && !(isUnknown && age > 5000)) return
     this.#complexes = await this.#client.complexes()

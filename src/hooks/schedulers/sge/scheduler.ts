@@ -58,13 +58,10 @@ export class SgeScheduler implements Scheduler {
   /** The first one makes in Grid Engine what jobs ask for nodes by (`setup.ts`). */
   async snapshot(): Promise<QueueSnapshot> {
     if (!this.#prepared) await this.#serial.run(() => this.#prepare(this.#options.possible?.() ?? []))
-    const { jobs, nodes, instances } = await this.#reading.read()
+    const { jobs, nodes } = await this.#reading.read()
     const ended = this.#ended.after(jobs, this.#options.clock.now())
-    const leaving = nodes.filter((node) => node.power === 'leaving')
-    this.#leaving = new Set(leaving.map((node) => node.name))
-    const idle = leaving.filter((node) => !node.busy)
-    const kept = new Set(idle.length === 0 ? [] : await this.#serial.run(() => this.#remove(idle, instances)))
-    const gone = new Set(idle.map((node) => node.name).filter((name) => !kept.has(name)))
+    this.#leaving = new Set(namesOf(nodes.filter((node) => node.power === 'leaving')))
+    const gone = nodes.some(isDone) ? await this.#serial.run(() => this.#removeDone()) : new Set<string>()
     return { jobs: [...jobs, ...ended], nodes: nodes.filter((node) => !gone.has(node.name)) }
   }
 
@@ -145,9 +142,13 @@ export class SgeScheduler implements Scheduler {
 
   async release(wanted: readonly string[]): Promise<void> {
     await this.#alter(wanted, async (reading, asked) => {
-      const held = reading.jobs.filter((job) => asked.has(job.id) && job.blocked === 'HeldByCauseway')
-      const ids = held.map((job) => job.id)
+      const held = reading.jobs.filter((job) => job.blocked === 'HeldByCauseway')
+      const ids = held.map((job) => job.id).filter((id) => asked.has(id))
       await this.#attemptAll(releaseArgvs(ids), ids)
+      // Who holds a job with our mark on it, and not as we do, is left with the hold and without the mark.
+      const others = new Set(held.filter((job) => !asked.has(job.id)).map((job) => Number.parseInt(job.id, 10)))
+      const alone = ids.map((id) => Number.parseInt(id, 10)).filter((number) => !others.has(number))
+      await this.#attemptAll(unmarkArgvs([...new Set(alone)]), ids)
     })
   }
 
@@ -178,10 +179,8 @@ export class SgeScheduler implements Scheduler {
 
   async #prepare(nodes: readonly Registration[]): Promise<void> {
     const features = nodes.flatMap((node) => node.features.filter((name) => !/^(?:site|type)-/.test(name)))
-    await this.#setup.ensure(
-      nodes.map((node) => node.site),
-      features,
-    )
+    const sites = nodes.map((node) => node.site)
+    if (await this.#setup.ensure(sites, features)) this.#reader.forgetObjects()
     this.#prepared = true
   }
 
@@ -189,6 +188,15 @@ export class SgeScheduler implements Scheduler {
   async #disable(nodes: readonly QueueNode[], reason: string): Promise<void> {
     await setReason(this.#client, namesOf(nodes), reason)
     await setEnabled(this.#client, this.#options, namesOf(nodes), false)
+  }
+
+  /** Takes out the nodes that were to go and that nobody is on any more; resolves to their names. */
+  async #removeDone(): Promise<ReadonlySet<string>> {
+    // Calls that were before this one may have changed what is to go.
+    const { nodes, instances } = await this.#reading.read()
+    const done = nodes.filter(isDone)
+    const kept = await this.#remove(done, instances)
+    return new Set(namesOf(done).filter((name) => !kept.includes(name)))
   }
 
   async #throwOffJobs({ entries, details }: Reading, hosts: ReadonlySet<string>): Promise<void> {
@@ -254,6 +262,10 @@ export class SgeScheduler implements Scheduler {
     for (const argv of argvs) await this.#client.attempt(argv)
     this.#reader.forget(ids.map((id) => Number.parseInt(id, 10)))
   }
+}
+
+function isDone(node: QueueNode): boolean {
+  return node.power === 'leaving' && !node.busy
 }
 
 function namesOf(nodes: readonly { readonly name: string }[]): string[] {

@@ -41,16 +41,21 @@ export class SgeSetup {
     this.#features.clear()
   }
 
-  /** @param features those that nodes have beside site and type: jobs ask for each by its name (`-l NAME`) */
-  async ensure(sites: readonly string[], features: readonly string[]): Promise<void> {
+  /**
+   * Resolves to whether something had to be looked for.
+   * @param features those that nodes have beside site and type: jobs ask for each by its name (`-l NAME`)
+   */
+  async ensure(sites: readonly string[], features: readonly string[]): Promise<boolean> {
     const newFeatures = [...new Set(features)].filter((name) => !this.#features.has(name))
     const newSites = [...new Set(sites)].filter((name) => !this.#sites.has(name))
+    if (this.#base && newFeatures.length === 0 && newSites.length === 0) return false
     if (!this.#base || newFeatures.length > 0) await this.#complexes(newFeatures)
     if (!this.#base) await this.#queue()
     if (!this.#base || newSites.length > 0) await this.#ofSites(newSites)
     this.#base = true
     for (const name of newSites) this.#sites.add(name)
     for (const name of newFeatures) this.#features.add(name)
+    return true
   }
 
   async #complexes(features: readonly string[]): Promise<void> {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { decodeText, encodeContext, encodeValue } from '../../../../src/hooks/schedulers/sge/names.ts'
 
 test('texts are kept without what lists are written with', () => {
