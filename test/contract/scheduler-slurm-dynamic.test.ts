@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, afterEach, before, suite, test } from 'node:test'
+import { until } from '../../lab/until.ts'
 import { execChecked } from '../../src/base/exec.ts'
 import type { Job } from '../../src/elastic/plan/demand.ts'
 import { schedulerContract } from './scheduler-contract.ts'
@@ -78,7 +79,7 @@ suite('dynamic nodes in Slurm', () => {
     await scontrol('delete', 'nodename=causeway-possible-east-[1-2],causeway-possible-west-1')
     const id = await rig.sbatch('--nodes=2', '--wrap=true')
     const says = async () => (await execChecked(rig.head, ['squeue', '-h', '-j', id, '-o', '%r'])).trim()
-    while ((await says()) === 'None') await new Promise((resolve) => setTimeout(resolve, 50))
+    await until('Slurm has looked at the job', 20_000, async () => (await says()) !== 'None')
     assert.match(await says(), /^Partition(Config|NodeLimit)$/)
     const { jobs } = await rig.scheduler.snapshot()
     assert.equal(jobs.find((job) => job.id === id)?.blocked, null)
@@ -122,14 +123,16 @@ suite('dynamic nodes in Slurm', () => {
 
   test('a busy node that was powered down stays asked to leave, also by a drain or its end, until its job has ended', async () => {
     await rig.machineUp('east-1')
-    const id = await rig.submit({ runMs: 3000 })
+    const id = await rig.submit({ runMs: 60_000 })
     await rig.until('it runs', (queue) => queue.jobs.some((job) => job.id === id && job.state === 'running'))
     await rig.scheduler.powerDown(['east-1'])
     await rig.scheduler.drain(['east-1'], 'another reason')
     await rig.scheduler.cancelDrain(['east-1'])
-    await rig.scheduler.powerDown(['east-1'])
     const [node] = (await rig.scheduler.snapshot()).nodes
-    assert.deepEqual([node?.power, node?.busy], ['leaving', true])
+    assert.deepEqual([node?.power, node?.busy, node?.drained], ['leaving', true, true])
+    await rig.scheduler.powerDown(['east-1'])
+    assert.deepEqual(await names(), ['east-1'])
+    await execChecked(rig.head, ['scancel', id])
     const gone = await rig.until('the node is forgotten', (queue) => queue.nodes.length === 0)
     assert.equal(gone.jobs.find((job) => job.id === id)?.state, 'ended')
   })
