@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import { giveTypes } from '../../lab/config.ts'
 import { must } from '../../lab/demo/must.ts'
 import { jobStates } from '../../lab/demo/results.ts'
 import { Lab } from '../../lab/lab.ts'
@@ -87,6 +88,30 @@ describe('Slurm with dynamic nodes', () => {
       await jobReaches(lab, job, 'COMPLETED')
       assert.equal(lives(lab).find((life) => life.id === first.id)?.phase, 'gone')
       assert.equal((await queueNodes(lab)).length, 1)
+    } finally {
+      await lab.down()
+    }
+  })
+
+  test('of two node types the one is made that a job needs, though the other is there', async () => {
+    lab = await clusterUp({ name, scheduler: 'slurm-dynamic' }, (config) => {
+      const { nodes } = config.sites.east
+      giveTypes(config, 'east', {
+        small: { ...nodes, maximum: 2, minimum: 1, order: 1 },
+        big: { ...nodes, maximum: 1, cpus: 4, order: 2 },
+      })
+    })
+    try {
+      await lifeReaches(lab, 'ready')
+      const job = await submit(lab, 'hostname; sleep 1', '--cpus-per-task=4', '--constraint=site-east')
+      await jobReaches(lab, job, 'COMPLETED')
+      assert.equal(lab.head.read(`/home/alice/out-${job}`).trim(), 'east-big-1')
+      assert.deepEqual(
+        lives(lab)
+          .map((life) => life.name)
+          .sort(),
+        ['east-big-1', 'east-small-1'],
+      )
     } finally {
       await lab.down()
     }
