@@ -1,10 +1,16 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import type { Host } from '../../src/base/host.ts'
 import type { QueueSnapshot } from '../../src/elastic/plan/demand.ts'
 import type { Scheduler } from '../../src/elastic/scheduler.ts'
 import { TorqueScheduler } from '../../src/hooks/schedulers/torque/scheduler.ts'
-import { FakeTorque } from '../fakes/torque/cluster.ts'
+import { LocalHost } from '../../src/sites/local-host.ts'
+import { FakeTorque, type FakeTorqueTimes } from '../fakes/torque/cluster.ts'
 import { clockOf, FakeTorqueHost } from '../fakes/torque/host.ts'
 import { idOf } from '../fakes/torque/model.ts'
+import { serveTorque } from '../fakes/torque/server.ts'
 import type { RigJob, SchedulerRig } from './scheduler-contract.ts'
 
 /** How a rig gets at the commands of a fake Torque. */
@@ -20,6 +26,26 @@ export function reachDirectly(torque: FakeTorque): TorqueReach {
   return { host: new FakeTorqueHost(torque), prefix: '/opt/torque', close: async () => undefined }
 }
 
+/** As programs that a host runs, which act on the fake over a socket. */
+export async function reachByPrograms(torque: FakeTorque): Promise<TorqueReach> {
+  const folder = mkdtempSync(join(tmpdir(), 'causeway-torque-'))
+  const socket = join(folder, 'torque.sock')
+  const server = await serveTorque(torque, socket)
+  const host = new LocalHost('head')
+  // The host's commands have this process's environment.
+  Object.assign(process.env, { FAKE_TORQUE_SOCKET: socket, FAKE_TORQUE_NODE: process.execPath })
+  return {
+    host,
+    prefix: fileURLToPath(new URL('../fakes/torque', import.meta.url)),
+    async close() {
+      await host.close()
+      server.closeAllConnections()
+      server.close()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
 /** Torque as the fake plays it, on virtual time, behind the real adapter. */
 export class FakeTorqueRig implements SchedulerRig {
   readonly scheduler: Scheduler
@@ -32,8 +58,11 @@ export class FakeTorqueRig implements SchedulerRig {
     this.scheduler = scheduler
   }
 
-  static async open(connect: (torque: FakeTorque) => TorqueReach | Promise<TorqueReach>): Promise<FakeTorqueRig> {
-    const torque = new FakeTorque()
+  static async open(
+    connect: (torque: FakeTorque) => TorqueReach | Promise<TorqueReach>,
+    times: Partial<FakeTorqueTimes> = {},
+  ): Promise<FakeTorqueRig> {
+    const torque = new FakeTorque({ times })
     const reach = await connect(torque)
     const { host, prefix } = reach
     const scheduler = new TorqueScheduler({ host, prefix, placeholder: 'placeholder', clock: clockOf(torque) })

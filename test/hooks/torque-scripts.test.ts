@@ -271,7 +271,7 @@ suite('what makes a machine a Torque node', () => {
   const config = () => readFileSync(join(home, 'mom_priv/config'), 'utf8')
 
   /** Like pbs_mom: puts itself into the background and writes down who it is; there it lives for a moment. */
-  const shortLived = `echo "$*" >>"${'$'}(dirname "$0")/calls"; sleep 0.3 & echo $! >"$2/mom_priv/mom.lock"`
+  const shortLived = 'echo "$*" >>"$(dirname "$0")/calls"; sleep 0.3 & echo $! >"$2/mom_priv/mom.lock"'
 
   test('configures pbs_mom for the server, runs it, starts it again, and gives up when it will not stay', async () => {
     mom(shortLived)
@@ -324,6 +324,9 @@ suite('what makes a machine a Torque node', () => {
     assert.deepEqual([made.env, made.files], [env, []])
     assert.equal((await torqueRole({ ...scheduler, server: 'batch' })).env['TORQUE_SERVER'], 'batch')
     const used = new Set([...made.program.matchAll(/\$\{?(TORQUE_[A-Z]+)/g)].map((match) => match[1]))
-    assert.deepEqual([...used].sort(), Object.keys(env).sort())
+    assert.deepEqual(
+      [...used].sort((a = '', b = '') => a.localeCompare(b)),
+      Object.keys(env).sort(),
+    )
   })
 })
