@@ -42,6 +42,8 @@ export class SlurmClient {
   readonly #clock: Clock
   readonly #jobs: SharedRead<readonly SlurmJob[]>
   readonly #nodes: SharedRead<readonly SlurmNode[]>
+  /** `sinfo --json` lists groups of nodes: a later Slurm's. */
+  #groups = false
   readonly #updates: MergedUpdates
 
   constructor(options: SlurmOptions) {
@@ -50,13 +52,23 @@ export class SlurmClient {
     this.#clock = options.clock
     const read = {
       jobs: () => options.rest?.read('jobs') ?? this.#run(['squeue', '--all', '--json']),
-      nodes: () => options.rest?.read('nodes') ?? this.#run(['sinfo', '--all', '--json']),
+      nodes: () => options.rest?.read('nodes') ?? this.#printNodes(),
     }
     this.#jobs = new SharedRead(async () => parseSqueue(await read.jobs(), this.#clock.now()))
     this.#nodes = new SharedRead(async () => parseSinfo(await read.nodes()))
     this.#updates = new MergedUpdates(async (update) => {
       await this.#run(nodeUpdateArgv(update))
     })
+  }
+
+  /** The command that lists nodes one by one: `sinfo` in 22.05, which groups them from 23.02 on; there `scontrol` does it. */
+  async #printNodes(): Promise<string> {
+    if (!this.#groups) {
+      const text = await this.#run(['sinfo', '--all', '--json'])
+      this.#groups = /^\s*"sinfo"\s*:\s*\[/m.test(text)
+      if (!this.#groups) return text
+    }
+    return this.#run(['scontrol', 'show', 'nodes', '--all', '--json'])
   }
 
   /** All jobs, as they are after this call; callers at about the same time share one command. */

@@ -45,6 +45,26 @@ test('a snapshot is one squeue and one sinfo, of the cluster that the option nam
   ])
 })
 
+test('where sinfo groups nodes, as later versions do, scontrol lists them', async () => {
+  const number = (value: number) => ({ set: true, infinite: false, number: value })
+  const grouped = { sinfo: [{ nodes: { total: 1, nodes: ['east-1'] }, cpus: { total: 2 } }], errors: [] }
+  const node = { name: 'east-1', state: ['IDLE', 'CLOUD', 'POWERED_DOWN'], features: ['site-east', 'fast'], reason: '' }
+  const { ran, scheduler } = schedulerOn((program) => {
+    if (program === 'sinfo') return { stdout: JSON.stringify(grouped, null, 2) }
+    if (program !== 'scontrol') return working(program)
+    const sizes = { cpus: 2, real_memory: 500, weight: 10, partitions: ['batch'], free_mem: number(0) }
+    return { stdout: JSON.stringify({ nodes: [{ ...node, ...sizes }], errors: [] }, null, 2) }
+  })
+  for (const round of [1, 2]) {
+    const [read] = (await scheduler.snapshot()).nodes
+    assert.deepEqual([read?.name, read?.power, read?.features], ['east-1', 'absent', ['site-east', 'fast']], `${round}`)
+  }
+  assert.deepEqual(
+    ran.map((argv) => argv.slice(3).join(' ')).filter((words) => !words.startsWith('squeue')),
+    ['sinfo --all --json', 'scontrol show nodes --all --json', 'scontrol show nodes --all --json'],
+  )
+})
+
 test('many nodes are drained with one command', async () => {
   const { ran, scheduler } = schedulerOn(working)
   await scheduler.drain(
