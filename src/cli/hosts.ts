@@ -10,11 +10,7 @@ export function hostsCommand(): Command {
     .option('--config <file>', 'the configuration file', defaultConfigFile())
     .action(async (options: { config: string }) => {
       const config = await loadControllerConfig(options.config)
-      process.stdout.write(hostsLines(registrations(config)))
+      const lines = registrations(config).map(({ name, address }) => `${address} ${name}\n`)
+      process.stdout.write(lines.join(''))
     })
-}
-
-/** A line `ADDRESS NAME` for each node. */
-export function hostsLines(nodes: readonly { readonly name: string; readonly address: string }[]): string {
-  return nodes.map(({ name, address }) => `${address} ${name}\n`).join('')
 }

@@ -8,11 +8,26 @@ import { clusterUp } from './cluster.ts'
 const patienceMs = 180_000
 
 /** A lab with Grid Engine whose controller runs; nodes go after two idle seconds unless said otherwise. */
-export function sgeUp(
+export async function sgeUp(
   options: Partial<LabOptions> = {},
   change: (config: LabConfig) => void = () => undefined,
 ): Promise<Lab> {
-  return clusterUp({ name: 'sgelab', scheduler: 'sge', ...options }, change)
+  const lab = await clusterUp({ name: 'sgelab', scheduler: 'sge', ...options }, change)
+  try {
+    await isSetUp(lab)
+    return lab
+  } catch (thrown) {
+    await lab.down()
+    throw thrown
+  }
+}
+
+/** Resolves when the controller has made what it needs in the cell: until then Grid Engine turns jobs away. */
+export async function isSetUp(lab: Lab): Promise<void> {
+  await until('the controller has made its objects in the cell', 60_000, async () => {
+    const { stdout } = await lab.head.exec(['qconf', '-sq', 'all.q'])
+    return stdout.includes('@site-west=')
+  })
 }
 
 /** Submits a shell script as alice with plain qsub; returns the job's id. */
@@ -35,7 +50,7 @@ export async function jobIs(lab: Lab, job: string, state: string): Promise<void>
 }
 
 /** What the accounting says of an ended job, a record for each element, the lines of a record as `name value`. */
-export async function accounted(lab: Lab, job: string): Promise<Map<string, string>[]> {
+async function accounted(lab: Lab, job: string): Promise<Map<string, string>[]> {
   const { code, stdout } = await lab.head.exec(['qacct', '-j', job])
   if (code !== 0) return [] // it is written a little after the end
   const records = stdout.split(/^=+$/m).slice(1)

@@ -41,9 +41,11 @@ describe('on real Grid Engine over an emulated WAN', () => {
   test('a job of several nodes stays in one site, the next one where there is room', async () => {
     const near = await qsub(lab, whoIsThere, '-pe', 'mpi', '4')
     const far = await qsub(lab, whoIsThere, '-pe', 'mpi', '6')
+    const asked = await qsub(lab, 'hostname', '-l', 'site=west')
     const nearHosts = hostsOf(await finished(lab, near))
     const output = await finished(lab, far)
     const farHosts = hostsOf(output)
+    assert.match(await finished(lab, asked), /^west-\d$/m)
     assert.ok(nearHosts.length > 1)
     assert.equal(new Set(nearHosts.map(siteOf)).size, 1)
     assert.ok(farHosts.length > 2) // of two slots each
