@@ -60,13 +60,15 @@ export function parseQstat(text: string): Qstat {
   const entries: QueueEntry[] = []
   let instance: InstanceDraft | null = null
   let entry: Draft | null = null
-  let sections = 0
+  // The outermost element has the name of one of its two parts.
+  let depth = 0
+  const parts = new Set<string>()
   walkXml(text, ['job_info'], {
     open(name) {
+      depth++
       if (name === 'Queue-List') instance = { name: '', states: '', slots: 0, values: new Map() }
       else if (name === 'job_list') entry = newEntry()
-      else if (name === 'queue_info') sections |= 1
-      else if (name === 'job_info') sections |= 2
+      else if (depth === 2) parts.add(name)
     },
     leaf(name, value, attributes) {
       if (entry) readField(entry, name, value, attributes)
@@ -75,9 +77,10 @@ export function parseQstat(text: string): Qstat {
         else if (name === 'state') instance.states = value
         else if (name === 'slots_total') instance.slots = wholeOf(name, value)
         else if (name === 'resource') instance.values.set(attributeOf(attributes, 'name'), value)
-      } else if (name === 'queue_info') sections |= 1
+      } else if (depth === 1) parts.add(name)
     },
     close(name) {
+      depth--
       if (name === 'job_list' && entry) {
         if (entry.host === null && instance) entry.host = hostOf(instance.name)
         entries.push(finished(entry))
@@ -88,7 +91,7 @@ export function parseQstat(text: string): Qstat {
       }
     },
   })
-  if (sections !== 3) throw malformed('the list of jobs', 'lacks one of its parts')
+  if (!parts.has('queue_info') || !parts.has('job_info')) throw malformed('the list of jobs', 'lacks one of its parts')
   return { instances, entries }
 }
 

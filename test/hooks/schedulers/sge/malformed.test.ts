@@ -55,6 +55,7 @@ for (const { name, text, parse } of documents) {
     test('another document', () => {
       assert.throws(() => parse(''), malformed)
       assert.throws(() => parse('{}'), malformed)
+      assert.throws(() => parse("<?xml version='1.0'?>\n<detailed_jobs></detailed_jobs>"), malformed)
       assert.throws(() => parse("<?xml version='1.0'?>\n<qhost></qhost>"), malformed)
     })
   })
@@ -69,6 +70,24 @@ function isSameShape(text: string): boolean {
   }
   return open.length === 0
 }
+
+test('a list of jobs without one of its parts is none', () => {
+  for (const part of ['', '<queue_info></queue_info>', '<job_info></job_info>']) {
+    assert.throws(() => parseQstat(`<?xml version='1.0'?>\n<job_info>${part}</job_info>`), malformed, part)
+  }
+})
+
+test('times are in UTC, wherever we are', () => {
+  const before = process.env['TZ']
+  process.env['TZ'] = 'America/New_York'
+  try {
+    const [first] = parseQstat(sample('qstat-all.xml')).entries
+    assert.equal(first?.startedAtMs, Date.UTC(2026, 10, 22, 15, 1, 4))
+  } finally {
+    if (before === undefined) delete process.env['TZ']
+    else process.env['TZ'] = before
+  }
+})
 
 suite('values that are none', () => {
   const text = sample('qstat-f-r-ext-explain.xml')
@@ -129,7 +148,9 @@ suite('what the commands say', () => {
   }
 
   test('more than could be the queue is not read', async () => {
-    await assert.rejects(client({ stdout: ' '.repeat(100 * 2 ** 20) }).queue(), malformed)
+    const padded = sample('qstat-f-r-ext-explain.xml') + ' '.repeat(100 * 2 ** 20)
+    assert.ok(parseQstat(padded).entries.length > 0, 'it is nothing but too long')
+    await assert.rejects(client({ stdout: padded }).queue(), malformed)
   })
 
   test('nothing, with success, is no empty queue', async () => {
