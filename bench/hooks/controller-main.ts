@@ -65,10 +65,10 @@ const doors = await openDoors(
   },
 )
 let rounds = 0
-const { round } = loop
+const round = loop.round.bind(loop)
 loop.round = () => {
   rounds += 1
-  return round.call(loop)
+  return round()
 }
 loop.start()
 process.once('message', () => {

@@ -1,4 +1,3 @@
-import { extname } from 'node:path'
 import { MessageChannel, Worker } from 'node:worker_threads'
 import { CausewayError, type ErrorCode } from '../base/errors.ts'
 import type { ControllerConfig } from '../config/controller-schema.ts'
@@ -41,7 +40,9 @@ export async function openDoors(
   const { port1, port2 } = new MessageChannel()
   serveCalls(port1, calls)
   // The sources and the built package differ in their files' extension.
-  const main = new URL(`./doors-main${extname(import.meta.filename)}`, import.meta.url)
+  const main = import.meta.filename.endsWith('.ts')
+    ? new URL('./doors-main.ts', import.meta.url)
+    : new URL('./doors-main.js', import.meta.url)
   const worker = new Worker(main, { workerData: { settings, port: port2 }, transferList: [port2] })
   const said = (awaited: 'open' | 'closed') =>
     new Promise<void>((resolve, reject) => {

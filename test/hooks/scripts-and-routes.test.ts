@@ -62,7 +62,7 @@ suite('the scripts and the routes', () => {
       assert.deepEqual(await rig.run(script, args, env), { code: 0, stdout: '', stderr: '' })
       await inbox.recorded()
       assert.deepEqual(
-        events.map(({ code, facts, jobs: ids }) => [`${facts['scheduler']} ${code}`, facts['names'], ids]),
+        events.map(({ code, facts, jobs: ids }) => [`${String(facts['scheduler'])} ${code}`, facts['names'], ids]),
         [[what, names, jobs]],
       )
       assert.equal(existsSync(rig.spool), false)
