@@ -55,7 +55,8 @@ export function placeholderChanges(nodes: readonly QueueNode[], possible: readon
 
 function isGood(node: QueueNode, wanted: Registration | undefined): boolean {
   if (!wanted || !node.drained || !node.down || node.reason !== reasonOf(wanted)) return false
-  return node.features.toSorted().join() === wanted.features.toSorted().join()
+  const [seen, asked] = [node.features, wanted.features]
+  return seen.join() === asked.join() || seen.toSorted().join() === asked.toSorted().join()
 }
 
 function reasonOf({ size: { cpus, memoryMiB, gpus } }: Registration): string {

@@ -9,6 +9,7 @@ import {
 } from '../../../elastic/scheduler.ts'
 import { SlurmClient, type SlurmOptions } from './client.ts'
 import { reasonText, updatesForCancelDrain, updatesForDrain } from './commands.ts'
+import { weightOf } from './definition.ts'
 import { isPlaceholder, placeholderChanges } from './dynamic-placeholders.ts'
 import { dynamicSnapshot, forgettable, isLeaving, leavingReason } from './dynamic-snapshot.ts'
 import { type KeptFiles, keepFiles } from './kept-files.ts'
@@ -155,11 +156,13 @@ export class SlurmDynamicScheduler implements Scheduler {
 
   /** A node registers without a weight, and with the features that were configured when its machine was made. */
   async #keepDefinitions(nodes: readonly SlurmNode[], possible: readonly Registration[]): Promise<void> {
-    const there = new Set(nodes.filter((node) => node.responding).map((node) => node.name))
-    const { redefine } = registrationChanges(
-      possible.filter((node) => there.has(node.name)),
-      nodes,
-    )
+    const there = new Map(nodes.filter((node) => node.responding).map((node) => [node.name, node]))
+    const changed = possible.filter((node) => {
+      const seen = there.get(node.name)
+      return seen && (seen.weight !== weightOf(node) || seen.features.join() !== node.features.join())
+    })
+    if (changed.length === 0) return
+    const { redefine } = registrationChanges(changed, nodes)
     for (const change of redefine) await unlessRefused(this.#slurm.redefineNodes(change))
   }
 
