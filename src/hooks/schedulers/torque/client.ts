@@ -1,6 +1,7 @@
 import type { Clock } from '../../../base/clock.ts'
 import { CausewayError } from '../../../base/errors.ts'
 import type { ExecResult, Host } from '../../../base/host.ts'
+import { SharedRead } from '../shared-read.ts'
 import { parsePbsnodes, type TorqueNode } from './pbsnodes.ts'
 import { parseQstat, type TorqueJob } from './qstat.ts'
 import { malformed } from './xml.ts'
@@ -33,6 +34,8 @@ export class TorqueClient {
   readonly clock: Clock
   readonly #host: Host
   readonly #prefix: string
+  readonly #jobs = new SharedRead(async () => parseQstat(await this.#qstat(), this.clock.now()))
+  readonly #nodes = new SharedRead(() => this.#pbsnodes())
 
   constructor(options: TorqueOptions) {
     this.#host = options.host
@@ -41,13 +44,16 @@ export class TorqueClient {
     this.clock = options.clock
   }
 
-  async jobs(): Promise<TorqueJob[]> {
-    const text = await this.#qstat()
-    return parseQstat(text, this.clock.now())
+  jobs(): Promise<readonly TorqueJob[]> {
+    return this.#jobs.read()
   }
 
   /** All nodes, the placeholder among them. */
-  async nodes(): Promise<TorqueNode[]> {
+  nodes(): Promise<readonly TorqueNode[]> {
+    return this.#nodes.read()
+  }
+
+  async #pbsnodes(): Promise<readonly TorqueNode[]> {
     const argv = ['pbsnodes', '-x']
     const result = await this.#exec(argv)
     // What pbsnodes calls an error is an answer: there are none.

@@ -54,10 +54,11 @@ export class Registrar {
     const settings = nodectLines(await this.#torque.settings())
     const said = await this.#torque.qmgr([...(known ? [] : placeholderLines(this.#torque.placeholder)), ...settings])
     if (said !== '' && (known || !(await this.#knows(this.#torque.placeholder)))) {
-      throw new CausewayError(
-        'CommandFailed',
-        `pbs_server does not take the placeholder node ${this.#torque.placeholder}, whose name must resolve: ${said}`,
-      )
+      const { placeholder } = this.#torque
+      const what = known
+        ? 'refuses the settings that let jobs in which are larger than the cluster'
+        : `does not take the placeholder node ${placeholder}, whose name must resolve`
+      throw new CausewayError('CommandFailed', `pbs_server ${what}: ${said}`)
     }
     this.#letsIn = true
   }
