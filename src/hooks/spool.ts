@@ -67,21 +67,31 @@ export class Spool {
     await this.#removeDrafts(files.map(({ name }) => name))
     const names = files.map(({ name }) => name).filter((name) => /^[0-9].*\.event$/.test(name))
     const done: string[] = []
-    let bytes = 0
     for (const name of names.sort()) {
       const text = await readPlain(join(folder, name))
-      if (text === null) continue // the script was quicker
+      if (text === null) {
+        done.push(name) // the script was quicker
+        continue
+      }
       const cut = text.indexOf('\n')
       const where = text.slice(0, Math.max(cut, 0))
       const answer = /^[a-z0-9-]+\/[a-z0-9-]+$/.test(where) ? await take(where, text.slice(cut + 1)) : 'refused'
-      if (answer === 'later') {
-        bytes = text.length
-        break
-      }
+      if (answer === 'later') break
       if (answer === 'refused') log.warn({ file: name, where }, 'a kept hook is refused and removed')
       done.push(name)
     }
-    count(names.length - done.length, bytes)
+    const left = names.slice(done.length)
+    const sizes = await Promise.all(
+      left.map((name) =>
+        lstat(join(folder, name))
+          .then(({ size }) => size)
+          .catch(() => 0),
+      ),
+    )
+    count(
+      left.length,
+      sizes.reduce((sum, size) => sum + size, 0),
+    )
     if (done.length > 0) await recorded()
     for (const name of done) await rm(join(folder, name), { force: true })
     return done.length
