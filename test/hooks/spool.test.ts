@@ -99,7 +99,7 @@ suite('the spool', () => {
       [readdirSync(folder), waiting],
       [
         ['2.event', '3.event'],
-        [2, 68],
+        [2, 62],
       ],
     )
   })
