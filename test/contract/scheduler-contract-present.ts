@@ -117,7 +117,7 @@ export function presentNodesContract(stage: Stage): void {
 
   test('a scheduler that starts again from what it had saved has forgotten what it was told since', async () => {
     await bringUp('east-1')
-    const running = await rig.submit({ runMs: 15_000, features: 'site-east' })
+    const running = await rig.submit({ runMs: rig.rejoinMs ?? 15_000, features: 'site-east' })
     await untilJob(running, 'running')
     const held = await rig.submit({ nodes: 2, features: 'site-east' })
     await scheduler.hold([held], 'cap')

@@ -25,6 +25,8 @@ export interface RigJob {
  */
 export interface SchedulerRig {
   readonly scheduler: Scheduler
+  /** How long a node may take until it is in touch with a scheduler that started again, ms. Default 15 000. */
+  readonly rejoinMs?: number
   submit(spec: RigJob): Promise<string>
   /** The node's machine boots and its daemon registers. */
   machineUp(name: string): Promise<void>

@@ -21,6 +21,8 @@ const nodeNames = ['east-1', 'east-2', 'west-1']
 /** A real sge_qmaster on a lab host and real sge_execds on light hosts beside it. What a crashed run has left is removed first. */
 export class SgeRig implements SchedulerRig {
   readonly scheduler: SgeScheduler
+  /** An execd that reported to nobody while the master was away tries again half a minute later. */
+  readonly rejoinMs = 45_000
   readonly head: LabHost
   readonly #lab: string
   readonly nodes: ReadonlyMap<string, LabHost>
@@ -171,7 +173,7 @@ export class SgeRig implements SchedulerRig {
   async until(what: string, holds: (queue: QueueSnapshot) => boolean): Promise<QueueSnapshot> {
     let last: QueueSnapshot | undefined
     try {
-      return await until(what, 40_000, async () => {
+      return await until(what, 60_000, async () => {
         last = await this.scheduler.snapshot()
         return holds(last) && last
       })

@@ -5,7 +5,10 @@ import type { QueueEntry } from './qstat.ts'
 
 /** What a job asks for of its hosts, in the planner's terms. */
 export interface Wish {
-  /** What it asks for altogether, on as many hosts as that takes; null where its hosts are counted by `nodeCount`. */
+  /**
+   * What it asks for altogether, on as many hosts as that takes; null where its hosts are counted by `nodeCount`. `perNode` is then
+   * what a slot needs; memory that the host has to have whatever the slots counts for each of them, which errs on the large side.
+   */
   readonly slots: number | null
   readonly nodeCount: number
   readonly perNode: Size
@@ -52,7 +55,7 @@ export function wishOf(
   let exclusive = false
   let wallMs: number | null = null
   let elsewhere = elsewhereOf(entry.queues, queue)
-  const features: string[] = []
+  const features: string[] = [sitesOf(entry.queues)]
   const licences: string[] = []
   for (const [name, value] of entry.hard) {
     const complex = complexes.get(name)
@@ -107,6 +110,13 @@ function elsewhereOf(queues: readonly string[], queue: string): string {
     return matches(name || '*', queue) && (host === '' || host.startsWith('@') || /[*?[]/.test(host))
   }
   return queues.length === 0 || queues.some(fits) ? '' : `queue=${queues.join('|')}`
+}
+
+/** The sites of `-q all.q@@site-east,all.q@@site-west`; '' where it names other hosts too. */
+function sitesOf(queues: readonly string[]): string {
+  const sites = queues.map((wanted) => /^[^@]*@(@site-[^*?[]+)$/.exec(wanted)?.[1]?.slice(1) ?? '')
+  if (sites.length === 0 || sites.includes('')) return ''
+  return sites.length === 1 ? (sites[0] ?? '') : `(${sites.join('|')})`
 }
 
 /** `east|west` as `site-east|site-west`; '' for a pattern, which may mean any. */

@@ -50,6 +50,20 @@ test('what only qstat -j says is read as reviewed', () => {
   )
 })
 
+test('the answers to our own commands are read as reviewed', () => {
+  const own = parseDetails(sample('own-details.xml'))
+  const ownComplexes = parseComplexes(sample('own-complexes.txt'))
+  const ownRules: Readonly<Record<string, string>> = { 'mpi.*': '$round_robin', pernode: '2', smp: '$pe_slots' }
+  const { instances, entries } = parseQstat(sample('own-qstat.xml'))
+  const jobs = jobsOf(entries, {
+    ...context,
+    nowMs: Date.parse('2026-11-23T00:39:00Z'),
+    details: own,
+    wishOf: (entry) => wishOf(entry, ownComplexes, (pe) => ownRules[pe] ?? null, 'all.q'),
+  })
+  golden('own-qstat.json', { nodes: nodesOf(instances, entries, 'all.q'), jobs })
+})
+
 test('jobs that are gone have no details', () => {
   assert.equal(parseDetails(sample('qstat-j-nonexistent.xml')).size, 0)
 })

@@ -145,6 +145,14 @@ test('a host by name or another queue is nothing that new nodes could be', () =>
   assert.equal(elsewhere(['other.q', 'all.q']), '')
 })
 
+test('a queue of a site is a wish for the site', () => {
+  const features = (...queues: string[]) => wish({ queues }).features
+  assert.equal(features('all.q@@site-east'), 'site-east')
+  assert.equal(features('all.q@@site-east', '@@site-west'), '(site-east|site-west)')
+  assert.equal(features('all.q@@site-east', 'all.q'), '')
+  assert.equal(features('all.q@@site-*'), '')
+})
+
 test('patterns are those of a shell', () => {
   assert.ok(matches('mpi.*', 'mpi.east'))
   assert.ok(!matches('mpi.*', 'mpi'))
