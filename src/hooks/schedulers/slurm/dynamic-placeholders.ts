@@ -1,7 +1,9 @@
+import { CausewayError } from '../../../base/errors.ts'
 import type { QueueNode } from '../../../elastic/plan/demand.ts'
 import { reasonPrefix } from '../../../elastic/plan/reason-prefix.ts'
 import type { Registration } from '../../../elastic/scheduler.ts'
 import { nodeDefinition } from './definition.ts'
+import type { SlurmNode } from './sinfo.ts'
 
 /**
  * Slurm refuses a job at its submission, or calls it impossible, when not as many nodes as it asks for have the features, CPUs
@@ -51,6 +53,32 @@ export function placeholderChanges(nodes: readonly QueueNode[], possible: readon
       return [{ names, definition: [...nodeDefinition(first), ...nowhere], reason: reasonOf(first) }]
     }),
   }
+}
+
+/**
+ * What takes an admin so that Slurm can know all nodes that can be made; null when all is well.
+ * @param nodes all nodes of Slurm, after it was told
+ * @param maximum its MaxNodeCount, null if that is not known
+ * @param refusal why it refused some of them, if it did
+ */
+export function placeholderProblem(
+  nodes: readonly SlurmNode[],
+  possible: readonly Registration[],
+  maximum: number | null,
+  refusal: CausewayError | null,
+): CausewayError | null {
+  const missing = placeholderChanges(nodes, possible).create.flatMap((group) => group.names)
+  const homeless = nodes.filter((node) => isPlaceholder(node) && !node.inPartition)
+  const problems: string[] = []
+  if (missing.length > 0) {
+    const said = refusal ? ` (${refusal.message})` : ''
+    problems.push(
+      `Slurm does not take ${missing.length} of its placeholders, ${missing[0]} among them${said}: MaxNodeCount is ${maximum ?? 'not known'} and should be ${possible.length * 2} and those that are not Causeway's; after a change slurmctld must be restarted`,
+    )
+  }
+  if (homeless.length > 0) problems.push(`no partition takes ${homeless[0]?.name}: give one Nodes=ALL`)
+  if (problems.length === 0) return null
+  return new CausewayError('InvalidConfig', problems.join('; '), refusal ? { cause: refusal } : {})
 }
 
 function isGood(node: QueueNode, wanted: Registration | undefined): boolean {

@@ -10,7 +10,7 @@ import {
 import { SlurmClient, type SlurmOptions } from './client.ts'
 import { reasonText, updatesForCancelDrain, updatesForDrain } from './commands.ts'
 import { weightOf } from './definition.ts'
-import { isPlaceholder, placeholderChanges } from './dynamic-placeholders.ts'
+import { isPlaceholder, placeholderChanges, placeholderProblem } from './dynamic-placeholders.ts'
 import { dynamicSnapshot, forgettable, isLeaving, leavingReason } from './dynamic-snapshot.ts'
 import { type KeptFiles, keepFiles } from './kept-files.ts'
 import { registrationChanges } from './register.ts'
@@ -73,7 +73,8 @@ export class SlurmDynamicScheduler implements Scheduler {
 
   /**
    * A node registers itself; what an earlier machine of its name has left is deleted before.
-   * @throws CausewayError `CommandFailed` when Slurm has no room for all nodes that can be made (MaxNodeCount)
+   * @throws CausewayError `InvalidConfig` when Slurm does not take all nodes that can be made: MaxNodeCount is too small, or they
+   *   are in no partition
    */
   async register(nodes: readonly Registration[]): Promise<void> {
     if (nodes.length === 0) return
@@ -81,13 +82,8 @@ export class SlurmDynamicScheduler implements Scheduler {
     const names = new Set(nodes.map((node) => node.name))
     const stale = known.filter((node) => names.has(node.name) && !node.busy && (!node.responding || node.down))
     if (stale.length > 0) await this.#slurm.deleteNodes(stale.map((node) => node.name))
-    const missing = await this.#makePlaceholders(known)
-    if (missing > 0) {
-      throw new CausewayError(
-        'CommandFailed',
-        `Slurm has no room for ${missing} of its placeholders: is MaxNodeCount at least twice the nodes that there may be?`,
-      )
-    }
+    const problem = await this.#makePlaceholders(known, this.#possible())
+    if (problem) throw problem
   }
 
   async powerUp(): Promise<void> {}
@@ -177,27 +173,31 @@ export class SlurmDynamicScheduler implements Scheduler {
     this.#filesKept = false
     const now = this.#clock.now()
     if (now >= this.#nextAttemptMs) {
-      const missing = await this.#makePlaceholders(nodes)
-      // `register` says that there is no room; in between it is not tried with every reading.
-      this.#nextAttemptMs = missing > 0 ? now + retryMs : 0
+      const problem = await this.#makePlaceholders(nodes, possible)
+      // It is for `register` to tell of it; in between it is not tried with every reading.
+      this.#nextAttemptMs = problem ? now + retryMs : 0
     }
     return create.length === 0
   }
 
-  /** Makes the placeholders what they should be; how many there was no room for. */
-  async #makePlaceholders(nodes: readonly SlurmNode[]): Promise<number> {
-    const { create, remove } = placeholderChanges(nodes, this.#possible())
+  /** Makes the placeholders what they should be; what is in the way of that. */
+  async #makePlaceholders(
+    nodes: readonly SlurmNode[],
+    possible: readonly Registration[],
+  ): Promise<CausewayError | null> {
+    const { create, remove } = placeholderChanges(nodes, possible)
     if (remove.length > 0) await unlessRefused(this.#slurm.deleteNodes(remove))
+    let refusal: CausewayError | null = null
     for (const { names, definition, reason } of create) {
       // As nodes of the future first: jobs are never placed on them, from their beginning. What a call that was cut off has left
       // is refused here, and seen below.
-      await unlessRefused(this.#slurm.createNodes(names, [...definition, 'state=future']))
+      refusal = (await unlessRefused(this.#slurm.createNodes(names, [...definition, 'State=FUTURE']))) ?? refusal
       await unlessRefused(this.#slurm.update([{ state: 'drain', names, reason }]))
       await unlessRefused(this.#slurm.update([{ state: 'down', names, reason }]))
     }
-    if (create.length === 0) return 0
-    const made = placeholderChanges(await this.#slurm.nodes(), this.#possible())
-    return made.create.reduce((sum, group) => sum + group.names.length, 0)
+    const made = create.length > 0 ? await this.#slurm.nodes() : nodes
+    const isWhole = placeholderChanges(made, possible).create.length === 0
+    return placeholderProblem(made, possible, isWhole ? null : await this.#slurm.maxNodeCount(), refusal)
   }
 
   /** Has nodes deleted by a later reading, when no job is on them; an admin's own drain is left as it is. */
@@ -215,11 +215,13 @@ export class SlurmDynamicScheduler implements Scheduler {
   }
 }
 
-/** Where Slurm refuses a part and serves the rest, what it served is seen by looking again. */
-async function unlessRefused(call: Promise<void>): Promise<void> {
+/** Where Slurm refuses a part and serves the rest, what it served is seen by looking again; resolves to the refusal. */
+async function unlessRefused(call: Promise<void>): Promise<CausewayError | null> {
   try {
     await call
+    return null
   } catch (error) {
-    if (!(error instanceof CausewayError && error.code === 'CommandFailed')) throw error
+    if (error instanceof CausewayError && error.code === 'CommandFailed') return error
+    throw error
   }
 }

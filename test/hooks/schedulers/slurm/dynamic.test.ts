@@ -1,10 +1,16 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import * as fc from 'fast-check'
+import { CausewayError } from '../../../../src/base/errors.ts'
 import type { Job, QueueNode } from '../../../../src/elastic/plan/demand.ts'
 import type { Registration } from '../../../../src/elastic/scheduler.ts'
-import { isPlaceholder, placeholderChanges } from '../../../../src/hooks/schedulers/slurm/dynamic-placeholders.ts'
+import {
+  isPlaceholder,
+  placeholderChanges,
+  placeholderProblem,
+} from '../../../../src/hooks/schedulers/slurm/dynamic-placeholders.ts'
 import { dynamicSnapshot, forgettable, leavingReason } from '../../../../src/hooks/schedulers/slurm/dynamic-snapshot.ts'
+import type { SlurmNode } from '../../../../src/hooks/schedulers/slurm/sinfo.ts'
 
 const node = (name: string, facts: Partial<QueueNode> = {}): QueueNode => ({
   name,
@@ -90,6 +96,23 @@ suite('placeholders for nodes that can be made', () => {
         assert.equal(after.filter(isPlaceholder).length, now.length)
       }),
     )
+  })
+
+  test('what is in the way of them is said', () => {
+    const possible = [registration('east-1'), registration('east-2')]
+    const made = carryOut([], possible)
+    const told = (nodes: readonly QueueNode[], inPartition: boolean, refusal: CausewayError | null = null) => {
+      const seen = nodes.map((one) => ({ ...one, inPartition })) as SlurmNode[]
+      const problem = placeholderProblem(seen, possible, 3, refusal)
+      return problem && `${problem.code}: ${problem.message}`
+    }
+    assert.equal(told(made, true), null)
+    assert.match(
+      told(made.slice(1), true) ?? '',
+      /^InvalidConfig: .*1 of .*possible-east-1 .*MaxNodeCount is 3 .*be 4 /,
+    )
+    assert.match(told([], true, new CausewayError('CommandFailed', 'bad feature')) ?? '', /2 of .*\(bad feature\)/)
+    assert.match(told(made, false) ?? '', /no partition takes causeway-possible-east-1/)
   })
 
   test('one that could take a job, or that somebody made something else of, is made anew', () => {
