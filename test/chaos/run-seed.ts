@@ -61,6 +61,9 @@ async function play(seed: number, world: World, scenario: Scenario, random: Rand
     const restUntilMs = world.elapsedMs + restMs
     while (world.elapsedMs < restUntilMs) await world.step()
     const budgeted = world.policy.budgets.length > 0
+    // A period that ends sets nodes going, for a minimum too: they come to rest again.
+    const patienceMs = budgeted ? recoveryMs : 0
+    while (!isDone(world) && world.elapsedMs < restUntilMs + patienceMs) await world.step()
     // A job that a later period may pay for after all begins when it does.
     const isWaiting = budgeted && world.scheduler.peek().jobs.some(({ state: now }) => now !== 'ended')
     const isCalm = isDone(world) && (budgeted || (await world.allLives()).length === lives)
