@@ -21,10 +21,13 @@ import { HookScriptRig, hookScript } from './hook-script-rig.ts'
 suite("Grid Engine's programs", () => {
   let rig: HookScriptRig
   let programs: ChildProcessWithoutNullStreams[]
+  /** What they wrote to stderr. */
+  let complaints: string
 
   beforeEach(() => {
     rig = new HookScriptRig()
     programs = []
+    complaints = ''
     mkdirSync(join(rig.folder, 'bin'))
     mkdirSync(join(rig.folder, 'tmp'))
     mkdirSync(join(rig.folder, 'scripts/sge'), { recursive: true })
@@ -53,6 +56,9 @@ suite("Grid Engine's programs", () => {
       env: { CAUSEWAY_SOCKET: rig.socket, CAUSEWAY_SPOOL: rig.spool, TMPDIR: join(rig.folder, 'tmp'), ...env },
     })
     programs.push(program)
+    program.stderr.on('data', (part: Buffer) => {
+      complaints += part.toString()
+    })
     program.stdin.on('error', () => undefined) // it has ended: seen by its exit
     const lines = createInterface(program.stdout)[Symbol.asyncIterator]()
     return {
@@ -85,6 +91,9 @@ suite("Grid Engine's programs", () => {
         if (line.startsWith('RESULT ')) return said
       }
     }
+    // sge_qmaster refuses a submission when its verifier writes anything to stderr.
+    afterEach(() => assert.equal(complaints, ''))
+
     const accepted = ['RESULT STATE ACCEPT']
     const confined = ['PARAM pe_name mpi.*', 'RESULT STATE CORRECT']
 
@@ -146,6 +155,14 @@ suite("Grid Engine's programs", () => {
         assert.deepEqual(await verify(jsv, 'pe_name mpi'), accepted)
       })
     }
+
+    test('says nothing about programs that die under it', async () => {
+      command('qconf', 'exec /bin/sleep 60')
+      command('sleep', 'kill -9 $$')
+      const jsv = start('jsv')
+      assert.deepEqual(await verify(jsv, 'pe_name mpi'), accepted)
+      assert.equal(await jsv.end(), 0)
+    })
 
     test('accepts jobs as they are where it can write nothing down', async () => {
       command('qconf', ...perSite)
