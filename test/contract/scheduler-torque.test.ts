@@ -2,11 +2,20 @@ import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
 import type { QueueSnapshot } from '../../src/elastic/plan/demand.ts'
 import { schedulerContract } from './scheduler-contract.ts'
+import { RealTorqueRig } from './scheduler-torque-real-rig.ts'
 import { FakeTorqueRig, reachByPrograms, reachDirectly } from './scheduler-torque-rig.ts'
 
 schedulerContract('Torque, as the fake plays it', 'causeway', () => FakeTorqueRig.open(reachDirectly), {
   confines: true,
 })
+
+const prefix = process.env['TORQUE_PREFIX']
+if (prefix !== undefined) {
+  const home = process.env['TORQUE_HOME'] ?? '/var/spool/torque'
+  schedulerContract(`the Torque of ${prefix}`, 'causeway', () => RealTorqueRig.open('torqueport', prefix, home), {
+    confines: true,
+  })
+}
 
 suite("Torque's commands as programs of a host", () => {
   let rig: FakeTorqueRig
