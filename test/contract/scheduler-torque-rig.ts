@@ -10,7 +10,7 @@ import { LocalHost } from '../../src/sites/local-host.ts'
 import { FakeTorque, type FakeTorqueTimes } from '../fakes/torque/cluster.ts'
 import { clockOf, FakeTorqueHost } from '../fakes/torque/host.ts'
 import { idOf } from '../fakes/torque/model.ts'
-import { serveTorque } from '../fakes/torque/server.ts'
+import { commandProgram, serveTorque } from '../fakes/torque/server.ts'
 import type { RigJob, SchedulerRig } from './scheduler-contract.ts'
 
 /** How a rig gets at the commands of a fake Torque. */
@@ -33,7 +33,11 @@ export async function reachByPrograms(torque: FakeTorque): Promise<TorqueReach> 
   const server = await serveTorque(torque, socket)
   const host = new LocalHost('head')
   // The host's commands have this process's environment.
-  Object.assign(process.env, { FAKE_TORQUE_SOCKET: socket, FAKE_TORQUE_NODE: process.execPath })
+  Object.assign(process.env, {
+    FAKE_TORQUE_SOCKET: socket,
+    FAKE_TORQUE_NODE: process.execPath,
+    FAKE_TORQUE_COMMAND: commandProgram,
+  })
   return {
     host,
     prefix: fileURLToPath(new URL('../fakes/torque', import.meta.url)),

@@ -17,7 +17,7 @@ import { type FakeTorqueJob, idOf } from '../fakes/torque/model.ts'
 const startMs = 1_800_000_000_000
 
 /** Two sites, the first preferred: two nodes at east, four at west, with two processors each. */
-export const twoSites: Policy = {
+const twoSites: Policy = {
   types: ['east', 'west'].map((site) =>
     typePolicy(site, {
       maximum: site === 'east' ? 2 : 4,

@@ -1,4 +1,5 @@
 import { createServer, type Server } from 'node:http'
+import { fileURLToPath } from 'node:url'
 import type { FakeTorque } from './cluster.ts'
 import { runCommand } from './commands.ts'
 
@@ -9,7 +10,11 @@ export interface CommandRequest {
   readonly user: string
 }
 
-/** Lets the programs in `bin` act on a fake Torque: over a unix socket, whose path they have from `FAKE_TORQUE_SOCKET`. */
+/** What the programs in `bin` run with. */
+export const commandProgram = fileURLToPath(new URL('command.ts', import.meta.url))
+
+/** Lets the programs in `bin` act on a fake Torque: over a unix socket, whose path they have from
+ * `FAKE_TORQUE_SOCKET`; `FAKE_TORQUE_NODE` and `FAKE_TORQUE_COMMAND` say what runs them. */
 export async function serveTorque(torque: FakeTorque, socket: string): Promise<Server> {
   const server = createServer((request, response) => {
     let text = ''

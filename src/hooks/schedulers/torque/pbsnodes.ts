@@ -7,7 +7,7 @@ import { malformed, numberOf, readRecords, requiredTextOf, textOf } from './xml.
  * After so long without a word a node does not answer, ms. Its daemon reports every 45 s if nobody said otherwise, and pbs_server goes
  * on showing a dead one as `free` until it looks, which may take ten minutes (node_check_rate).
  */
-export const silentAfterMs = 150_000
+const silentAfterMs = 150_000
 
 /** What begins the note of a node that is to go as soon as no job is on it. */
 export const leavingNote = `${reasonPrefix} leaves`

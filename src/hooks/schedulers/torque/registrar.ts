@@ -151,7 +151,7 @@ function placeholderLines(name: string): string[] {
 }
 
 /** The commands that set the number of nodes a job may ask for, at the server and its queues, wherever nobody has. */
-export function nodectLines(settings: string): string[] {
+function nodectLines(settings: string): string[] {
   const queues = [...settings.matchAll(/^create queue (\S+)$/gm)].map((match) => `queue ${match[1]}`)
   return ['server', ...queues]
     .filter((target) => !settings.includes(`set ${target} resources_available.nodect = `))

@@ -370,6 +370,15 @@ suite('losing nodes', () => {
     assert.deepEqual([(await job(id)).state, await node('east-1')], ['ended', undefined])
   })
 
+  test('a node is not forgotten before its jobs are back, whatever the list of nodes says already', async () => {
+    await bringUp('east-1')
+    const id = qsub('sleep 9999')
+    torque.tick(6000)
+    host.distort = (name, stdout) => (name === 'pbsnodes' ? stdout.replaceAll(/<jobs>.*?<\/jobs>/g, '') : stdout)
+    await scheduler.fail(['east-1'], 'booted again')
+    assert.deepEqual([(await job(id)).state, await node('east-1')], ['pending', undefined])
+  })
+
   test('a job that will not go is a timeout, and its node stays known', async () => {
     await bringUp('east-1')
     qsub('sleep 9999')
