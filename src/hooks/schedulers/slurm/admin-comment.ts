@@ -1,7 +1,7 @@
 import { reasonPrefix } from '../../../elastic/plan/reason-prefix.ts'
 
 /** What makes a hold ours, in the job's admin comment: only Slurm's administrators can write that. The reason follows. */
-export const holdMark = `${reasonPrefix}hold:`
+const holdMark = `${reasonPrefix}hold:`
 
 /** Begins our word on why the job is where it is. */
 const whyMark = `${reasonPrefix}why:`
@@ -41,5 +41,5 @@ export function formatAdminComment({ others, hold, why }: AdminComment): string 
 function oneLine(text: string): string {
   let line = text.replaceAll(/[\p{C}\s]+/gu, ' ').replaceAll('"', "'")
   while (marks.test(line)) line = line.replace(marks, '')
-  return [...line.trim()].slice(0, 200).join('').trim()
+  return Array.from(line.trim()).slice(0, 200).join('').trim()
 }

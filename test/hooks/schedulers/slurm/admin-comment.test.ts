@@ -33,7 +33,7 @@ test('whatever a text has in it, it stays in its part, short and on one line', (
       assert.deepEqual([read.hold === null, read.why === null], [hold === null, why === null])
       assert.equal(formatAdminComment(read), comment)
       for (const part of [read.hold ?? '', read.why ?? '']) {
-        assert.ok([...part].length <= 200)
+        assert.ok(Array.from(part).length <= 200)
         assert.doesNotMatch(part, /[\p{C}"]/u)
       }
     }),
