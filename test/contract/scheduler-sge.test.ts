@@ -204,6 +204,12 @@ suite('Grid Engine itself', () => {
     assert.deepEqual(await everything('east-2'), [false, false, false, false, false])
   })
 
+  test('a node whose name the head does not know is refused, with the way out', async () => {
+    const unknown = rig.scheduler.register([registration('nowhere-9')])
+    await assert.rejects(unknown, { code: 'InvalidConfig', message: /causeway hosts/ })
+    assert.deepEqual((await rig.scheduler.snapshot()).nodes, [])
+  })
+
   test('a node takes as many slots as it has CPUs, and a job for itself alone', async () => {
     await rig.machineUp('east-1')
     const ids = [

@@ -17,7 +17,7 @@ const jobsAtOnce = 2000
 
 /**
  * Grid Engine's command line tools. Rejections are `SchedulerUnreachable` when sge_qmaster or the host is away,
- * `MalformedOutput`, or `CommandFailed` when sge_qmaster refuses.
+ * `MalformedOutput`, `InvalidConfig` where the head doesn't know a host's name, or `CommandFailed` when sge_qmaster refuses.
  */
 export class SgeClient {
   readonly #options: SgeOptions
@@ -120,6 +120,12 @@ export class SgeClient {
   #refusal(argv: readonly string[], code: number, stdout: string, stderr: string): CausewayError {
     const words = argv.slice(0, 5).join(' ').slice(0, 200)
     const said = lastOf(stderr.trim() || stdout.trim())
+    if (said.includes("can't resolve hostname")) {
+      const way = 'the head must know the names and addresses that `causeway hosts` prints'
+      return new CausewayError('InvalidConfig', `${words}: ${said}: ${way}`, {
+        facts: { argv: argv.slice(0, 6), code },
+      })
+    }
     return new CausewayError('CommandFailed', `${words} ended with status ${code}: ${said}`, {
       facts: { argv: argv.slice(0, 6), code },
     })

@@ -11,7 +11,11 @@ export interface XmlVisitor {
 }
 
 const prologPattern = /^<\?xml version='1\.0'\?>\s*/
-const tagPattern = /<([A-Za-z_][\w.-]*)((?:\s+[\w:.-]+\s*=\s*(?:"[^"<]*"|'[^'<]*'))*)\s*>/y
+/**
+ * An opening tag. After the master has started again, it writes lists of a job's elements as `<JATASK:       1.>`, which is no XML:
+ * it has read them from its disk under that name.
+ */
+const tagPattern = /<([A-Za-z_][\w.-]*(?::[ \d.]+)?)((?:\s+[\w:.-]+\s*=\s*(?:"[^"<]*"|'[^'<]*'))*)\s*>/y
 const spacePattern = /\s*/y
 
 /**

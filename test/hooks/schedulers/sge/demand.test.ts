@@ -64,6 +64,17 @@ test('the answers to our own commands are read as reviewed', () => {
   golden('own-qstat.json', { nodes: nodesOf(instances, entries, 'all.q'), jobs })
 })
 
+test("a master that has started again writes a job's elements under a name that is no XML", () => {
+  const before = sample('qstat-j-all.xml')
+  const after = before.replaceAll(/<JB_ja_tasks>[^]*?<\/JB_ja_tasks>/g, (tasks) =>
+    tasks
+      .replaceAll(/^( {8}<\/?)ulong_sublist>/gm, '$1JATASK:       1.>')
+      .replaceAll(/^( {10}<\/?)ulong_sublist>/gm, '$1JATASK:       1.>'),
+  )
+  assert.notEqual(after, before)
+  assert.deepEqual(parseDetails(after), details)
+})
+
 test('jobs that are gone have no details', () => {
   assert.equal(parseDetails(sample('qstat-j-nonexistent.xml')).size, 0)
 })
