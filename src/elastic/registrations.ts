@@ -18,14 +18,23 @@ export function registrationOf(
   return { name: node.name, address, site, type, size, features, rank: order }
 }
 
-/** All nodes that there may ever be, preferred ones first: by order, then by cost, then by name. */
-export function registrations(config: ControllerConfig): Registration[] {
+const known = new WeakMap<ControllerConfig, readonly Registration[]>()
+
+/**
+ * All nodes that there may ever be, preferred ones first: by order, then by cost, then by name. The same list for the same
+ * configuration, which never changes once it is loaded: some ask with every reading of the queue.
+ */
+export function registrations(config: ControllerConfig): readonly Registration[] {
+  const found = known.get(config)
+  if (found) return found
   const places = nodePlaces(config).toSorted(
     (a, b) => a.order - b.order || a.settings.cost - b.settings.cost || (a.prefix < b.prefix ? -1 : 1),
   )
-  return places.flatMap(({ site, type, prefix, names }) =>
+  const all = places.flatMap(({ site, type, prefix, names }) =>
     Array.from({ length: names }, (_, k) =>
       registrationOf(config, { name: nodeName(prefix, k + 1), site, type }),
     ).filter((registration) => registration !== null),
   )
+  known.set(config, all)
+  return all
 }
