@@ -18,12 +18,12 @@ export function runCommand(torque: FakeTorque, argv: readonly string[], stdin: s
   if (!command) return { code: 127, stdout: '', stderr: `${name}: not found\n` }
   const said: string[] = []
   let code = 0
-  const attempt = (act: () => void) => {
+  const attempt = (act: () => void, status?: number) => {
     try {
       act()
     } catch (error) {
       if (!(error instanceof Refusal)) throw error
-      code = error.code
+      code = status ?? error.code
       said.push(`${name}: ${error.message}\n`)
     }
   }
@@ -40,7 +40,7 @@ interface Call {
   readonly stdin: string
   readonly user: string
   /** Does something about one of several operands: the others are served even if it is refused. */
-  readonly attempt: (act: () => void) => void
+  readonly attempt: (act: () => void, status?: number) => void
 }
 
 const commands: Readonly<Record<string, (call: Call) => string>> = {
@@ -68,7 +68,8 @@ const commands: Readonly<Record<string, (call: Call) => string>> = {
         if (options.has('o')) node.offline = true
         if (options.has('c')) node.offline = false
         if (note !== undefined) node.note = note === 'n' ? '' : note
-      })
+        // As the real one: it only says what went wrong.
+      }, 0)
     }
     return ''
   },

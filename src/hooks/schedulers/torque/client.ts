@@ -126,7 +126,9 @@ export class TorqueClient {
   }
 
   #accept(argv: readonly string[], result: ExecResult): string {
-    if (result.code === 0) return result.stdout
+    // pbsnodes ends with status 0 also where the server has refused to mark a node.
+    const refused = argv[0] === 'pbsnodes' && /^pbsnodes: (?!Warning)/m.test(result.stderr)
+    if (result.code === 0 && !refused) return result.stdout
     const name = argv[0] ?? ''
     this.#rejectIfAway(name, result)
     const said = (result.stderr.trim() || result.stdout.trim()).slice(-1000)

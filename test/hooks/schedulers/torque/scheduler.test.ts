@@ -3,7 +3,7 @@ import { beforeEach, suite, test } from 'node:test'
 import type { Job, QueueNode } from '../../../../src/elastic/plan/demand.ts'
 import type { Registration, Scheduler } from '../../../../src/elastic/scheduler.ts'
 import { TorqueScheduler } from '../../../../src/hooks/schedulers/torque/scheduler.ts'
-import { FakeTorque } from '../../../fakes/torque/cluster.ts'
+import { FakeTorque, Refusal } from '../../../fakes/torque/cluster.ts'
 import { runCommand } from '../../../fakes/torque/commands.ts'
 import { clockOf, FakeTorqueHost } from '../../../fakes/torque/host.ts'
 
@@ -268,6 +268,20 @@ suite('drains and leaving', () => {
     await scheduler.cancelDrain(['east-1', 'east-2', 'west-1'])
     assert.deepEqual(count(), { pbsnodes: 2 })
     assert.deepEqual([torque.node('east-1').offline, torque.node('east-1').note], [false, ''])
+  })
+
+  test('a refusal to mark a node is one, although pbsnodes ends with status 0; a node that went meanwhile is none', async () => {
+    await bringUp('east-1', 'east-2')
+    host.interfere = ([name, first]) => {
+      if (name === 'pbsnodes' && first === '-o' && torque.nodes.length === 3) torque.deleteNode('east-1')
+    }
+    await scheduler.drain(['east-1', 'east-2'], 'x')
+    assert.equal((await node('east-2'))?.drained, true)
+    host.interfere = () => undefined
+    torque.node = () => {
+      throw new Refusal(159, 'Error marking node east-2 - Unauthorized Request')
+    }
+    await assert.rejects(scheduler.cancelDrain(['east-2']), { code: 'CommandFailed', message: /Unauthorized Request/ })
   })
 
   test('a busy node leaves when its job has ended, also after a restart of the controller', async () => {
