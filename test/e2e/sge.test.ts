@@ -77,6 +77,22 @@ describe('on real Grid Engine over an emulated WAN', () => {
     await shrunk(lab)
   })
 
+  test('a drain is taken back when there are jobs again, even by a controller that was killed meanwhile', async () => {
+    const before = new Set(lives(lab).map((life) => life.id))
+    await finished(lab, await qsub(lab, 'hostname'))
+    const drained = await lifeReaches(lab, 'draining', before)
+    await lab.controller?.kill('SIGKILL')
+    const job = await qsub(lab, 'hostname')
+    await lab.startController()
+    await finished(lab, job)
+    await shrunk(lab)
+    const mine = lives(lab).filter((life) => !before.has(life.id))
+    assert.deepEqual(
+      mine.map((life) => life.id),
+      [drained.id],
+    )
+  })
+
   test('a job that nothing can run is explained, by Causeway and by qstat', async () => {
     const job = await qsub(lab, 'hostname', '-pe', 'mpi', '1000')
     await until('qstat says why', 60_000, async () => {
