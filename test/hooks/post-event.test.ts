@@ -119,6 +119,12 @@ suite('post-event', () => {
     assert.match(event?.name ?? '', new RegExp(`^${String(at)}\\d{6}-${String(id)}\\.event$`))
     assert.equal(statSync(join(rig.spool, event?.name ?? '')).mode & 0o007, 0)
     assert.equal(statSync(rig.spool).mode & 0o777, 0o700)
+    const deep = { CAUSEWAY_SPOOL: join(rig.folder, 'var', 'hooks') }
+    await rig.run(script, ['slurm', 'resume', 'nodes=a'], deep)
+    assert.deepEqual(
+      ['var', 'var/hooks'].map((name) => statSync(join(rig.folder, name)).mode & 0o777),
+      [0o755, 0o700],
+    )
     assert.deepEqual(readdirSync(rig.spool).length, 1)
   })
 
