@@ -36,6 +36,8 @@ export class SlurmScheduler implements Scheduler {
   readonly #slurm: SlurmClient
   /** A comment is read, changed and written: two calls at once would take each other's part away. */
   readonly #comments = new Turns()
+  /** The order in which nodes are made is that in which Slurm prefers them: it is that of the calls. */
+  readonly #registrations = new Turns()
 
   readonly #configured: ConfiguredNodes | null
 
@@ -61,7 +63,10 @@ export class SlurmScheduler implements Scheduler {
    *   partition takes the nodes, a size that Slurm has otherwise
    */
   async register(nodes: readonly Registration[]): Promise<void> {
-    if (nodes.length === 0) return
+    if (nodes.length > 0) await this.#registrations.inTurn(() => this.#register(nodes))
+  }
+
+  async #register(nodes: readonly Registration[]): Promise<void> {
     const before = await this.#slurm.nodes()
     const { create, redefine } = registrationChanges(nodes, before)
     for (const { names, definition } of create) await this.#slurm.createNodes(names, definition)

@@ -4,6 +4,7 @@ import { systemClock } from '../../../../src/base/clock.ts'
 import { CausewayError } from '../../../../src/base/errors.ts'
 import type { ExecResult, Host } from '../../../../src/base/host.ts'
 import { SlurmScheduler } from '../../../../src/hooks/schedulers/slurm/scheduler.ts'
+import { someRegistration } from '../../../support/registration.ts'
 
 const nodes = Array.from({ length: 12 }, (_, index) => ({
   name: `east-${index + 1}`,
@@ -212,4 +213,27 @@ test('comments are changed one call after the other: a hold and a text at the sa
   })
   await Promise.all([scheduler.hold(['1'], 'cap'), scheduler.explain(new Map([['1', 'no room']]))])
   assert.equal(comment, 'causeway:hold: cap causeway:why: no room')
+})
+
+test('nodes of several calls are made in the order of the calls', async () => {
+  const known: object[] = []
+  const { ran, scheduler } = schedulerOn((program, argv) => {
+    if (program === 'sinfo') return { stdout: JSON.stringify({ nodes: known }) }
+    const name = argv.find((word) => word.startsWith('nodename='))?.slice('nodename='.length)
+    const features = 'site-east,type-small'
+    known.push({ name, state: 'idle', state_flags: ['CLOUD', 'POWERED_DOWN'], weight: 10, features })
+    return {}
+  })
+  const register = (name: string) => scheduler.register([someRegistration({ name, site: 'east', type: 'small' })])
+  await Promise.all([register('a-1'), register('b-1'), register('a-1')])
+  const words = (argv: readonly string[]) => argv.slice(3, 6).join(' ')
+  assert.deepEqual(ran.map(words), [
+    'sinfo --all --json',
+    'scontrol create nodename=a-1',
+    'sinfo --all --json',
+    'sinfo --all --json',
+    'scontrol create nodename=b-1',
+    'sinfo --all --json',
+    'sinfo --all --json',
+  ])
 })
