@@ -8,10 +8,11 @@ import type { ControllerCalls } from './controller-calls.ts'
 export interface DoorSettings
   extends Pick<
     ControllerConfig['controller'],
-    'socket' | 'socketGroup' | 'listen' | 'tls' | 'rates' | 'spool' | 'logLevel'
+    'socket' | 'socketGroup' | 'listen' | 'tls' | 'rates' | 'spool'
   > {
   /** SHA-256 in hex of the token of the API. */
   readonly apiTokenHash: string
+  readonly logLevel: string
 }
 
 /** What the thread says of itself. */
