@@ -6,10 +6,7 @@ import type { ControllerCalls } from './controller-calls.ts'
 
 /** What the doors are opened with. */
 export interface DoorSettings
-  extends Pick<
-    ControllerConfig['controller'],
-    'socket' | 'socketGroup' | 'listen' | 'tls' | 'rates' | 'spool'
-  > {
+  extends Pick<ControllerConfig['controller'], 'socket' | 'socketGroup' | 'listen' | 'tls' | 'rates' | 'spool'> {
   /** SHA-256 in hex of the token of the API. */
   readonly apiTokenHash: string
   readonly logLevel: string
