@@ -56,7 +56,12 @@ export class SgeRig implements SchedulerRig {
       })
     this.head = make('head')
     this.nodes = new Map(nodeNames.map((host) => [host, make(host)]))
-    this.scheduler = new SgeScheduler({
+    this.scheduler = this.newScheduler()
+  }
+
+  /** An adapter that knows nothing yet, as after a start of the controller. */
+  newScheduler(): SgeScheduler {
+    return new SgeScheduler({
       host: this.head,
       clock: systemClock,
       root: sgeRoot,

@@ -210,6 +210,18 @@ suite('Grid Engine itself', () => {
     assert.deepEqual((await rig.scheduler.snapshot()).nodes, [])
   })
 
+  test('when master and controller have both started again, running jobs are read as before', async () => {
+    await rig.machineUp('east-1')
+    const id = await rig.qsub(['-A', 'chemistry', '-b', 'y', 'sleep', '60'])
+    await rig.until('it runs', (queue) => queue.jobs.some((one) => one.id === id && one.state === 'running'))
+    const before = await job(id)
+    await rig.sge.kill()
+    await rig.sge.restart()
+    assert.match(await command('qstat', '-xml', '-j', id), /<JATASK:/, 'what it writes then is no XML')
+    const { jobs } = await rig.newScheduler().snapshot()
+    assert.deepEqual(jobs, [before])
+  })
+
   test('a node takes as many slots as it has CPUs, and a job for itself alone', async () => {
     await rig.machineUp('east-1')
     const ids = [
