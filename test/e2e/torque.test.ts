@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, test } from 'node:test'
+import { Random } from '../chaos/random.ts'
+import { idOf } from '../fakes/torque/model.ts'
 import { TorqueWorld } from './torque-world.ts'
 
 const siteOf = (name: string) => name.replace(/-\d+$/, '')
@@ -128,4 +130,45 @@ describe('the engine over Torque, as the fake plays it', () => {
     assert.deepEqual(world.seen, ['east-1'])
     await world.shrunk()
   })
+
+  for (let seed = 1; seed <= 6; seed++) {
+    test(`whatever happens for three minutes, all jobs end and nothing is left (seed ${seed})`, async () => {
+      const random = new Random(seed)
+      const jobs: string[] = []
+      const submit = () => {
+        if (world.torque.away) return
+        const nodes = random.pick([1, 1, 1, 2, 3])
+        const asks = `nodes=${nodes}:ppn=${random.int(1, 2)}`
+        const more = random.pick([[], [], ['-n'], ['-t', '1-3%2'], ['-h']])
+        jobs.push(world.qsub(`sleep ${random.int(5, 60)}`, '-l', asks, ...more))
+      }
+      const anyNode = () => random.pick([...world.torque.nodes].map((node) => node.name))
+      const troubles = [
+        submit,
+        submit,
+        submit,
+        () => world.cutPower(anyNode()),
+        () => world.restartController(),
+        () => {
+          world.torque.away = true
+          world.clock.after(random.int(1, 40) * 1000, () => {
+            world.torque.away = false
+          })
+        },
+        () => {
+          const going = world.torque.jobs.filter((candidate) => candidate.state !== 'C')
+          if (going.length > 0 && !world.torque.away) world.torque.remove(idOf(random.pick(going)), true)
+        },
+      ]
+      submit()
+      for (let at = 0; at < 180; at += random.int(2, 12)) {
+        world.clock.after(at * 1000, () => random.pick(troubles)())
+      }
+      const end = world.clock.now() + 180_000
+      await world.until('the troubles are over', () => world.clock.now() > end && !world.torque.away)
+      for (const job of world.torque.jobs) if (job.state !== 'C') world.torque.letGo(idOf(job), ['u'])
+      for (const job of jobs) await world.ended(job)
+      await world.shrunk()
+    })
+  }
 })
