@@ -52,7 +52,7 @@ const Sge = Type.Object({
   /** The cluster queue that gets the nodes, and the host group that it has them from. */
   queue: ObjectName('^[A-Za-z0-9_.-]+$', 'the name of a queue', { default: 'all.q' }),
   hostGroup: ObjectName('^@[A-Za-z0-9_.-]+$', 'the name of a host group, with its @', { default: '@elastic' }),
-  /** Parallel environments `NAME@SITE` are made from these, so that a job stays in one site. */
+  /** Parallel environments `NAME.SITE` are made from these, so that a job stays in one site. */
   parallel: Type.Array(ObjectName('^[A-Za-z0-9_.-]+$', 'the name of a parallel environment'), { default: ['mpi'] }),
   explain,
 })
