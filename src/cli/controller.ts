@@ -85,7 +85,7 @@ async function startController(
   const secret = await secretFile(join(stateDir, 'secret'))
   const apiToken = (await secretFile(tokenFile)).toString('utf8').trim()
   const boot = await loadBoot()
-  const { scheduler, role } = await connectScheduler(
+  const connection = await connectScheduler(
     config.scheduler,
     head,
     clock,
@@ -93,6 +93,7 @@ async function startController(
     (problem) =>
       log.error({ code: problem.code, err: problem }, 'the scheduler could not be told all of the configuration'),
   )
+  const { scheduler, role } = connection
 
   const db = await openStore(join(stateDir, 'causeway.db'))
   const nodes = new NodeStore(db)
@@ -152,6 +153,7 @@ async function startController(
       await doors.close()
       await loop.stop()
       await recorder?.close()
+      await connection.close()
       await Promise.all([...hosts.values()].map((host) => host.close()))
       await db.destroy()
     },

@@ -23,6 +23,12 @@ for (const [expression, expected] of [
   ['[site-east*1&site-west*1]', true],
   ['[site-west*1|gpu*1]', false],
   ['[site-east|site-west]&gpu', false],
+  ['[site-east|site-west]', true],
+  ['[site-west|site-north]', false],
+  ['fast&[site-east|site-west]', true],
+  ['(fast|gpu)&[site-west|site-east]', true],
+  ['gpu&[site-east|site-west]', false],
+  ['(gpu|type-small)&[site-east|site-west]', false],
   ['site-west&(', true],
 ] as const) {
   test(`"${expression}" ${expected ? 'leaves room for' : 'excludes'} a fast, big node of east`, () => {

@@ -19,6 +19,8 @@ import { TorqueScheduler } from './torque/scheduler.ts'
 export interface Connection {
   readonly scheduler: Scheduler
   readonly role: Role
+  /** Ends what is kept open to the scheduler; nothing is asked of it any more. */
+  close(): Promise<void>
 }
 
 /**
@@ -41,21 +43,32 @@ export async function connectScheduler(
         config.nodes === 'dynamic'
           ? new SlurmDynamicScheduler({ ...options, possible, files: keptFiles(config.conf, undefined) })
           : new SlurmScheduler(options, { possible, files: keptFiles(config.conf, config.nodesFile), onProblem })
-      return { scheduler, role: await slurmRole(config) }
+      return { scheduler, role: await slurmRole(config), close: async () => options.rest?.close() }
     }
     case 'torque': {
       const { prefix, placeholder } = config
       return {
         scheduler: new TorqueScheduler({ host, prefix, placeholder, clock }),
         role: await torqueRole(config),
+        close: keepsNothingOpen,
       }
     }
     case 'sge':
-      return { scheduler: new SgeScheduler({ host, clock, possible, ...config }), role: await sgeRole(config) }
+      return {
+        scheduler: new SgeScheduler({ host, clock, possible, ...config }),
+        role: await sgeRole(config),
+        close: keepsNothingOpen,
+      }
   }
 }
 
-function slurmOptions(config: SchedulerConfig<'slurm'>, host: Host, clock: Clock): SlurmOptions {
+async function keepsNothingOpen(): Promise<void> {}
+
+function slurmOptions(
+  config: SchedulerConfig<'slurm'>,
+  host: Host,
+  clock: Clock,
+): SlurmOptions & { readonly rest?: SlurmRest } {
   const { conf, rest } = config
   const reached = { host, conf, clock }
   if (!rest) return reached
