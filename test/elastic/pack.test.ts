@@ -52,6 +52,13 @@ describe('jobs that no node is there for', () => {
     const alone = { perNode: cpus(4), exclusive: true }
     assert.deepEqual(begun(decide({ jobs: jobs(2, alone) })), ['east-1: 1', 'east-2: 2'])
   })
+  test('get none for what no type has: somebody else may have it, but a new node will not', () => {
+    assert.deepEqual(begun(decide({ jobs: jobs(1, { features: 'ssd' }) })), [])
+    assert.deepEqual(begun(decide({ jobs: jobs(1, { features: '!ssd&site-west' }) })), ['west-1: 1'])
+    assert.equal(decide({ jobs: jobs(1, { features: 'ssd' }) }).jobs[0]?.code, 'NoTypeFits')
+    const placed = decide({ places: 'scheduler', jobs: jobs(1, { features: 'ssd' }) })
+    assert.equal(placed.jobs[0]?.code, 'WaitsForScheduler')
+  })
   test('go where they fit: by size, by GPUs, by what they ask for, by the rules of placement', () => {
     const types = [typePolicy('east'), typePolicy('west', { size: { cpus: 64, memoryMiB: 9e5, gpus: 4 } })]
     assert.deepEqual(begun(decide({ jobs: jobs(1, { perNode: cpus(9) }) }, { types })), ['west-1: 1'])

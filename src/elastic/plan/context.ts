@@ -55,7 +55,8 @@ export function createContext(obs: Observation, policy: Policy, now: number): Co
   const machines = machinesById(obs)
   const types = new Map(policy.types.map((type) => [typeKey(type), type]))
   const sites = new Set(policy.types.map((type) => type.site))
-  const usableTypes = usableTypesIn(policy)
+  // A job that a scheduler places may find what it asks for on nodes that are not ours; for those that we make it must be on ours.
+  const usableTypes = usableTypesIn(policy, obs.places === 'scheduler')
   return {
     obs,
     policy,
@@ -99,9 +100,12 @@ export function placementOf(job: Wish & Pick<Job, 'anySite'>, policy: Policy): P
   return job.anySite === true && rule.spread === 'one-site' ? { ...rule, spread: 'may-span' } : rule
 }
 
-/** The lookup for `usableTypes`, which remembers: thousands of jobs share a few wishes. */
-export function usableTypesIn(policy: Policy): (job: Wish) => readonly TypePolicy[] {
-  const known = new Set(policy.types.flatMap((type) => type.features))
+/**
+ * The lookup for `usableTypes`, which remembers: thousands of jobs share a few wishes.
+ * @param lenient whether features that no type has may match
+ */
+export function usableTypesIn(policy: Policy, lenient = true): (job: Wish) => readonly TypePolicy[] {
+  const known = lenient ? new Set(policy.types.flatMap((type) => type.features)) : null
   const features = new Map(policy.types.map((type) => [type, new Set(type.features)]))
   const found = new ByWish<readonly TypePolicy[]>()
   const usable = (job: Wish) => {

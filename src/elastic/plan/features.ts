@@ -1,16 +1,20 @@
 /**
  * Whether a job's feature expression leaves room for nodes with these features, as Slurm writes it: `a&b`, `a|b`, `!a`,
- * `(a|b)&c`, `a*2`, and `[a*1&b*1]`, where each node needs only one of the names. Names that no node type has (`known`) are
- * somebody else's business: they may match. So may an expression that can't be read.
+ * `(a|b)&c`, `a*2`, and `[a*1&b*1]`, where each node needs only one of the names. Names that no node type has are
+ * somebody else's business: they may match, unless `known`, the names that some type has, is null. So may an expression that can't be read.
  */
-export function couldUse(expression: string, features: ReadonlySet<string>, known: ReadonlySet<string>): boolean {
+export function couldUse(
+  expression: string,
+  features: ReadonlySet<string>,
+  known: ReadonlySet<string> | null,
+): boolean {
   if (expression === '') return true
   const tokens = expression.match(/[&|()[\]!]|[^&|()[\]!\s]+/g) ?? []
   let at = 0
   let unreadable = false
   const has = (name: string) => {
     const bare = name.replace(/\*\d+$/, '')
-    return features.has(bare) || !(known.has(bare) || /^(site|type)-/.test(bare))
+    return features.has(bare) || (known !== null && !(known.has(bare) || /^(site|type)-/.test(bare)))
   }
   /** `inBrackets`: every name is one more alternative. */
   const either = (inBrackets: boolean): boolean => {
