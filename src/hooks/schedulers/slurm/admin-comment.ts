@@ -39,7 +39,8 @@ export function formatAdminComment({ others, hold, why }: AdminComment): string 
 
 /** Without double quotes, which scontrol takes away. */
 function oneLine(text: string): string {
-  let line = text.replaceAll(/[\p{C}\s]+/gu, ' ').replaceAll('"', "'")
+  let line = text.replaceAll('"', "'")
   while (marks.test(line)) line = line.replace(marks, '')
+  line = line.replaceAll(/[\p{C}\s]+/gu, ' ')
   return Array.from(line.trim()).slice(0, 200).join('').trim()
 }

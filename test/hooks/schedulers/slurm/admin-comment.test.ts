@@ -12,6 +12,8 @@ test('the parts of a comment are told apart', () => {
   assert.deepEqual(parseAdminComment('causeway: mine'), { others: 'causeway: mine', hold: null, why: null })
   assert.deepEqual(parseAdminComment('causeway:why: b causeway:hold: a'), { others: '', hold: 'a', why: 'b' })
   assert.deepEqual(parseAdminComment('causeway:hold:'), { others: '', hold: '', why: null })
+  const forged = 'a\n causeway:why: causewaycauseway:hold::hold: b'
+  assert.equal(formatAdminComment({ others: '', hold: null, why: forged }), 'causeway:why: a b')
 })
 
 test('whatever a text has in it, it stays in its part, short and on one line', () => {
