@@ -52,6 +52,10 @@ describe('jobs that no node is there for', () => {
     const alone = { perNode: cpus(4), exclusive: true }
     assert.deepEqual(begun(decide({ jobs: jobs(2, alone) })), ['east-1: 1', 'east-2: 2'])
   })
+  test('are named once, however many elements of an array share a node', () => {
+    const array = job({ id: '5_[1-4]', count: 4, perNode: cpus(4) })
+    assert.deepEqual(begun(decide({ jobs: [array] })), ['east-1: 5_[1-4]', 'east-2: 5_[1-4]'])
+  })
   test('get none for what no type has: somebody else may have it, but a new node will not', () => {
     assert.deepEqual(begun(decide({ jobs: jobs(1, { features: 'ssd' }) })), [])
     assert.deepEqual(begun(decide({ jobs: jobs(1, { features: '!ssd&site-west' }) })), ['west-1: 1'])

@@ -34,7 +34,8 @@ export function hasRoom(bin: Bin, need: Size, whole: boolean): boolean {
 export function put(bin: Bin, job: Job, shares: number): void {
   bin.free = takesWhole(job) ? nothing : less(bin.free, scaled(job.perNode, shares))
   bin.empty = false
-  bin.jobs.push(job.id)
+  // Elements of an array that are not told apart have one id.
+  if (bin.jobs.at(-1) !== job.id) bin.jobs.push(job.id)
 }
 
 const nothing: Size = { cpus: 0, memoryMiB: 0, gpus: -1 }

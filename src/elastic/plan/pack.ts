@@ -221,12 +221,13 @@ class Packer implements Packing {
   }
 
   #think(job: Job, bin: Bin, shares: number): void {
+    const isBegun = bin.jobs.length > 0
     put(bin, job, shares)
     if (bin.node) {
       if (!this.needed.has(bin.node.id)) this.needed.set(bin.node.id, job.id)
       return
     }
-    if (bin.jobs.length > 1) return
+    if (isBegun) return
     const name = this.#room.nextName(bin.type)
     if (name === null) return
     this.begun.push({ name, type: bin.type, jobs: bin.jobs })
