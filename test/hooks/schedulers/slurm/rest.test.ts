@@ -128,11 +128,10 @@ suite('slurmrestd', () => {
     await assert.rejects(reader.read('jobs'), { code: 'MalformedOutput', message: /cut/ })
   })
 
-  test('an answer that does not end is given up', async () => {
+  test('an answer that is too long is given up', async () => {
     const reader = await restOf(
       (_, response) => {
-        const write = () => response.write('x'.repeat(10_000), () => response.destroyed || write())
-        write()
+        response.end('x'.repeat(1_000_000))
       },
       { limitBytes: 100_000 },
     )
