@@ -48,7 +48,7 @@ export async function connectScheduler(
     case 'torque': {
       const { prefix, placeholder } = config
       return {
-        scheduler: new TorqueScheduler({ host, prefix, placeholder, clock }),
+        scheduler: new TorqueScheduler({ host, prefix, placeholder, clock, possible }),
         role: await torqueRole(config),
         close: keepsNothingOpen,
       }

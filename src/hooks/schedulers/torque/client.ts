@@ -1,6 +1,7 @@
 import type { Clock } from '../../../base/clock.ts'
 import { CausewayError } from '../../../base/errors.ts'
 import type { ExecResult, Host } from '../../../base/host.ts'
+import type { Registration } from '../../../elastic/scheduler.ts'
 import { SharedRead } from '../shared-read.ts'
 import { parsePbsnodes, type TorqueNode } from './pbsnodes.ts'
 import { parseQstat, type TorqueJob } from './qstat.ts'
@@ -23,6 +24,8 @@ export interface TorqueOptions {
   /** The name of the node that stands for all that are not there; it must resolve on the server's host. */
   readonly placeholder: string
   readonly clock: Clock
+  /** All nodes that there may be, the same list as long as they are the same: jobs may ask for what these have before there is one. */
+  readonly possible?: () => readonly Registration[]
 }
 
 /**

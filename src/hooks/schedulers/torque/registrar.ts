@@ -29,11 +29,14 @@ export class Registrar {
   readonly #torque: TorqueClient
   #calls: Call[] = []
   #works = false
-  /** pbs_server was seen to let jobs in that are larger than the cluster. */
-  #letsIn = false
+  readonly #possible: () => readonly Registration[]
+  /** pbs_server was seen to let jobs in that are larger than the cluster, of these nodes. */
+  #letsIn: readonly Registration[] | null = null
 
-  constructor(torque: TorqueClient) {
+  /** @param possible all nodes that there may be; the same list as long as they are the same */
+  constructor(torque: TorqueClient, possible: () => readonly Registration[]) {
     this.#torque = torque
+    this.#possible = possible
   }
 
   register(nodes: readonly Registration[]): Promise<void> {
@@ -44,23 +47,28 @@ export class Registrar {
   }
 
   /**
-   * Makes sure that jobs larger than the cluster is now are let in: pbs_server counts an offline node's processors, and looks
-   * at `resources_available.nodect` instead of the number of nodes. An admin's own limit there stays.
+   * Makes sure that jobs larger than the cluster is now are let in, and jobs that ask for what no node has yet: pbs_server counts an
+   * offline node's processors and properties, and looks at `resources_available.nodect` instead of the number of nodes. An admin's
+   * own limit there stays.
    * @param nodes as just read
    */
   async letLargeJobsIn(nodes: readonly TorqueNode[]): Promise<void> {
-    const known = nodes.some((node) => node.name === this.#torque.placeholder)
-    if (known && this.#letsIn) return
-    const settings = nodectLines(await this.#torque.settings())
-    const said = await this.#torque.qmgr([...(known ? [] : placeholderLines(this.#torque.placeholder)), ...settings])
-    if (said !== '' && (known || !(await this.#knows(this.#torque.placeholder)))) {
-      const { placeholder } = this.#torque
+    const { placeholder } = this.#torque
+    const known = nodes.find((node) => node.name === placeholder)
+    const possible = this.#possible()
+    if (known && this.#letsIn === possible) return
+    const said = await this.#torque.qmgr([
+      ...(known ? [] : placeholderLines(placeholder)),
+      ...propertyLines(placeholder, known, possible),
+      ...nodectLines(await this.#torque.settings()),
+    ])
+    if (said !== '' && (known || !(await this.#knows(placeholder)))) {
       const what = known
         ? 'refuses the settings that let jobs in which are larger than the cluster'
         : `does not take the placeholder node ${placeholder}, whose name must resolve`
       throw new CausewayError('CommandFailed', `pbs_server ${what}: ${said}`)
     }
-    this.#letsIn = true
+    this.#letsIn = possible
   }
 
   async #work(): Promise<void> {
@@ -92,7 +100,7 @@ export class Registrar {
     const wishes = [...new Map(nodes.map((node) => [node.name, node])).values()]
     const said = await this.#torque.qmgr([
       ...wishes.flatMap((node) => nodeLines(node, byName.get(node.name))),
-      ...propertyLines(this.#torque.placeholder, byName.get(this.#torque.placeholder), wishes),
+      ...propertyLines(this.#torque.placeholder, byName.get(this.#torque.placeholder), wishes, this.#possible()),
     ])
     const ours = wishes.map(({ name }) => byName.get(name)).filter((node) => node !== undefined && isOurs(node))
     if (ours.length > 0) await this.#torque.run(['pbsnodes', '-c', '-N', 'n', ...ours.map((node) => node?.name ?? '')])
@@ -134,9 +142,17 @@ function propertiesOf(wish: Registration): string[] {
   return [...new Set([...wish.features, `${confinementPrefix}${wish.site}`])].filter((word) => /^[\w.-]+$/.test(word))
 }
 
-/** The placeholder has every property that some node has. */
-function propertyLines(name: string, known: TorqueNode | undefined, wishes: readonly Registration[]): string[] {
-  const has = new Set(known?.properties)
+/**
+ * The placeholder has every property that some node has, or may have.
+ * @param told nodes of which it has been told since it was read
+ */
+function propertyLines(
+  name: string,
+  known: TorqueNode | undefined,
+  wishes: readonly Registration[],
+  told: readonly Registration[] = [],
+): string[] {
+  const has = new Set([...(known?.properties ?? []), ...told.flatMap(propertiesOf)])
   const lacks = new Set(wishes.flatMap(propertiesOf).filter((property) => !has.has(property)))
   return [...lacks].map((property) => `set node ${name} properties += ${property}`)
 }

@@ -29,7 +29,7 @@ export class TorqueScheduler implements Scheduler {
 
   constructor(options: TorqueOptions) {
     this.#torque = new TorqueClient(options)
-    this.#registrar = new Registrar(this.#torque)
+    this.#registrar = new Registrar(this.#torque, options.possible ?? (() => nothingPossible))
   }
 
   /** Nodes that were powered down while jobs were on them are forgotten here, once those have ended. */
@@ -193,6 +193,8 @@ export class TorqueScheduler implements Scheduler {
     await this.#torque.tell(['qrls', '-h', 'os'], [...ids], isDone)
   }
 }
+
+const nothingPossible: readonly Registration[] = []
 
 /** Began as it was being held: the hold has no effect now, but would have if it went back to the queue. */
 function isHeldInVain(job: TorqueJob): boolean {

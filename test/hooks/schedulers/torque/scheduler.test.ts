@@ -133,6 +133,27 @@ suite('reading', () => {
 })
 
 suite('the placeholder', () => {
+  test('lets jobs in that ask for what nodes may have, before there is any', async () => {
+    const wish = ['-l', 'nodes=2:ppn=2:causeway-site-west']
+    assert.notEqual(runCommand(torque, ['qsub', ...wish], 'true', 'alice').code, 0)
+    let possible = [registration('west-1')]
+    const told = new TorqueScheduler({
+      host,
+      prefix: '/opt/torque',
+      placeholder: 'placeholder',
+      clock: clockOf(torque),
+      possible: () => possible,
+    })
+    await told.snapshot()
+    qsub('true', ...wish)
+    count()
+    await told.snapshot()
+    assert.deepEqual(count(), { qstat: 1, pbsnodes: 1 })
+    possible = [registration('west-1'), registration('north-1', { features: ['site-north', 'fast'] })]
+    await told.snapshot()
+    qsub('true', '-l', 'nodes=1:fast')
+  })
+
   test('lets jobs in that are larger than the cluster, and is not shown', async () => {
     assert.notEqual(runCommand(torque, ['qsub', '-l', 'nodes=5:ppn=4'], 'sleep 1').code, 0)
     await scheduler.snapshot()
