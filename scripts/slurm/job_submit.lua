@@ -1,27 +1,30 @@
 -- job_submit.lua for slurmctld (JobSubmitPlugins=lua; its place is next to slurm.conf). Keeps the nodes of a job in one site: a job
 -- that may get more than one node is given the constraint [site-a|site-b|...], which asks for nodes that all share one of these
--- features. The sites are read from the file causeway-sites beside this one, a feature a line, preferred ones first.
+-- features. The sites are read from the file causeway-sites beside this one, a feature a line, preferred ones first; and the policy's
+-- rules, "placement PARTITION FEATURE one-site|any-site" in their order, where * is any.
 --
--- Left alone are: jobs whose --comment has the word any-site, jobs that name a site or nodes themselves, and jobs whose own
--- constraint can't be joined with ours. Whatever goes wrong in here, the job is submitted as its user wrote it.
+-- Left alone are: jobs whose --comment has the word any-site, jobs that the policy lets be at several sites, jobs that name a site
+-- or nodes themselves, and jobs whose own constraint can't be joined with ours. Whatever goes wrong in here, the job is submitted as its user wrote it.
 
 local folder = debug.getinfo(1, "S").source:match("^@(.*/)") or "/etc/slurm/"
 local sites_file = folder .. "causeway-sites"
 
--- The features to choose from, and the same as a set. Read anew for each job: the file is short, and may have changed.
+-- The features to choose from, the same as a set, and the policy's rules. Read anew for each job: the file is short, and may have changed.
 local function read_sites()
-  local list, set = {}, {}
+  local list, set, rules = {}, {}, {}
   local file = io.open(sites_file, "r")
-  if not file then return list, set end
+  if not file then return list, set, rules end
   for line in file:lines() do
     local feature = line:match("^%s*(site%-[%w._-]+)%s*$")
     if feature and not set[feature] then
       list[#list + 1] = feature
       set[feature] = true
     end
+    local partition, asked, how = line:match("^placement (%S+) (%S+) (%S+)$")
+    if how then rules[#rules + 1] = { partition = partition, feature = asked, any_site = how == "any-site" } end
   end
   file:close()
-  return list, set
+  return list, set, rules
 end
 
 -- A number that the user gave; nil if none. slurmctld writes "not given" as the largest numbers of 16, 32 and 64 bits.
@@ -41,6 +44,26 @@ local function opted_out(comment)
   return comment ~= nil and (" " .. comment .. " "):find("[^%w_-]any%-site[^%w_-]") ~= nil
 end
 
+-- The partition that the job goes to, of several the first: its own, or the default.
+local function partition_of(job, partitions)
+  if (job.partition or "") ~= "" then return job.partition:match("^[^,]+") end
+  for name, partition in pairs(partitions or {}) do
+    if partition.flag_default == 1 then return name end
+  end
+  return ""
+end
+
+-- Whether the policy lets the job's nodes be at several sites: the first rule that fits it counts.
+local function may_span(partition, features, rules)
+  local asked = {}
+  for name in features:gmatch("[%w._-]+") do asked[name] = true end
+  for _, rule in ipairs(rules) do
+    local fits = rule.partition == "*" or rule.partition == partition
+    if fits and (rule.feature == "*" or asked[rule.feature]) then return rule.any_site end
+  end
+  return false
+end
+
 local function names_a_site(features, set)
   for name in features:gmatch("[%w._-]+") do
     if set[name] then return true end
@@ -57,12 +80,13 @@ local function join(features, choice)
   return "(" .. features .. ")&" .. choice
 end
 
-local function confine(job)
+local function confine(job, partitions)
   if not may_get_several_nodes(job) or opted_out(job.comment) then return end
   if (job.req_nodes or "") ~= "" then return end
-  local list, set = read_sites()
+  local list, set, rules = read_sites()
   local features = job.features or ""
   if #list < 2 or names_a_site(features, set) then return end
+  if may_span(partition_of(job, partitions), features, rules) then return end
   local joined = join(features, "[" .. table.concat(list, "|") .. "]")
   if joined then
     job.features = joined
@@ -72,7 +96,7 @@ local function confine(job)
 end
 
 function slurm_job_submit(job, partitions, uid)
-  local ok, problem = pcall(confine, job)
+  local ok, problem = pcall(confine, job, partitions)
   if not ok then slurm.log_error("causeway: job_submit.lua: %s", tostring(problem)) end
   return slurm.SUCCESS
 end

@@ -85,14 +85,12 @@ async function startController(
   const secret = await secretFile(join(stateDir, 'secret'))
   const apiToken = (await secretFile(tokenFile)).toString('utf8').trim()
   const boot = await loadBoot()
-  const connection = await connectScheduler(
-    config.scheduler,
-    head,
-    clock,
-    () => registrations(live.current),
-    (problem) =>
+  const connection = await connectScheduler(config.scheduler, head, clock, {
+    possible: () => registrations(live.current),
+    placement: () => live.policyAt(clock.now()).placement,
+    onProblem: (problem) =>
       log.error({ code: problem.code, err: problem }, 'the scheduler could not be told all of the configuration'),
-  )
+  })
   const { scheduler, role } = connection
 
   const db = await openStore(join(stateDir, 'causeway.db'))

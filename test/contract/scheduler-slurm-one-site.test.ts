@@ -53,6 +53,25 @@ suite('job_submit.lua in a real slurmctld', () => {
     }
   })
 
+  test('jobs that the policy lets span sites are left alone: by its first rule for the partition and the features', async () => {
+    const path = '/etc/slurm/causeway-sites'
+    const sites = rig.head.read(path)
+    const features = ['--nodes=2', '--constraint=common']
+    const withRules = async (...rules: string[]) => {
+      rig.head.write(path, { content: sites + rules.map((rule) => `placement ${rule}\n`).join('') })
+      return [...(await constraintOf('--nodes=2')), ...(await constraintOf(...features))]
+    }
+    try {
+      assert.deepEqual(await withRules('* common any-site'), [both, 'common'])
+      assert.deepEqual(await withRules('batch * any-site'), ['', 'common'])
+      assert.deepEqual(await withRules('other * any-site'), [both, `common&${both}`])
+      assert.deepEqual(await withRules('batch common one-site', '* * any-site'), ['', `common&${both}`])
+      assert.deepEqual(await withRules('nonsense', 'batch * sometimes'), [both, `common&${both}`])
+    } finally {
+      rig.head.write(path, { content: sites })
+    }
+  })
+
   test('what users ask for is seen: any site', async () => {
     await rig.sbatch('--hold', '--nodes=2', '--comment=any-site', '--wrap=true')
     await rig.sbatch('--hold', '--nodes=2', '--comment=many-site', '--wrap=true')

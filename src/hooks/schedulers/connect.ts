@@ -2,6 +2,7 @@ import type { Clock } from '../../base/clock.ts'
 import type { CausewayError } from '../../base/errors.ts'
 import type { Host } from '../../base/host.ts'
 import type { SchedulerConfig } from '../../config/controller-schema.ts'
+import type { PlacementRule } from '../../elastic/plan/policy.ts'
 import type { Registration, Role, Scheduler } from '../../elastic/scheduler.ts'
 import { sgeRole } from './sge/role.ts'
 import { SgeScheduler } from './sge/scheduler.ts'
@@ -23,26 +24,37 @@ export interface Connection {
   close(): Promise<void>
 }
 
+/** What adapters keep the scheduler up to date with. */
+export interface Configured {
+  /** All nodes that there may be, as configured when it is asked; the same list as long as they are the same. */
+  readonly possible: () => readonly Registration[]
+  /** The policy's rules for jobs of several nodes, likewise. */
+  readonly placement: () => readonly PlacementRule[]
+  /** Is told what the scheduler could not be told of the configuration, and what an admin has to do. */
+  readonly onProblem: (problem: CausewayError) => void
+}
+
 /**
  * Chooses the adapter. Nothing is asked of the scheduler yet.
  * @param host where the scheduler's commands run, as one of its administrators
- * @param possible all nodes that there may be, as configured when it is asked
- * @param onProblem is told what the scheduler could not be told of the configuration, and what an admin has to do
  */
 export async function connectScheduler(
   config: SchedulerConfig,
   host: Host,
   clock: Clock,
-  possible: () => readonly Registration[],
-  onProblem: (problem: CausewayError) => void,
+  { possible, placement, onProblem }: Configured,
 ): Promise<Connection> {
   switch (config.kind) {
     case 'slurm': {
       const options = slurmOptions(config, host, clock)
       const scheduler =
         config.nodes === 'dynamic'
-          ? new SlurmDynamicScheduler({ ...options, possible, files: keptFiles(config.conf, undefined) })
-          : new SlurmScheduler(options, { possible, files: keptFiles(config.conf, config.nodesFile), onProblem })
+          ? new SlurmDynamicScheduler({ ...options, possible, files: keptFiles(config.conf, undefined, placement) })
+          : new SlurmScheduler(options, {
+              possible,
+              files: keptFiles(config.conf, config.nodesFile, placement),
+              onProblem,
+            })
       return { scheduler, role: await slurmRole(config), close: async () => options.rest?.close() }
     }
     case 'torque': {

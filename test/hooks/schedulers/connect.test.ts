@@ -55,7 +55,9 @@ suite('the adapter for Slurm with cloud nodes, as configured', () => {
     }
     const problems: CausewayError[] = []
     const possible = () => [someRegistration({ name: 'east-1', site: 'east', type: 'small' })]
-    const connection = await connectScheduler(config, host, systemClock, possible, (problem) => problems.push(problem))
+    const placement = () => [{ queue: 'wide', feature: '', spread: 'may-span', sites: [] } as const]
+    const onProblem = (problem: CausewayError) => problems.push(problem)
+    const connection = await connectScheduler(config, host, systemClock, { possible, placement, onProblem })
     try {
       const { nodes } = await connection.scheduler.snapshot()
       assert.deepEqual(
@@ -66,7 +68,7 @@ suite('the adapter for Slurm with cloud nodes, as configured', () => {
       const change = `availablefeatures=${features} activefeatures=${features} weight=10`
       assert.deepEqual(ran, [`scontrol update nodename=east-1 ${change}`])
       assert.match(readFileSync(join(folder, 'nodes.conf'), 'utf8'), /NodeName=east-1 CPUs=1 /)
-      assert.equal(readFileSync(join(folder, 'causeway-sites'), 'utf8'), 'site-east\n')
+      assert.equal(readFileSync(join(folder, 'causeway-sites'), 'utf8'), 'site-east\nplacement wide * any-site\n')
       assert.match(problems.map((problem) => problem.message).join(), /east-1: Slurm has 9 CPUs/)
     } finally {
       await connection.close()

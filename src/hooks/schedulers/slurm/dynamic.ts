@@ -1,6 +1,7 @@
 import type { Clock } from '../../../base/clock.ts'
 import { CausewayError } from '../../../base/errors.ts'
 import type { QueueSnapshot } from '../../../elastic/plan/demand.ts'
+import type { PlacementRule } from '../../../elastic/plan/policy.ts'
 import {
   type Capabilities,
   defaultCapabilities,
@@ -45,7 +46,8 @@ export class SlurmDynamicScheduler implements Scheduler {
   readonly #possible: () => readonly Registration[]
   readonly #files: KeptFiles | null
   /** Whether the files are as they should be. */
-  #filesKept = false
+  /** With which rules of placement the files were kept; null: they are to be. */
+  #filesKeptFor: readonly PlacementRule[] | null = null
   /** Not before, ms since the epoch. */
   #nextAttemptMs = 0
 
@@ -166,11 +168,12 @@ export class SlurmDynamicScheduler implements Scheduler {
   async #keepPlaceholders(nodes: readonly SlurmNode[], possible: readonly Registration[]): Promise<boolean> {
     const { create, remove } = placeholderChanges(nodes, possible)
     if (create.length === 0 && remove.length === 0) {
-      if (this.#files && !this.#filesKept) await keepFiles(this.#files, possible, nodes)
-      this.#filesKept = true
+      const placement = this.#files?.placement() ?? []
+      if (this.#files && this.#filesKeptFor !== placement) await keepFiles(this.#files, possible, nodes)
+      this.#filesKeptFor = placement
       return true
     }
-    this.#filesKept = false
+    this.#filesKeptFor = null
     const now = this.#clock.now()
     if (now >= this.#nextAttemptMs) {
       const problem = await this.#makePlaceholders(nodes, possible)

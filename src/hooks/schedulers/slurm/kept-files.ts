@@ -1,4 +1,5 @@
 import { dirname, join } from 'node:path'
+import type { PlacementRule } from '../../../elastic/plan/policy.ts'
 import type { Registration } from '../../../elastic/scheduler.ts'
 import { heading, nodeLine } from './conf.ts'
 import { replaceFile } from './replace-file.ts'
@@ -10,11 +11,17 @@ export interface KeptFiles {
   readonly nodes: string | null
   /** The sites that scripts/slurm/job_submit.lua chooses from. */
   readonly sites: string
+  /** The policy's rules for jobs of several nodes, as they are when it is asked; the same list as long as they are the same. */
+  readonly placement: () => readonly PlacementRule[]
 }
 
 /** @param conf the path of slurm.conf: the file with the sites is beside it */
-export function keptFiles(conf: string, nodesFile: string | undefined): KeptFiles {
-  return { nodes: nodesFile ?? null, sites: join(dirname(conf), 'causeway-sites') }
+export function keptFiles(
+  conf: string,
+  nodesFile: string | undefined,
+  placement: KeptFiles['placement'] = () => [],
+): KeptFiles {
+  return { nodes: nodesFile ?? null, sites: join(dirname(conf), 'causeway-sites'), placement }
 }
 
 /**
@@ -29,7 +36,7 @@ export async function keepFiles(
   known: readonly SlurmNode[],
 ): Promise<void> {
   if (files.nodes !== null) await replaceFile(files.nodes, (old) => updatedNodes(old, configured, known))
-  await replaceFile(files.sites, () => siteList(configured, known))
+  await replaceFile(files.sites, () => siteList(configured, known) + placementList(files.placement()))
 }
 
 /**
@@ -59,4 +66,14 @@ export function siteList(configured: readonly Registration[], known: readonly Sl
   const there = new Set(known.flatMap((node) => node.features.filter((feature) => feature.startsWith('site-'))))
   const others = [...there].filter((site) => !ours.has(site)).sort()
   return [...others, ...[...ours].filter((site) => there.has(site)), ''].join('\n')
+}
+
+/** The rules in their order, a line each: `placement PARTITION FEATURE one-site`, or `any-site`; `*` is any. */
+export function placementList(rules: readonly PlacementRule[]): string {
+  return rules
+    .map(({ queue, feature, spread }) => {
+      const how = spread === 'one-site' ? 'one-site' : 'any-site'
+      return `placement ${queue || '*'} ${feature || '*'} ${how}\n`
+    })
+    .join('')
 }

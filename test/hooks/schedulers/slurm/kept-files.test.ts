@@ -3,7 +3,13 @@ import { chmodSync, chownSync, mkdtempSync, readdirSync, readFileSync, rmSync, s
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, test } from 'node:test'
-import { keepFiles, keptFiles, siteList, updatedNodes } from '../../../../src/hooks/schedulers/slurm/kept-files.ts'
+import {
+  keepFiles,
+  keptFiles,
+  placementList,
+  siteList,
+  updatedNodes,
+} from '../../../../src/hooks/schedulers/slurm/kept-files.ts'
 import { parseSinfo } from '../../../../src/hooks/schedulers/slurm/sinfo.ts'
 import { someRegistration } from '../../../support/registration.ts'
 
@@ -53,6 +59,17 @@ test('the sites are those that slurmctld knows, and those of other nodes come fi
   const configured = [node('east-1'), node('west-1'), node('new-1')]
   const nodes = known({ 'west-1': 'site-west,x', 'east-1': 'site-east', 'own-1': 'site-home,rack', 'own-2': 'rack' })
   assert.equal(siteList(configured, nodes), 'site-home\nsite-east\nsite-west\n')
+})
+
+test("the policy's rules for jobs of several nodes follow in their order", () => {
+  const rule = { queue: '', feature: '', spread: 'one-site', sites: [] } as const
+  const rules = [
+    { ...rule, queue: 'wide', spread: 'must-span' },
+    { ...rule, feature: 'slow', spread: 'may-span' },
+    rule,
+  ] as const
+  assert.equal(placementList(rules), 'placement wide * any-site\nplacement * slow any-site\nplacement * * one-site\n')
+  assert.equal(placementList([]), '')
 })
 
 test('files keep owner and mode, and are left alone where nothing changes', async () => {
