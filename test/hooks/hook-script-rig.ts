@@ -52,8 +52,10 @@ export class HookScriptRig {
     return readdirSync(this.spool)
       .filter((name) => name.endsWith('.event'))
       .sort()
-      .map((name) => {
-        const [where = '', ...rest] = readFileSync(join(this.spool, name), 'utf8').split('\n')
+      .flatMap((name) => {
+        const text = readUnlessGone(join(this.spool, name))
+        if (text === null) return []
+        const [where = '', ...rest] = text.split('\n')
         return { name, where, body: JSON.parse(rest.join('\n')) as Record<string, unknown> }
       })
   }
@@ -114,4 +116,14 @@ export class HookScriptRig {
 /** Where a script of this package is, by its path from scripts/. */
 export function hookScript(script: string): string {
   return fileURLToPath(new URL(`../../scripts/${script}`, import.meta.url))
+}
+
+/** An event may be delivered between the look at the folder and the look at the file. */
+function readUnlessGone(path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+    throw error
+  }
 }
