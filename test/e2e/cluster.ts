@@ -7,6 +7,7 @@ import { jobStates } from '../../lab/demo/results.ts'
 import { Lab, type LabOptions } from '../../lab/lab.ts'
 import { until } from '../../lab/until.ts'
 import type { JobReport, NodeReport } from '../../src/hooks/reports.ts'
+import { labName } from './lab-name.ts'
 
 /** The longest that any state of the cluster is waited for, ms. */
 const patienceMs = 180_000
@@ -24,7 +25,7 @@ export async function clusterUp(
   options: Partial<LabOptions> = {},
   change: (config: LabConfig) => void = () => undefined,
 ): Promise<Lab> {
-  const lab = await Lab.up({ name: 'test', ...options })
+  const lab = await Lab.up({ name: labName, ...options })
   lab.configure((config) => {
     for (const site of Object.values(config.sites)) site.nodes.idle = '2s'
     change(config)

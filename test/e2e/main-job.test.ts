@@ -2,13 +2,14 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { runDemo } from '../../lab/demo/run.ts'
 import { Lab } from '../../lab/lab.ts'
+import { labName } from './lab-name.ts'
 
 describe('the main job, on real Slurm over an emulated WAN', () => {
   let lab: Lab
   let report: Awaited<ReturnType<typeof runDemo>>
 
   before(async () => {
-    lab = await Lab.up({ name: 'test' })
+    lab = await Lab.up({ name: labName })
     report = await runDemo(lab, () => undefined)
   })
   after(() => lab.down())

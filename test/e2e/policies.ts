@@ -6,6 +6,7 @@ import { must } from '../../lab/demo/must.ts'
 import { Lab } from '../../lab/lab.ts'
 import { until } from '../../lab/until.ts'
 import type { StatusReport } from '../../src/hooks/reports.ts'
+import { labName } from './lab-name.ts'
 
 /** The longest that anything is waited for, ms. */
 const patienceMs = 120_000
@@ -27,7 +28,7 @@ export interface LifeTimes {
 
 /** A lab whose Slurm and controller know the nodes of these rules; idle nodes go after two seconds unless they say otherwise. */
 export async function policyUp(rules: Rules): Promise<Lab> {
-  const lab = await Lab.up({ name: 'policies', caches: false })
+  const lab = await Lab.up({ name: labName, caches: false })
   try {
     write(lab, rules)
     await lab.declareNodes()
