@@ -7,7 +7,7 @@ import {
   type Registration,
   type Scheduler,
 } from '../../../elastic/scheduler.ts'
-import { SharedRead } from '../shared-read.ts'
+import { JoinedRead } from '../joined-read.ts'
 import { SgeClient } from './client.ts'
 import { idOf, isOurs, leavingReason } from './demand.ts'
 import { EndedJobs } from './ended.ts'
@@ -42,7 +42,7 @@ export class SgeScheduler implements Scheduler {
   /** Everything that changes hosts, one after the other. */
   readonly #serial = new Serial()
   readonly #registrations: Batch<Registration>
-  readonly #reading: SharedRead<Reading>
+  readonly #reading: JoinedRead<Reading>
   #leaving: ReadonlySet<string> = new Set()
   #prepared = false
 
@@ -52,7 +52,7 @@ export class SgeScheduler implements Scheduler {
     this.#reader = new SgeReader(this.#client, options)
     this.#setup = new SgeSetup(this.#client, options)
     this.#registrations = new Batch(this.#serial, (nodes) => this.#register(nodes))
-    this.#reading = new SharedRead(() => this.#reader.read())
+    this.#reading = new JoinedRead(() => this.#reader.read())
   }
 
   /** The first one makes in Grid Engine what jobs ask for nodes by (`setup.ts`). */

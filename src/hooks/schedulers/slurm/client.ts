@@ -3,7 +3,7 @@ import { CausewayError } from '../../../base/errors.ts'
 import type { Host } from '../../../base/host.ts'
 import type { Job } from '../../../elastic/plan/demand.ts'
 import { compressHostlist } from '../../hostlist.ts'
-import { SharedRead } from '../shared-read.ts'
+import { JoinedRead } from '../joined-read.ts'
 import { type NodeUpdate, nodeUpdateArgv } from './commands.ts'
 import { groupsOf, type JobUpdate, jobUpdateArgvs } from './holds.ts'
 import { MergedUpdates } from './merged-updates.ts'
@@ -40,8 +40,8 @@ export class SlurmClient {
   readonly conf: string
   readonly #host: Host
   readonly #clock: Clock
-  readonly #jobs: SharedRead<readonly SlurmJob[]>
-  readonly #nodes: SharedRead<readonly SlurmNode[]>
+  readonly #jobs: JoinedRead<readonly SlurmJob[]>
+  readonly #nodes: JoinedRead<readonly SlurmNode[]>
   /** `sinfo --json` lists groups of nodes: a later Slurm's. */
   #groups = false
   readonly #updates: MergedUpdates
@@ -54,8 +54,8 @@ export class SlurmClient {
       jobs: () => options.rest?.read('jobs') ?? this.#run(['squeue', '--all', '--json']),
       nodes: () => options.rest?.read('nodes') ?? this.#printNodes(),
     }
-    this.#jobs = new SharedRead(async () => parseSqueue(await read.jobs(), this.#clock.now()))
-    this.#nodes = new SharedRead(async () => parseSinfo(await read.nodes()))
+    this.#jobs = new JoinedRead(async () => parseSqueue(await read.jobs(), this.#clock.now()))
+    this.#nodes = new JoinedRead(async () => parseSinfo(await read.nodes()))
     this.#updates = new MergedUpdates(async (update) => {
       await this.#run(nodeUpdateArgv(update))
     })

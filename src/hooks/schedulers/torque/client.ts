@@ -2,7 +2,7 @@ import type { Clock } from '../../../base/clock.ts'
 import { CausewayError } from '../../../base/errors.ts'
 import type { ExecResult, Host } from '../../../base/host.ts'
 import type { Registration } from '../../../elastic/scheduler.ts'
-import { SharedRead } from '../shared-read.ts'
+import { JoinedRead } from '../joined-read.ts'
 import { parsePbsnodes, type TorqueNode } from './pbsnodes.ts'
 import { parseQstat, type TorqueJob } from './qstat.ts'
 import { malformed } from './xml.ts'
@@ -37,8 +37,8 @@ export class TorqueClient {
   readonly clock: Clock
   readonly #host: Host
   readonly #prefix: string
-  readonly #jobs = new SharedRead(async () => parseQstat(await this.#qstat(), this.clock.now()))
-  readonly #nodes = new SharedRead(() => this.#pbsnodes())
+  readonly #jobs = new JoinedRead(async () => parseQstat(await this.#qstat(), this.clock.now()))
+  readonly #nodes = new JoinedRead(() => this.#pbsnodes())
 
   constructor(options: TorqueOptions) {
     this.#host = options.host

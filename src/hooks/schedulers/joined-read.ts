@@ -9,7 +9,7 @@
  *
  * What is read is shared too: nobody may change it.
  */
-export class SharedRead<T> {
+export class JoinedRead<T> {
   readonly #fetch: () => Promise<T>
   /** Settles, and never rejects, when no reading is under way. */
   #underWay: Promise<void> = Promise.resolve()

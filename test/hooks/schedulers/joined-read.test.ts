@@ -2,12 +2,12 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
 import * as fc from 'fast-check'
-import { SharedRead } from '../../../src/hooks/schedulers/shared-read.ts'
+import { JoinedRead } from '../../../src/hooks/schedulers/joined-read.ts'
 
 /** A list that is read when told; `begun` are its readings, numbered from 0. */
 function sharedList() {
   const begun: { readonly end: PromiseWithResolvers<number> }[] = []
-  const shared = new SharedRead(() => {
+  const shared = new JoinedRead(() => {
     const end = Promise.withResolvers<number>()
     begun.push({ end })
     return end.promise
@@ -59,11 +59,11 @@ test('a reading that fails fails for those who share it, and the next begins all
 
 test('a reader that throws at once is a failed reading like any other', async () => {
   let calls = 0
-  const shared = new SharedRead(async () => {
+  const shared = new JoinedRead(async () => {
     calls += 1
     return calls
   })
-  const throws = new SharedRead<number>(() => {
+  const throws = new JoinedRead<number>(() => {
     throw new Error('at once')
   })
   await assert.rejects(throws.read(), /at once/)
@@ -83,7 +83,7 @@ test('whatever comes when: no reading is older than its call, no two run at once
     fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
       let [begun, running] = [0, 0]
       let end: PromiseWithResolvers<number> | undefined
-      const shared = new SharedRead(async () => {
+      const shared = new JoinedRead(async () => {
         assert.equal(running, 0)
         running += 1
         const number = begun++
