@@ -4,10 +4,10 @@ import { cleanUp, diskName, labFolder } from '../../lab/clean-up.ts'
 import { type Bind, LabHost } from '../../lab/host.ts'
 import { must } from '../../lab/process.ts'
 import { type LabSge, sgeCell, sgeEnv, sgeExecdPort, sgePort, sgeRoot, startExecd, startSge } from '../../lab/sge.ts'
-import { until } from '../../lab/until.ts'
 import { systemClock } from '../../src/base/clock.ts'
 import type { QueueSnapshot } from '../../src/elastic/plan/demand.ts'
 import { SgeScheduler } from '../../src/hooks/schedulers/sge/scheduler.ts'
+import { untilQueue, wireHosts } from './rig-parts.ts'
 import type { RigJob, SchedulerRig } from './scheduler-contract.ts'
 
 const addresses: Readonly<Record<string, string>> = {
@@ -85,27 +85,9 @@ export class SgeRig implements SchedulerRig {
     await must(['mount', '-t', 'tmpfs', '-o', 'mode=0755', diskName(this.#lab), `${folder}/disk`])
     mkdirSync(`${folder}/disk/home`, { mode: 0o1777 })
     chmodSync(`${folder}/disk/home`, 0o1777)
-    await this.#wire()
+    await wireHosts(this.#lab, addresses)
     await this.head.powerOn()
     this.#sge = await startSge(this.head, { maxUnheard: 15 })
-  }
-
-  /** One switch, a line from it to every host. */
-  async #wire(): Promise<void> {
-    const netns = (host: string) => `cw-${this.#lab}-${host}`
-    for (const host of ['switch', ...Object.keys(addresses)]) {
-      await must(['ip', 'netns', 'add', netns(host)])
-      await must(['ip', '-n', netns(host), 'link', 'set', 'lo', 'up'])
-    }
-    const onSwitch = ['link add br0 type bridge forward_delay 0 stp_state 0', 'link set br0 up']
-    for (const host of Object.keys(addresses)) {
-      onSwitch.push(`link add ${host} type veth peer name eth0 netns ${netns(host)}`, `link set ${host} master br0 up`)
-    }
-    await must(['ip', '-n', netns('switch'), '-batch', '-'], { stdin: `${onSwitch.join('\n')}\n` })
-    for (const [host, address] of Object.entries(addresses)) {
-      const lines = `addr add ${address}/24 dev eth0\nlink set eth0 up\n`
-      await must(['ip', '-n', netns(host), '-batch', '-'], { stdin: lines })
-    }
   }
 
   async submit(spec: RigJob): Promise<string> {
@@ -175,16 +157,8 @@ export class SgeRig implements SchedulerRig {
     return []
   }
 
-  async until(what: string, holds: (queue: QueueSnapshot) => boolean): Promise<QueueSnapshot> {
-    let last: QueueSnapshot | undefined
-    try {
-      return await until(what, 60_000, async () => {
-        last = await this.scheduler.snapshot()
-        return holds(last) && last
-      })
-    } catch (cause) {
-      throw new Error(`${what}: not so; the queue is ${JSON.stringify(last, null, 1)}`, { cause })
-    }
+  until(what: string, holds: (queue: QueueSnapshot) => boolean): Promise<QueueSnapshot> {
+    return untilQueue(this.scheduler, what, 60_000, holds)
   }
 
   async whileAway(during: () => Promise<void>): Promise<void> {

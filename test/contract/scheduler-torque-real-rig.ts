@@ -8,6 +8,7 @@ import { systemClock } from '../../src/base/clock.ts'
 import { execChecked } from '../../src/base/exec.ts'
 import type { QueueSnapshot } from '../../src/elastic/plan/demand.ts'
 import { TorqueScheduler } from '../../src/hooks/schedulers/torque/scheduler.ts'
+import { untilQueue, wireHosts } from './rig-parts.ts'
 import type { RigJob, SchedulerRig } from './scheduler-contract.ts'
 
 const placeholder = 'causeway-placeholder'
@@ -74,7 +75,7 @@ export class RealTorqueRig implements SchedulerRig {
     await must(['mount', '-t', 'tmpfs', '-o', 'mode=0755', diskName(this.#lab), `${folder}/disk`])
     mkdirSync(`${folder}/disk/home/alice`, { recursive: true })
     chmodSync(`${folder}/disk/home/alice`, 0o1777)
-    await this.#wire()
+    await wireHosts(this.#lab, addresses)
     await this.head.powerOn()
     await this.head.exec(['rm', '-rf', `${this.#home}/server_priv/nodes`])
     this.head.write(`${this.#home}/server_name`, { content: 'head\n' })
@@ -98,25 +99,6 @@ export class RealTorqueRig implements SchedulerRig {
     await execChecked(this.head, [`${this.#prefix}/bin/qmgr`], { stdin: `${settings.join('\n')}\n` })
     await execChecked(this.head, [`${this.#prefix}/sbin/pbs_sched`])
     await this.scheduler.snapshot()
-  }
-
-  /** One switch, a line from it to every host. */
-  async #wire(): Promise<void> {
-    const netns = (host: string) => `cw-${this.#lab}-${host}`
-    const hosts = ['head', ...nodeNames]
-    for (const host of ['switch', ...hosts]) {
-      await must(['ip', 'netns', 'add', netns(host)])
-      await must(['ip', '-n', netns(host), 'link', 'set', 'lo', 'up'])
-    }
-    const onSwitch = ['link add br0 type bridge forward_delay 0 stp_state 0', 'link set br0 up']
-    for (const host of hosts) {
-      onSwitch.push(`link add ${host} type veth peer name eth0 netns ${netns(host)}`, `link set ${host} master br0 up`)
-    }
-    await must(['ip', '-n', netns('switch'), '-batch', '-'], { stdin: `${onSwitch.join('\n')}\n` })
-    for (const host of hosts) {
-      const lines = `addr add ${addresses[host]}/24 dev eth0\nlink set eth0 up\n`
-      await must(['ip', '-n', netns(host), '-batch', '-'], { stdin: lines })
-    }
   }
 
   /** @param type `create` begins with an empty server, `hot` goes on with what was saved */
@@ -178,16 +160,8 @@ export class RealTorqueRig implements SchedulerRig {
     return []
   }
 
-  async until(what: string, holds: (queue: QueueSnapshot) => boolean): Promise<QueueSnapshot> {
-    let last: QueueSnapshot | undefined
-    try {
-      return await until(what, 120_000, async () => {
-        last = await this.scheduler.snapshot()
-        return holds(last) && last
-      })
-    } catch (cause) {
-      throw new Error(`${what}: not so; the queue is ${JSON.stringify(last, null, 1)}`, { cause })
-    }
+  until(what: string, holds: (queue: QueueSnapshot) => boolean): Promise<QueueSnapshot> {
+    return untilQueue(this.scheduler, what, 120_000, holds)
   }
 
   async whileAway(during: () => Promise<void>): Promise<void> {
