@@ -75,7 +75,9 @@ export class RealTorqueRig implements SchedulerRig {
     await must(['mount', '-t', 'tmpfs', '-o', 'mode=0755', diskName(this.#lab), `${folder}/disk`])
     mkdirSync(`${folder}/disk/home/alice`, { recursive: true })
     chmodSync(`${folder}/disk/home/alice`, 0o1777)
-    await wireHosts(this.#lab, addresses)
+    // The placeholder has a name and an address, and no host.
+    const { [placeholder]: _, ...hosts } = addresses
+    await wireHosts(this.#lab, hosts)
     await this.head.powerOn()
     await this.head.exec(['rm', '-rf', `${this.#home}/server_priv/nodes`])
     this.head.write(`${this.#home}/server_name`, { content: 'head\n' })
