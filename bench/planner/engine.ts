@@ -11,6 +11,7 @@ import { PolicyClock } from '../../src/elastic/policy-clock.ts'
 import { policyRules } from '../../src/elastic/policy-rules.ts'
 import { defaultCapabilities, type Scheduler } from '../../src/elastic/scheduler.ts'
 import { tokenFor } from '../../src/elastic/tokens.ts'
+import { noFacts } from '../../src/network/facts.ts'
 import type { Driver, Machine } from '../../src/sites/driver.ts'
 import { loadBoot } from '../../src/sites/seed.ts'
 import { EventStore } from '../../src/store/event-store.ts'
@@ -63,7 +64,7 @@ export async function engineOn(config: ControllerConfig, outside: Outside, db: D
     tokenFor: (id) => tokenFor(secret, id),
     overlay: (living) => overlayFromNodes(config, living),
     registration: () => null,
-    machineSpec: (node, token) => machineSpec(config, node, { token, boot, role }),
+    machineSpec: (node, token) => machineSpec(config, node, { token, boot, role, facts: noFacts }),
   })
   return loop
 }

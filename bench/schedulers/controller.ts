@@ -11,6 +11,7 @@ import { policyRules } from '../../src/elastic/policy-rules.ts'
 import { registrationOf } from '../../src/elastic/registrations.ts'
 import type { Scheduler } from '../../src/elastic/scheduler.ts'
 import { tokenFor } from '../../src/elastic/tokens.ts'
+import { noFacts } from '../../src/network/facts.ts'
 import type { Driver, Machine } from '../../src/sites/driver.ts'
 import { loadBoot } from '../../src/sites/seed.ts'
 import { EventStore } from '../../src/store/event-store.ts'
@@ -59,7 +60,7 @@ export async function controllerOn(config: ControllerConfig, scheduler: Schedule
     tokenFor: (id) => tokenFor(secret, id),
     overlay: (living) => overlayFromNodes(config, living),
     registration: (node) => registrationOf(config, node),
-    machineSpec: (node, token) => machineSpec(config, node, { token, boot, role }),
+    machineSpec: (node, token) => machineSpec(config, node, { token, boot, role, facts: noFacts }),
     record: () => {
       rounds += 1
     },

@@ -12,10 +12,12 @@ debian_packages=(
   gridengine-master gridengine-exec gridengine-client msmtp-mta
   # the lab's sites and mirror
   openssh-server openssh-client nginx-light nftables iproute2 procps
+  # what gateways run beside the kernel's overlay: tunnels, DHCP and DNS, BGP
+  wireguard-go wireguard-tools dnsmasq-base frr fping
   # making the node image, the repository and the WAN cable
   mmdebstrap debian-archive-keyring apt-utils dpkg-dev gnupg xz-utils gcc libc6-dev
   # what scripts and tests call
-  curl jq iputils-ping iputils-arping tcpdump ca-certificates
+  curl jq iputils-ping iputils-arping tcpdump udhcpc dnsutils iperf3 ca-certificates
 )
 
 # Without a network npm is to say so soon, not after minutes of trying again.

@@ -20,7 +20,7 @@ import { EngineWatch } from '../hooks/engine-figures.ts'
 import { ReadModel } from '../hooks/read-model.ts'
 import { connectScheduler } from '../hooks/schedulers/connect.ts'
 import { applyGateway } from '../network/apply.ts'
-import { desiredState } from '../network/desired-state.ts'
+import { noFacts } from '../network/facts.ts'
 import type { Overlay } from '../network/overlay.ts'
 import { LocalHost } from '../sites/local-host.ts'
 import { NamespaceDriver } from '../sites/namespace-driver.ts'
@@ -121,7 +121,7 @@ async function startController(
     tokenFor: (id) => tokenFor(secret, id),
     overlay: (living) => overlayFromNodes(live.current, living),
     registration: (node) => registrationOf(live.current, node),
-    machineSpec: (node, token) => machineSpec(live.current, node, { token, boot, role }),
+    machineSpec: (node, token) => machineSpec(live.current, node, { token, boot, role, facts: noFacts }),
   })
   const readModel = new ReadModel({
     clock,
@@ -162,7 +162,7 @@ async function startController(
 async function bringToState(overlay: Overlay, gateway: string, hosts: ReadonlyMap<string, Host>) {
   const host = hosts.get(gateway)
   if (!host) throw new CausewayError('NotFound', `there is no host for gateway ${gateway}`)
-  const report = await applyGateway(host, desiredState(overlay, gateway))
+  const report = await applyGateway(host, overlay, gateway)
   if (report.missing.length === 0) return report
   const refused = report.failures.map((failure) => failure.reason).join('; ')
   throw new CausewayError('CommandFailed', `gateway ${gateway} is not as wanted: ${refused}`, {

@@ -1,5 +1,6 @@
 import { type StaticDecode, Type } from 'typebox'
-import { Ipv4, Ipv4Endpoint, Ipv4Subnet, Name, namePattern, Path, Whole } from './fields.ts'
+import { Ip, Ipv4, Ipv4Endpoint, Ipv4Subnet, Name, namePattern, Path, Whole } from './fields.ts'
+import { ClusterSchema } from './network-schema.ts'
 import { policyParts, SiteSchema } from './policy-schema.ts'
 import { SchedulerSchema } from './scheduler-schema.ts'
 import { Duration } from './units.ts'
@@ -9,8 +10,10 @@ const Site = SiteSchema(
     /** Addresses of the nodes of a site that has `nodes`: node k has the k-th. */
     pool: Type.Optional(Ipv4Subnet()),
     gateway: Type.Object({
-      /** Where the other gateways reach it. */
-      underlay: Ipv4(),
+      /** Where the other gateways reach it; behind NAT: where it sends from. */
+      underlay: Ip(),
+      /** Whether it is behind NAT: others can answer it, but not call it first. Needs an encrypted overlay. */
+      nat: Type.Boolean({ default: false }),
       /** Its bridge's address in the segment: the nodes' router. */
       address: Ipv4(),
       ssh: Type.Object({
@@ -28,7 +31,7 @@ const Site = SiteSchema(
     cache: Type.Optional(
       Type.Object({
         port: Whole(1, 65_535, { default: 3128 }),
-        origins: Type.Array(Ipv4(), { minItems: 1, expected: 'a list of at least one IPv4 address' }),
+        origins: Type.Array(Ip(), { minItems: 1, expected: 'a list of at least one address' }),
       }),
     ),
     driver: Type.Object({
@@ -49,21 +52,14 @@ const Site = SiteSchema(
 
 /** The controller's configuration file. Times are ms and sizes are bytes once it is loaded. */
 export const ControllerConfigSchema = Type.Object({
-  cluster: Type.Object({
-    name: Name(),
-    /** VXLAN network identifier. */
-    vni: Whole(1, 16_777_215),
-    subnet: Ipv4Subnet(),
-    /** MTU of the path between gateways, bytes. */
-    underlayMtu: Whole(1280, 9216, { default: 1500 }),
-    /** Further names that every node must know. */
-    hosts: Type.Record(Type.String({ pattern: '^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$' }), Ipv4(), { default: {} }),
-  }),
+  cluster: ClusterSchema,
   head: Type.Object({
     /** The host name that nodes know it by. */
     name: Name(),
     address: Ipv4(),
-    underlay: Ipv4(),
+    underlay: Ip(),
+    /** Whether it is behind NAT: others can answer it, but not call it first. */
+    nat: Type.Boolean({ default: false }),
   }),
   scheduler: SchedulerSchema,
   controller: Type.Object({

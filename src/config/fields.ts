@@ -1,5 +1,6 @@
 import { Type } from 'typebox'
 import { parseIpv4, parseSubnet } from '../base/ipv4.ts'
+import { addressFamily, parseSubnet6 } from '../base/ipv6.ts'
 
 /** An IPv4 address in dotted quads. */
 export function Ipv4() {
@@ -12,6 +13,18 @@ export function Ipv4Subnet() {
     Type.String({ expected: 'an IPv4 subnet with no host bits set, such as 10.77.0.0/16' }),
     (text) => parseSubnet(text) !== null,
   )
+}
+
+/** An IPv4 or IPv6 address. */
+export function Ip() {
+  const expected = 'an IPv4 or IPv6 address such as 192.0.2.1 or 2001:db8::1'
+  return Type.Refine(Type.String({ expected }), (text) => addressFamily(text) !== null)
+}
+
+/** An IPv6 subnet whose host bits are zero, with room for 32-bit host numbers. */
+export function Ipv6Subnet() {
+  const expected = 'an IPv6 subnet of /96 or shorter with no host bits set, such as fd77::/64'
+  return Type.Refine(Type.String({ expected }), (text) => (parseSubnet6(text)?.prefix ?? 128) <= 96)
 }
 
 /** An IPv4 address and a TCP port. */
@@ -37,8 +50,9 @@ export function Whole(minimum: number, maximum: number, options: { default?: num
 export const namePattern = '^[a-z]([a-z0-9-]{0,28}[a-z0-9])?$'
 
 /** Schema of such a name. */
-export function Name() {
+export function Name(options: { default?: string } = {}) {
   return Type.String({
+    ...options,
     pattern: namePattern,
     expected: 'a name of lower-case letters, digits and inner hyphens, at most 30 characters, starting with a letter',
   })

@@ -1,11 +1,12 @@
 import { CausewayError } from '../base/errors.ts'
 import type { ControllerConfig } from '../config/controller-schema.ts'
 import { nodePlace, nodePlaces } from '../config/node-places.ts'
-import { bridgeName, innerMtu, memberMac, portName } from '../network/addressing.ts'
+import { bridgeName, memberMac, portName, segmentMtu } from '../network/addressing.ts'
+import type { NetworkFacts } from '../network/facts.ts'
 import type { MachineSpec } from '../sites/driver.ts'
 import { type Host, type Role, renderSeed } from '../sites/seed.ts'
 import type { NodeRecord } from '../store/node-record.ts'
-import { nodeAddress } from './overlay-from-nodes.ts'
+import { emptyOverlay, nodeAddress } from './overlay-from-nodes.ts'
 import { nodeName } from './plan/policy.ts'
 import { registrationOf } from './registrations.ts'
 
@@ -15,6 +16,8 @@ export interface SpecParts {
   readonly token: string
   readonly boot: string
   readonly role: Role
+  /** What the gateways told. */
+  readonly facts: NetworkFacts
 }
 
 /**
@@ -30,7 +33,7 @@ export function machineSpec(config: ControllerConfig, node: NodeRecord, parts: S
   }
   const { address } = registration
   const { cluster, head, controller } = config
-  const mtu = innerMtu(cluster.underlayMtu)
+  const mtu = segmentMtu(emptyOverlay(config, parts.facts))
   return {
     id: node.id,
     name: node.name,
@@ -48,7 +51,9 @@ export function machineSpec(config: ControllerConfig, node: NodeRecord, parts: S
       head: { name: head.name, address: head.address },
       controllerUrl: `http://${controller.listen}`,
       hosts: knownNames(config),
-      ...parts,
+      token: parts.token,
+      boot: parts.boot,
+      role: parts.role,
     }),
   }
 }

@@ -1,29 +1,35 @@
 import type { ControllerConfig } from '../config/controller-schema.ts'
 import { nodePlace } from '../config/node-places.ts'
-import { memberMac, poolAddress, poolSize, portName } from '../network/addressing.ts'
+import { memberAddress6, memberMac, poolAddress, poolSize, portName } from '../network/addressing.ts'
+import { type NetworkFacts, noFacts } from '../network/facts.ts'
 import type { Gateway, Member, Overlay } from '../network/overlay.ts'
 import type { NodeRecord } from '../store/node-record.ts'
+import { encryptionOf, modeOf, servicesOf } from './overlay-settings.ts'
 
 /** The name of the head's own gateway. */
 export const headGateway = 'head'
 
-/** What was made for a configuration before: a loaded configuration never changes, and a life keeps its place. */
+/** What was made for a configuration and facts before: neither ever changes once it is there, and a life keeps its place. */
 interface Made {
   members: ReadonlyMap<string, Member>
   overlay: Overlay
 }
 
-const made = new WeakMap<ControllerConfig, Made>()
+const made = new WeakMap<ControllerConfig, WeakMap<NetworkFacts, Made>>()
 
 /**
- * The overlay that the cluster needs now: the head and every site's gateway, and as members every node whose machine is being made, lives,
- * or is not surely gone. Nodes of sites that the configuration no longer names are left out.
+ * The overlay that the cluster needs now: the head and every site's gateway, and as members the fixed ones and every node whose
+ * machine is being made, lives, or is not surely gone. Nodes of sites that the configuration no longer names are left out.
  *
  * It is asked for with every step of every node, so what did not change is the same object as the last time: each member, and
  * the overlay if all members are.
  */
-export function overlayFromNodes(config: ControllerConfig, nodes: readonly NodeRecord[]): Overlay {
-  const before = made.get(config) ?? firstFor(config)
+export function overlayFromNodes(
+  config: ControllerConfig,
+  nodes: readonly NodeRecord[],
+  facts: NetworkFacts = noFacts,
+): Overlay {
+  const before = madeFor(config, facts)
   const members = new Map<string, Member>()
   for (const node of nodes) {
     if (node.phase === 'planned' || node.phase === 'gone') continue
@@ -33,39 +39,74 @@ export function overlayFromNodes(config: ControllerConfig, nodes: readonly NodeR
   if (members.size === before.members.size && [...members.keys()].every((id) => before.members.has(id)))
     return before.overlay
   before.members = members
-  before.overlay = { ...before.overlay, members: [...members.values()].sort((a, b) => (a.name < b.name ? -1 : 1)) }
+  const all = [...fixedMembers(config), ...members.values()]
+  before.overlay = { ...before.overlay, members: all.sort((a, b) => (a.name < b.name ? -1 : 1)) }
   return before.overlay
 }
 
-function firstFor(config: ControllerConfig): Made {
-  const { cluster } = config
-  const gateways = gatewaysOf(config)
-  const { vni, subnet, underlayMtu } = cluster
-  const first = { members: new Map(), overlay: { vni, subnet, underlayMtu, gateways, members: [] } }
-  made.set(config, first)
-  return first
+function madeFor(config: ControllerConfig, facts: NetworkFacts): Made {
+  const ofConfig = made.get(config) ?? new WeakMap<NetworkFacts, Made>()
+  made.set(config, ofConfig)
+  const found = ofConfig.get(facts) ?? { members: new Map(), overlay: emptyOverlay(config, facts) }
+  ofConfig.set(facts, found)
+  return found
 }
 
-function gatewaysOf({ head, sites }: ControllerConfig): Gateway[] {
+/** The overlay without nodes. */
+export function emptyOverlay(config: ControllerConfig, facts: NetworkFacts = noFacts): Overlay {
+  const { vni, subnet, subnet6, underlayMtu, overlay } = config.cluster
+  return {
+    vni,
+    subnet,
+    subnet6: subnet6 ?? null,
+    underlayMtu: underlayMtu === 'measured' ? facts.pathMtu : underlayMtu,
+    mode: modeOf(overlay),
+    flood: { broadcast: overlay.flood !== 'nothing', unknown: overlay.flood === 'all' },
+    storm: overlay.storm,
+    encryption: encryptionOf(overlay, facts),
+    services: servicesOf(config),
+    gateways: gatewaysOf(config),
+    members: fixedMembers(config),
+  }
+}
+
+function gatewaysOf({ cluster, head, sites }: ControllerConfig): Gateway[] {
+  const station = (address: string) => ({
+    address,
+    address6: address6(cluster.subnet6, address),
+    mac: memberMac(address),
+  })
   const ofHead = {
     name: headGateway,
     underlay: head.underlay,
-    address: head.address,
-    mac: memberMac(head.address),
+    ...station(head.address),
     interception: null,
     routes: false,
+    nat: head.nat,
   }
   const ofSites = Object.entries(sites).map(([name, { gateway, cache }]) => {
-    const { underlay, address } = gateway
-    return { name, underlay, address, mac: memberMac(address), interception: cache ?? null, routes: true }
+    const { underlay, address, nat } = gateway
+    return { name, underlay, ...station(address), interception: cache ?? null, routes: true, nat }
   })
   return [ofHead, ...ofSites]
+}
+
+function fixedMembers({ cluster }: ControllerConfig): Member[] {
+  return Object.entries(cluster.members).map(([name, { address, mac, gateway, port }]) => {
+    return { name, address, address6: address6(cluster.subnet6, address), mac, gateway, port, fixed: true }
+  })
 }
 
 function memberOf(config: ControllerConfig, node: NodeRecord): Member | null {
   const address = nodeAddress(config, node)
   if (address === null) return null
-  return { name: node.name, address, mac: memberMac(address), gateway: node.site, port: portName(node.id) }
+  const { name, site: gateway } = node
+  const of6 = address6(config.cluster.subnet6, address)
+  return { name, address, address6: of6, mac: memberMac(address), gateway, port: portName(node.id), fixed: false }
+}
+
+function address6(subnet6: string | undefined, address: string): string | null {
+  return subnet6 === undefined ? null : memberAddress6(address, subnet6)
 }
 
 /**

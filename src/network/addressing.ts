@@ -1,5 +1,7 @@
 import { CausewayError } from '../base/errors.ts'
 import { contains, formatIpv4, parseIpv4, parseSubnet, type Subnet } from '../base/ipv4.ts'
+import { addressFamily, formatIpv6, parseSubnet6 } from '../base/ipv6.ts'
+import type { Overlay } from './overlay.ts'
 
 /**
  * An IPv4 address in dotted form as an unsigned 32-bit number.
@@ -51,16 +53,45 @@ export function memberMac(address: string): string {
   return ['02', '43', ...bytes.map((byte) => byte.toString(16).padStart(2, '0'))].join(':')
 }
 
+/** The IPv6 address of whoever has this address in the segment: the IPv6 subnet, and the address as its last 32 bits. */
+export function memberAddress6(address: string, subnet6: string): string {
+  const network = parseSubnet6(subnet6)
+  if (network === null) throw invalid(`not an IPv6 network, or one with host bits set: '${subnet6}'`)
+  return formatIpv6(network.base + BigInt(parseAddress(address)))
+}
+
 /**
- * The MTU of nodes and bridges, bytes: what VXLAN over IPv4 leaves of the path's MTU (outer IPv4 20, UDP 8, VXLAN 8,
- * inner Ethernet 14; RFC 7348, section 5). A node's MTU must be at least 576 (RFC 791), so the path's at least 626.
- * @throws CausewayError `InvalidRequest` outside 626..65535.
+ * A gateway's address in the tunnels: the tunnels' subnet with the host bits of its address in the segment.
+ * @throws CausewayError `InvalidRequest` when either is malformed, or the tunnels' subnet has no room for these bits.
  */
-export function innerMtu(underlayMtu: number): number {
-  if (!Number.isInteger(underlayMtu) || underlayMtu < 626 || underlayMtu > 65_535) {
-    throw invalid(`the underlay's MTU must be 626 to 65535 bytes, not ${underlayMtu}`)
+export function tunnelAddress(address: string, subnet: string, tunnels: string): string {
+  const host = parseAddress(address) - parseNetwork(subnet).base
+  const network = parseNetwork(tunnels)
+  if (host < 0 || host >= 2 ** (32 - network.prefix))
+    throw invalid(`${tunnels} has no room for ${address} of ${subnet}`)
+  return formatIpv4(network.base + host)
+}
+
+/**
+ * The MTU of nodes and bridges, bytes: what the encapsulation leaves of the path's MTU. VXLAN takes UDP 8, VXLAN 8 and the
+ * inner Ethernet header 14 (RFC 7348, section 5) beside the outer IP header of 20 or 40; WireGuard another 32 (its type,
+ * receiver, counter and authentication tag), UDP 8 and the IP header, and the VXLAN inside it is IPv4 always.
+ * A node's MTU must be at least 576 (RFC 791).
+ * @throws CausewayError `InvalidRequest` when the path's MTU is no number up to 65535 or leaves too little.
+ */
+export function innerMtu(underlayMtu: number, underlay: 4 | 6 = 4, encrypted = false): number {
+  const ip = underlay === 4 ? 20 : 40
+  const left = underlayMtu - (encrypted ? ip + 8 + 32 + 50 : ip + 30)
+  if (!Number.isInteger(underlayMtu) || left < 576 || underlayMtu > 65_535) {
+    throw invalid(`the underlay's MTU must be ${underlayMtu - left + 576} to 65535 bytes, not ${underlayMtu}`)
   }
-  return underlayMtu - 50
+  return left
+}
+
+/** The MTU of an overlay's nodes and bridges, bytes; where gateways differ in family, what fits all. @throws CausewayError as `innerMtu`. */
+export function segmentMtu(overlay: Pick<Overlay, 'underlayMtu' | 'encryption' | 'gateways'>): number {
+  const six = overlay.gateways.some((gateway) => addressFamily(gateway.underlay) === 6)
+  return innerMtu(overlay.underlayMtu, six ? 6 : 4, overlay.encryption !== null)
 }
 
 /** The bridge's device name at every gateway of a cluster. @throws CausewayError `InvalidRequest` if vni is no VNI. */
@@ -82,6 +113,14 @@ export function portName(nodeId: string): string {
   const digits = nodeId.toLowerCase().replaceAll(/[^0-9a-f]/g, '')
   if (digits.length < 8) throw invalid(`a node's id needs 8 hex digits at least: '${nodeId}'`)
   return `cwp${digits.slice(-8)}`
+}
+
+/**
+ * The name of the WireGuard device for keys of a generation: `cwg77a` for even ones, `cwg77b` for odd ones, so that both can
+ * be there while keys are changed. @throws CausewayError `InvalidRequest` if vni is no VNI.
+ */
+export function tunnelName(vni: number, generation: number): string {
+  return `cwg${checkVni(vni)}${generation % 2 === 0 ? 'a' : 'b'}`
 }
 
 /** The name of the nftables tables at every gateway of a cluster. */

@@ -1,13 +1,11 @@
 import { type CausewayError, toCausewayError } from '../base/errors.ts'
 import type { Host } from '../base/host.ts'
-import { type Batch, commandsOf } from './batch.ts'
-import { desiredState } from './desired-state.ts'
-import { diff, pendingMembers } from './diff.ts'
-import type { GatewayState } from './gateway-state.ts'
+import { kernelPart } from './kernel/kernel-part.ts'
 import type { Gateway, Overlay } from './overlay.ts'
-import { readGateway } from './read.ts'
-import { removal } from './removal.ts'
-import { type Failure, writeBatch } from './write.ts'
+import type { Failure, Part, Task } from './part.ts'
+
+/** All parts, in the order in which they are brought about: each may rest on those before it. */
+const parts: readonly Part[] = [kernelPart]
 
 /** What came of applying a state. */
 export interface ApplyReport {
@@ -22,39 +20,25 @@ export interface ApplyReport {
 }
 
 /**
- * Brings a gateway's kernel into the state: reads, compares, writes only what differs. Safe to repeat, and to repeat
+ * Brings a gateway to what the overlay says of it: reads, compares, writes only what differs. Safe to repeat, and to repeat
  * after any failure. What was refused does not throw: the report says what is missing after a second look.
- * @throws CausewayError as `readGateway` and `diff`: `HostUnreachable`, `Conflict`, ...
+ * @throws CausewayError as `Part.look`: `HostUnreachable`, `Conflict`, ...; `InvalidRequest` when the overlay can't be.
  */
-export async function applyGateway(host: Host, state: GatewayState): Promise<ApplyReport> {
-  const actual = await readGateway(host)
-  const batch = diff(actual, state)
-  const failures = await writeBatch(host, batch)
-  if (failures.length === 0) {
-    return { commands: commandsOf(batch), failures, missing: [], pending: pendingMembers(actual, state) }
-  }
-  const reached = await readGateway(host)
-  return {
-    commands: commandsOf(batch),
-    failures,
-    missing: commandsOf(diff(reached, state)),
-    pending: pendingMembers(reached, state),
-  }
+export async function applyGateway(host: Host, overlay: Overlay, gateway: string): Promise<ApplyReport> {
+  return carryOut((part) => part.look(host, overlay, gateway), parts)
 }
 
 /**
  * Applies the overlay to all its gateways at the same time. A gateway that can't be reached or read is an error among the
  * results; it neither stops nor delays the others.
- * @throws CausewayError `InvalidRequest` when the overlay itself can't be; then nothing was touched.
  */
 export async function applyOverlay(
   overlay: Overlay,
   hostFor: (gateway: Gateway) => Host,
 ): Promise<Map<string, ApplyReport | CausewayError>> {
-  const states = overlay.gateways.map((gateway) => ({ gateway, state: desiredState(overlay, gateway.name) }))
-  const results = states.map(async ({ gateway, state }): Promise<[string, ApplyReport | CausewayError]> => {
+  const results = overlay.gateways.map(async (gateway): Promise<[string, ApplyReport | CausewayError]> => {
     try {
-      return [gateway.name, await applyGateway(hostFor(gateway), state)]
+      return [gateway.name, await applyGateway(hostFor(gateway), overlay, gateway.name)]
     } catch (thrown) {
       return [gateway.name, toCausewayError(thrown)]
     }
@@ -63,13 +47,24 @@ export async function applyOverlay(
 }
 
 /**
- * Removes the cluster's devices and tables from a host, with everything on them; others' stay as they are, and so do the
- * kernel settings, which others may rely on by now. Safe to repeat; on a host that has nothing of ours it changes nothing.
- * @throws CausewayError as `readGateway`.
+ * Removes all that is the cluster's from a host; others' things stay as they are, and so do the kernel settings, which
+ * others may rely on by now. Safe to repeat; on a host that has nothing of ours it changes nothing.
+ * @throws CausewayError as `Part.lookToRemove`.
  */
 export async function removeOverlay(host: Host, vni: number): Promise<ApplyReport> {
-  const batch: Batch = removal(await readGateway(host), vni)
-  const failures = await writeBatch(host, batch)
-  const missing = failures.length === 0 ? [] : commandsOf(removal(await readGateway(host), vni))
-  return { commands: commandsOf(batch), failures, missing, pending: [] }
+  return carryOut((part) => part.lookToRemove(host, vni), parts.toReversed())
+}
+
+async function carryOut(look: (part: Part) => Promise<Task>, order: readonly Part[]): Promise<ApplyReport> {
+  const tasks = await Promise.all(order.map(look))
+  const failures: Failure[] = []
+  for (const task of tasks) if (task.commands.length > 0) failures.push(...(await task.run()))
+  // What was refused may have been done by another, or need less by now.
+  const reached = failures.length === 0 ? tasks : await Promise.all(order.map(look))
+  return {
+    commands: tasks.flatMap((task) => task.commands),
+    failures,
+    missing: failures.length === 0 ? [] : reached.flatMap((task) => task.commands),
+    pending: reached.flatMap((task) => task.pending),
+  }
 }

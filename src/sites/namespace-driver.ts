@@ -1,7 +1,7 @@
 import { CausewayError } from '../base/errors.ts'
 import type { Host } from '../base/host.ts'
+import { HostScript } from '../base/host-script.ts'
 import type { Driver, Machine, MachineSpec } from './driver.ts'
-import { MachineHelper } from './machine-helper.ts'
 import { checkId, type MachineSurroundings, parseMachines, renderMachineRequest } from './machine-request.ts'
 
 /** How a `NamespaceDriver` makes its machines. */
@@ -27,14 +27,14 @@ export class NamespaceDriver implements Driver {
   readonly #cluster: string
   readonly #root: string
   readonly #surroundings: MachineSurroundings
-  readonly #helper: MachineHelper
+  readonly #helper: HostScript
 
   constructor(options: NamespaceDriverOptions) {
     this.site = options.site
     this.#cluster = options.cluster
     this.#root = options.root ?? '/var/lib/causeway/machines'
     this.#surroundings = { shared: options.shared ?? [], reserveMiB: options.reserveMiB ?? 256 }
-    this.#helper = new MachineHelper(options.host, options.bin ?? '/var/lib/causeway/bin')
+    this.#helper = new HostScript(options.host, 'scripts/site/causeway-machine', options.bin)
   }
 
   async list(): Promise<readonly Machine[]> {

@@ -12,6 +12,7 @@ import { JobStore } from '../../src/store/job-store.ts'
 import type { NodeRecord } from '../../src/store/node-record.ts'
 import type { NodeStore } from '../../src/store/node-store.ts'
 import type { Db } from '../../src/store/open.ts'
+import { bareOverlay } from '../network/sample.ts'
 import { machineSpec } from '../support/machine-spec.ts'
 import { someRegistration } from '../support/registration.ts'
 import type { Fuse } from './fuse.ts'
@@ -74,13 +75,13 @@ function overlayOf(sites: readonly string[], nodes: readonly NodeRecord[]): Over
     underlay: '10.250.0.1',
     address: '10.77.0.1',
     mac: '02:43:0a:4d:00:01',
+    address6: null,
     interception: null,
     routes: false,
+    nat: false,
   })
   return {
-    vni: 77,
-    subnet: '10.77.0.0/16',
-    underlayMtu: 1500,
+    ...bareOverlay,
     gateways: ['head', ...sites].map(gateway),
     members: nodes.map((node) => ({
       name: node.name,
@@ -88,6 +89,8 @@ function overlayOf(sites: readonly string[], nodes: readonly NodeRecord[]): Over
       mac: '02:43:0a:4d:01:01',
       gateway: node.site,
       port: node.id,
+      address6: null,
+      fixed: false,
     })),
   }
 }

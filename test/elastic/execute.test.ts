@@ -14,6 +14,7 @@ import { NodeStore } from '../../src/store/node-store.ts'
 import { type Db, openStore } from '../../src/store/open.ts'
 import { FakeDriver } from '../fakes/driver.ts'
 import { FakeScheduler } from '../fakes/scheduler.ts'
+import { bareOverlay, member } from '../network/sample.ts'
 import { machineSpec } from '../support/machine-spec.ts'
 import { someRegistration } from '../support/registration.ts'
 import { policy } from './world.ts'
@@ -68,13 +69,11 @@ afterEach(async () => {
 })
 
 function overlay(names: readonly string[]): Overlay {
-  const place = { underlay: '10.250.0.1', address: '10.77.0.1', mac: '02:43:0a:4d:00:01' }
+  const place = { underlay: '10.250.0.1', address: '10.77.0.1', address6: null, mac: '02:43:0a:4d:00:01' }
   return {
-    vni: 77,
-    subnet: '10.77.0.0/16',
-    underlayMtu: 1500,
-    gateways: sites.map((name) => ({ name, ...place, interception: null, routes: false })),
-    members: names.map((name) => ({ name, address: '10.77.1.1', mac: place.mac, gateway: 'east', port: null })),
+    ...bareOverlay,
+    gateways: sites.map((name) => ({ name, ...place, interception: null, routes: false, nat: false })),
+    members: names.map((name) => member(name, '10.77.1.1', 'east', null)),
   }
 }
 

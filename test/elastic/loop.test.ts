@@ -11,6 +11,7 @@ import { NodeStore } from '../../src/store/node-store.ts'
 import { openStore } from '../../src/store/open.ts'
 import { VirtualClock } from '../chaos/virtual-clock.ts'
 import { FakeScheduler } from '../fakes/scheduler.ts'
+import { bareOverlay } from '../network/sample.ts'
 import { machineSpec } from '../support/machine-spec.ts'
 import { job, policy, queueNode, typePolicy } from './world.ts'
 
@@ -46,7 +47,7 @@ async function loopOn(t: TestContext, { queue, pollMs, ...rules }: Rules) {
     ...rules,
     newId: () => 'new',
     tokenFor: (id) => id,
-    overlay: () => ({ vni: 77, subnet: '10.77.0.0/16', underlayMtu: 1500, gateways: [], members: [] }),
+    overlay: () => bareOverlay,
     registration: () => null,
     machineSpec: (node) => machineSpec(node.id, { name: node.name, image: '/images/base' }),
   })

@@ -3,21 +3,22 @@ import { test } from 'node:test'
 import { CausewayError } from '../../src/base/errors.ts'
 import { NetworkKeeper } from '../../src/elastic/network-keeper.ts'
 import type { Overlay } from '../../src/network/overlay.ts'
+import { bareOverlay } from '../network/sample.ts'
 
 const gateway = (name: string) => ({
   name,
   underlay: '10.250.0.1',
   address: '10.77.0.1',
   mac: '02:43:0a:4d:00:01',
+  address6: null,
   interception: null,
   routes: false,
+  nat: false,
 })
 
 function overlay(...members: string[]): Overlay {
   return {
-    vni: 77,
-    subnet: '10.77.0.0/16',
-    underlayMtu: 1500,
+    ...bareOverlay,
     gateways: ['head', 'east'].map(gateway),
     members: members.map((name, k) => ({
       name,
@@ -25,6 +26,8 @@ function overlay(...members: string[]): Overlay {
       mac: `02:43:0a:4d:01:0${k + 1}`,
       gateway: 'east',
       port: null,
+      address6: null,
+      fixed: false,
     })),
   }
 }

@@ -5,7 +5,9 @@ import { ControllerConfigSchema } from '../../src/config/controller-schema.ts'
 import { parseYaml } from '../../src/config/yaml.ts'
 import { machineSpec } from '../../src/elastic/machine-spec.ts'
 import { overlayFromNodes } from '../../src/elastic/overlay-from-nodes.ts'
+import { noFacts } from '../../src/network/facts.ts'
 import type { NodeRecord, Phase } from '../../src/store/node-record.ts'
+import { member } from '../network/sample.ts'
 
 function load(address = '10.77.0.100') {
   const text = `
@@ -44,8 +46,8 @@ test('members come by name, with address, MAC and port; nodes without a place ar
   const nodes = [node(2, 'ready'), node(1, 'creating'), node(0, 'ready'), node(1, 'ready', 'west')]
   const { members, gateways } = overlayFromNodes(load(), nodes)
   assert.deepEqual(members, [
-    { name: 'east-1', address: '10.77.4.1', mac: '02:43:0a:4d:04:01', gateway: 'east', port: 'cwp00000001' },
-    { name: 'east-2', address: '10.77.4.2', mac: '02:43:0a:4d:04:02', gateway: 'east', port: 'cwp00000002' },
+    member('east-1', '10.77.4.1', 'east', 'cwp00000001'),
+    member('east-2', '10.77.4.2', 'east', 'cwp00000002'),
   ])
   assert.deepEqual(
     gateways.map(({ name, address }) => [name, address]),
@@ -75,7 +77,7 @@ test('it is the same object while nothing changes, and another when anything doe
 
 test('each seed knows all names once, its own first', () => {
   const config = load()
-  const secrets = { token: 't', boot: '', role: { program: '', env: {}, files: [] } }
+  const secrets = { token: 't', boot: '', role: { program: '', env: {}, files: [] }, facts: noFacts }
   const hosts = (k: number) =>
     machineSpec(config, node(k, 'creating'), secrets)
       .seed.find(({ path }) => path === 'hosts')

@@ -3,12 +3,12 @@ import { describe, it } from 'node:test'
 import * as fc from 'fast-check'
 import { formatIpv4 } from '../../src/base/ipv4.ts'
 import { applyGateway } from '../../src/network/apply.ts'
-import { desiredState } from '../../src/network/desired-state.ts'
-import { diff } from '../../src/network/diff.ts'
+import { desiredState } from '../../src/network/kernel/desired-state.ts'
+import { diff } from '../../src/network/kernel/diff.ts'
+import { readGateway } from '../../src/network/kernel/read.ts'
 import type { Overlay } from '../../src/network/overlay.ts'
-import { readGateway } from '../../src/network/read.ts'
 import { FakeKernel } from './fake-kernel.ts'
-import { gateway, member, sample } from './sample.ts'
+import { bareOverlay, gateway, member, sample } from './sample.ts'
 import { describeState } from './transcript.ts'
 
 const ports = ['cwp00000001', 'cwp00000002', 'cwp00000003']
@@ -27,8 +27,7 @@ const overlays: fc.Arbitrary<Overlay> = fc
     underlayMtu: fc.constantFrom(1500, 1420, 9000),
   })
   .map(({ nodes, places, origins, port, cache, routes, underlay, last, underlayMtu }) => ({
-    vni: 77,
-    subnet: '10.77.0.0/16',
+    ...bareOverlay,
     underlayMtu,
     gateways: [
       gateway('head', '10.250.0.2', '10.77.0.1'),
@@ -89,20 +88,20 @@ describe('applying', () => {
       fc.asyncProperty(overlays, fc.array(damage, { maxLength: 6 }), overlays, async (first, accidents, second) => {
         const state = desiredState(second, 'east')
         const kernel = await machine()
-        await applyGateway(kernel, desiredState(first, 'east'))
+        await applyGateway(kernel, first, 'east')
         await plug(kernel)
-        await applyGateway(kernel, desiredState(first, 'east'))
+        await applyGateway(kernel, first, 'east')
         for (const accident of accidents) await kernel.exec(accident.split(' '))
-        const report = await applyGateway(kernel, state)
+        const report = await applyGateway(kernel, second, 'east')
         assert.deepEqual(report.failures, [], 'nothing is refused')
         await plug(kernel)
-        await applyGateway(kernel, state)
-        assert.deepEqual((await applyGateway(kernel, state)).commands, [])
+        await applyGateway(kernel, second, 'east')
+        assert.deepEqual((await applyGateway(kernel, second, 'east')).commands, [])
 
         const fresh = await machine()
-        await applyGateway(fresh, state)
+        await applyGateway(fresh, second, 'east')
         await plug(fresh)
-        await applyGateway(fresh, state)
+        await applyGateway(fresh, second, 'east')
         if (state.sysctls['net.ipv4.ip_forward'] === undefined)
           fresh.sysctls.set('net.ipv4.ip_forward', forwardOf(kernel))
         assert.equal(describeState(await readGateway(kernel)), describeState(await readGateway(fresh)))
@@ -115,7 +114,7 @@ describe('applying', () => {
     await fc.assert(
       fc.asyncProperty(overlays, overlays, async (first, second) => {
         const kernel = await machine()
-        await applyGateway(kernel, desiredState(first, 'east'))
+        await applyGateway(kernel, first, 'east')
         const { ip, bridge } = diff(await readGateway(kernel), desiredState(second, 'east'))
         for (const lines of [ip.filter((line) => line.startsWith('neigh')), bridge]) {
           const deletes = lines.map((line) => line.includes(' del '))
@@ -133,9 +132,9 @@ describe('applying', () => {
 describe('exchanges with the host', () => {
   it('are four reads and no write when nothing differs', async () => {
     const kernel = await machine()
-    await applyGateway(kernel, desiredState(sample, 'east'))
+    await applyGateway(kernel, sample, 'east')
     kernel.calls.length = 0
-    await applyGateway(kernel, desiredState(sample, 'east'))
+    await applyGateway(kernel, sample, 'east')
     assert.deepEqual(
       kernel.calls.map((argv) => argv[0]),
       ['ip', 'bridge', 'nft', 'sysctl'],
@@ -145,11 +144,11 @@ describe('exchanges with the host', () => {
 
   it('are one write to each program that has something to change', async () => {
     const kernel = await machine()
-    await applyGateway(kernel, desiredState(sample, 'east'))
+    await applyGateway(kernel, sample, 'east')
     assert.deepEqual([...kernel.writes].sort(), ['bridge', 'ip', 'nft', 'sysctl'])
     kernel.calls.length = 0
     await kernel.exec(['bridge', 'fdb', 'flush', 'dev', 'cwx77'])
-    await applyGateway(kernel, desiredState(sample, 'east'))
+    await applyGateway(kernel, sample, 'east')
     assert.deepEqual(kernel.writes, ['bridge'])
   })
 
@@ -165,7 +164,7 @@ describe('exchanges with the host', () => {
       },
       close: () => kernel.close(),
     }
-    await assert.rejects(applyGateway(broken, desiredState(sample, 'east')), { code: 'MalformedOutput' })
+    await assert.rejects(applyGateway(broken, sample, 'east'), { code: 'MalformedOutput' })
     assert.deepEqual(written, [])
   })
 })

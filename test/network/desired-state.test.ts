@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { desiredState } from '../../src/network/desired-state.ts'
+import { desiredState } from '../../src/network/kernel/desired-state.ts'
 import type { Overlay } from '../../src/network/overlay.ts'
 import { gateway, member, sample, withGateway, withMembers } from './sample.ts'
 

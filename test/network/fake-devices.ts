@@ -1,4 +1,4 @@
-import type { Link, PortFlags } from '../../src/network/actual-state.ts'
+import type { Link, PortFlags } from '../../src/network/kernel/actual-state.ts'
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { parseForwarding, parseLinks, parseNeighbours, parseRuleset, parseSysctls } from '../../src/network/parse.ts'
+import { parseForwarding, parseLinks, parseNeighbours, parseSysctls } from '../../src/network/kernel/parse.ts'
+import { parseRuleset } from '../../src/network/kernel/parse-nft.ts'
 
 const malformed = { code: 'MalformedOutput' }
 

@@ -3,21 +3,35 @@ import type { Gateway, Member, Overlay } from '../../src/network/overlay.ts'
 
 /** A gateway without cache and routing; `extra` overrides. */
 export function gateway(name: string, underlay: string, address: string, extra: Partial<Gateway> = {}): Gateway {
-  return { name, underlay, address, mac: memberMac(address), interception: null, routes: false, ...extra }
+  const rest = { address6: null, interception: null, routes: false, nat: false }
+  return { name, underlay, address, mac: memberMac(address), ...rest, ...extra }
 }
 
 /** A member with the MAC that belongs to its address. */
 export function member(name: string, address: string, gateway: string, port: string | null): Member {
-  return { name, address, mac: memberMac(address), gateway, port }
+  return { name, address, address6: null, mac: memberMac(address), gateway, port, fixed: false }
 }
 
 const cache = { port: 3128, origins: ['10.250.9.2'] }
 
-/** A head and two sites, three nodes. */
-export const sample: Overlay = {
+/** An overlay with nothing but what it must have. */
+export const bareOverlay: Overlay = {
   vni: 77,
   subnet: '10.77.0.0/16',
+  subnet6: null,
   underlayMtu: 1500,
+  mode: { kind: 'static' },
+  flood: { broadcast: false, unknown: false },
+  storm: 1000,
+  encryption: null,
+  services: null,
+  gateways: [],
+  members: [],
+}
+
+/** A head and two sites, three nodes. */
+export const sample: Overlay = {
+  ...bareOverlay,
   gateways: [
     gateway('head', '10.250.0.2', '10.77.0.1'),
     gateway('east', '10.250.1.2', '10.77.1.254', { interception: cache, routes: true }),

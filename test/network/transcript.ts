@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import type { Host } from '../../src/base/host.ts'
-import type { ActualState, Link } from '../../src/network/actual-state.ts'
 import { type ApplyReport, applyGateway, removeOverlay } from '../../src/network/apply.ts'
-import { desiredState } from '../../src/network/desired-state.ts'
+import type { ActualState, Link } from '../../src/network/kernel/actual-state.ts'
+import { readGateway } from '../../src/network/kernel/read.ts'
 import type { Overlay } from '../../src/network/overlay.ts'
-import { readGateway } from '../../src/network/read.ts'
 
 /**
  * Plays on one gateway and writes down what happened: what was asked, the commands that followed, what is pending or
@@ -35,7 +34,7 @@ export class Transcript {
 
   async apply(overlay: Overlay, gateway: string): Promise<ApplyReport> {
     this.#text += `apply ${gateway}\n`
-    return this.#report(await applyGateway(this.host, desiredState(overlay, gateway)))
+    return this.#report(await applyGateway(this.host, overlay, gateway))
   }
 
   async remove(vni: number): Promise<ApplyReport> {

@@ -1,5 +1,5 @@
+import { tableName } from '../addressing.ts'
 import type { ActualChain, ActualTable } from './actual-state.ts'
-import { tableName } from './addressing.ts'
 import type { Chain, GatewayState, Table } from './gateway-state.ts'
 
 /**

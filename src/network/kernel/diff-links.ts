@@ -1,6 +1,6 @@
-import { CausewayError } from '../base/errors.ts'
+import { CausewayError } from '../../base/errors.ts'
+import { addressInSubnet } from '../addressing.ts'
 import type { ActualState, Link, PortFlags } from './actual-state.ts'
-import { addressInSubnet } from './addressing.ts'
 import { type GatewayState, vxlanPort } from './gateway-state.ts'
 
 /** What happens to the devices: the commands, and which of the device's own entries the kernel starts anew with. */

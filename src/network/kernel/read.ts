@@ -1,8 +1,9 @@
-import { CausewayError } from '../base/errors.ts'
-import { execChecked } from '../base/exec.ts'
-import type { Host } from '../base/host.ts'
+import { CausewayError } from '../../base/errors.ts'
+import { execChecked } from '../../base/exec.ts'
+import type { Host } from '../../base/host.ts'
 import type { ActualState } from './actual-state.ts'
-import { parseForwarding, parseLinks, parseNeighbours, parseRuleset, parseSysctls } from './parse.ts'
+import { parseForwarding, parseLinks, parseNeighbours, parseSysctls } from './parse.ts'
+import { parseRuleset } from './parse-nft.ts'
 
 /** The kernel settings that a gateway's state may name; `-e`: those of a module that is not loaded are left out. */
 const sysctlKeys = [

@@ -1,7 +1,7 @@
-import { type Static, type TSchema, Type } from 'typebox'
-import { Compile } from 'typebox/compile'
-import { CausewayError } from '../base/errors.ts'
-import type { ActualChain, ActualTable, ForwardingEntry, Link, Neighbour, PortFlags } from './actual-state.ts'
+import { Type } from 'typebox'
+import { CausewayError } from '../../base/errors.ts'
+import { reader } from '../json-reader.ts'
+import type { ForwardingEntry, Link, Neighbour, PortFlags } from './actual-state.ts'
 
 /*
  * Readers of what iproute2, nftables and procps print. Each names just the fields that it uses, ignores all others, and
@@ -119,69 +119,6 @@ export function parseForwarding(json: string): readonly ForwardingEntry[] {
     }))
 }
 
-const chainFields = { family: Type.String(), table: Type.String() }
-const ruleset = reader(
-  'nft',
-  Type.Object({
-    nftables: Type.Array(
-      Type.Object({
-        table: Type.Optional(Type.Object({ family: Type.String(), name: Type.String() })),
-        set: Type.Optional(
-          Type.Object({
-            ...chainFields,
-            name: Type.String(),
-            type: Type.Unknown(),
-            flags: Type.Optional(Type.Array(Type.String())),
-          }),
-        ),
-        chain: Type.Optional(
-          Type.Object({
-            ...chainFields,
-            name: Type.String(),
-            type: Type.Optional(Type.String()),
-            hook: Type.Optional(Type.String()),
-            prio: Type.Optional(Type.Number()),
-            policy: Type.Optional(Type.String()),
-          }),
-        ),
-        rule: Type.Optional(
-          Type.Object({ ...chainFields, chain: Type.String(), comment: Type.Optional(Type.String()) }),
-        ),
-      }),
-    ),
-  }),
-)
-
-/** `nft -j -t list ruleset`. */
-export function parseRuleset(json: string): readonly ActualTable[] {
-  const objects = ruleset(json).nftables
-  const at = (one: { family: string; table: string } | undefined, family: string, table: string) =>
-    one?.family === family && one.table === table
-  return objects
-    .flatMap(({ table }) => table ?? [])
-    .map(({ family, name }) => ({
-      family,
-      name,
-      sets: objects
-        .flatMap(({ set }) => (set !== undefined && at(set, family, name) ? set : []))
-        .map((set) => ({ name: set.name, type: String(set.type), flags: set.flags ?? [] })),
-      chains: objects
-        .flatMap(({ chain }) => (chain !== undefined && at(chain, family, name) ? chain : []))
-        .map(
-          (chain): ActualChain => ({
-            name: chain.name,
-            type: chain.type ?? null,
-            hook: chain.hook ?? null,
-            priority: chain.prio ?? null,
-            policy: chain.policy ?? null,
-            rules: objects
-              .flatMap(({ rule }) => (at(rule, family, name) && rule?.chain === chain.name ? rule : []))
-              .map((rule) => rule.comment ?? null),
-          }),
-        ),
-    }))
-}
-
 /** `sysctl KEY...`: one `key = value` a line. */
 export function parseSysctls(text: string): Readonly<Record<string, string>> {
   const lines = text.split('\n').filter((line) => line.trim() !== '')
@@ -192,22 +129,4 @@ export function parseSysctls(text: string): Readonly<Record<string, string>> {
       return [found[1], found[2]]
     }),
   )
-}
-
-/** A function that reads JSON of the given shape. */
-function reader<T extends TSchema>(program: string, schema: T): (json: string) => Static<T> {
-  const validator = Compile(schema)
-  return (json) => {
-    let value: unknown
-    try {
-      value = JSON.parse(json)
-    } catch (cause) {
-      throw new CausewayError('MalformedOutput', `${program} printed no JSON: '${json.slice(0, 200)}'`, { cause })
-    }
-    if (!validator.Check(value)) {
-      const [first] = validator.Errors(value)
-      throw new CausewayError('MalformedOutput', `${program}: ${first?.instancePath ?? ''} ${first?.message ?? ''}`)
-    }
-    return value
-  }
 }

@@ -1,12 +1,6 @@
-import type { ExecResult, Host } from '../base/host.ts'
+import type { ExecResult, Host } from '../../base/host.ts'
+import type { Failure } from '../part.ts'
 import type { Batch } from './batch.ts'
-
-/** A command that was refused. */
-export interface Failure {
-  readonly command: string
-  /** What the program said. */
-  readonly reason: string
-}
 
 /**
  * Tells a kernel everything in the batch: one exchange per program that has something to say, at the same time where

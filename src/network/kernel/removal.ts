@@ -1,5 +1,5 @@
+import { bridgeName, tableName, vxlanName } from '../addressing.ts'
 import type { ActualState } from './actual-state.ts'
-import { bridgeName, tableName, vxlanName } from './addressing.ts'
 import type { Batch } from './batch.ts'
 
 /**

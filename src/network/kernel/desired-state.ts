@@ -1,7 +1,7 @@
-import { CausewayError } from '../base/errors.ts'
-import { addressInSubnet, bridgeName, innerMtu, parseAddress, parseNetwork, vxlanName } from './addressing.ts'
+import { CausewayError } from '../../base/errors.ts'
+import { addressInSubnet, bridgeName, parseAddress, parseNetwork, segmentMtu, vxlanName } from '../addressing.ts'
+import type { Gateway, Overlay } from '../overlay.ts'
 import type { GatewayState, Local, Remote } from './gateway-state.ts'
-import type { Gateway, Overlay } from './overlay.ts'
 import { desiredTables } from './tables.ts'
 
 /**
@@ -13,7 +13,7 @@ export function desiredState(overlay: Overlay, gatewayName: string): GatewayStat
   checkOverlay(overlay)
   const gateway = overlay.gateways.find((one) => one.name === gatewayName)
   if (gateway === undefined) throw new CausewayError('NotFound', `the overlay has no gateway '${gatewayName}'`)
-  const mtu = innerMtu(overlay.underlayMtu)
+  const mtu = segmentMtu(overlay)
   return {
     gateway: gateway.name,
     vni: overlay.vni,

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto'
-import { CausewayError, type ErrorCode } from '../base/errors.ts'
-import { execChecked } from '../base/exec.ts'
-import type { ExecResult, Host } from '../base/host.ts'
-import { readPackageFile } from '../base/package-file.ts'
+import { basename } from 'node:path'
+import { CausewayError, type ErrorCode } from './errors.ts'
+import { execChecked } from './exec.ts'
+import type { ExecResult, Host } from './host.ts'
+import { readPackageFile } from './package-file.ts'
 
-/** What the script's exit statuses mean; any other is `CommandFailed`. A bridge that is missing may come yet. */
+/** What the exit statuses of all our scripts mean (those of sysexits.h, where it has one); any other is `CommandFailed`. */
 const failures: Readonly<Record<number, { code: ErrorCode; retryable?: boolean }>> = {
   64: { code: 'InvalidRequest' },
   66: { code: 'ImageMissing' },
@@ -17,17 +18,22 @@ const failures: Readonly<Record<number, { code: ErrorCode; retryable?: boolean }
 const install = 'set -eu; mkdir -p "${1%/*}"; cat >"$1.$$"; chmod 700 "$1.$$"; mv "$1.$$" "$1"'
 
 /**
- * Calls `scripts/site/causeway-machine` on a host. The script is put there before its first use, under a name that has
- * its digest: a controller never runs another version's script, and two versions do not get in each other's way.
+ * Calls one of our scripts on a host. It is put there before its first use, under a name that has its digest: a controller
+ * never runs another version's script, and two versions do not get in each other's way.
  */
-export class MachineHelper {
+export class HostScript {
   readonly #host: Host
+  readonly #file: string
   readonly #folder: string
   #installed: Promise<string> | null = null
 
-  /** `folder`: where on the host the script is kept. */
-  constructor(host: Host, folder: string) {
+  /**
+   * @param file the script in this package, such as `scripts/site/causeway-machine`
+   * @param folder where on the host it is kept
+   */
+  constructor(host: Host, file: string, folder = '/var/lib/causeway/bin') {
     this.#host = host
+    this.#file = file
     this.#folder = folder
   }
 
@@ -63,9 +69,9 @@ export class MachineHelper {
   }
 
   async #install(): Promise<string> {
-    const script = await readPackageFile('scripts/site/causeway-machine')
+    const script = await readPackageFile(this.#file)
     const digest = createHash('sha256').update(script).digest('hex').slice(0, 16)
-    const path = `${this.#folder}/causeway-machine-${digest}`
+    const path = `${this.#folder}/${basename(this.#file)}-${digest}`
     await execChecked(this.#host, ['sh', '-c', install, 'install', path], { stdin: script })
     return path
   }

@@ -1,0 +1,27 @@
+import type { ControllerConfig } from '../config/controller-schema.ts'
+import type { NetworkFacts } from '../network/facts.ts'
+import type { Encryption, OverlayMode, Services } from '../network/overlay.ts'
+
+type OverlayConfig = ControllerConfig['cluster']['overlay']
+
+/** Of 198.18.0.0/15, which RFC 2544 sets aside for benchmarks: no site has it. */
+const defaultTunnels = '198.18.0.0/15'
+
+/** How forwarding entries come about. */
+export function modeOf({ mode, evpn }: OverlayConfig): OverlayMode {
+  return mode === 'evpn' ? { kind: 'evpn', ...evpn } : { kind: 'static' }
+}
+
+/** The tunnels, null where the configuration wants none. */
+export function encryptionOf({ encryption }: OverlayConfig, facts: NetworkFacts): Encryption | null {
+  if (!encryption) return null
+  const { subnet = defaultTunnels, port, relay } = encryption
+  return { subnet, port, relay, generation: facts.generation, keys: facts.keys }
+}
+
+/** DHCP and DNS, null where the configuration wants none. */
+export function servicesOf({ cluster }: ControllerConfig): Services | null {
+  const { services } = cluster.overlay
+  if (!services) return null
+  return { zone: services.zone ?? `${cluster.name}.internal`, forwarders: services.forwarders, hosts: cluster.hosts }
+}
