@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { afterEach, describe, test } from 'node:test'
-import { nodeSize } from '../../lab/config.ts'
 import { must } from '../../lab/demo/must.ts'
 import type { Lab } from '../../lab/lab.ts'
 import { jobReaches, submit } from './cluster.ts'
@@ -30,12 +29,10 @@ describe('caps and budgets', () => {
     const admins = await submit(lab, 'hostname', '--begin=now+1hour')
     await must(lab.head.exec(['scontrol', 'hold', admins]))
     await must(lab.head.exec(['scontrol', 'update', `jobid=${admins}`, 'starttime=now']))
-    // Each as large as a node: smaller ones Slurm may put beside the first before the controller has seen them.
-    const whole = `--cpus-per-task=${nodeSize.cpus}`
     const jobs: [string, string, string] = [
-      await submit(lab, gate('first'), whole),
-      await submit(lab, 'hostname', whole),
-      await submit(lab, 'hostname', whole),
+      await submit(lab, gate('first')),
+      await submit(lab, 'hostname'),
+      await submit(lab, 'hostname'),
     ]
     const [first, second, third] = jobs
     await jobReaches(lab, first, 'RUNNING')

@@ -50,10 +50,16 @@ export class SlurmScheduler implements Scheduler {
       : null
   }
 
+  /**
+   * Jobs and nodes are two readings. Where the nodes are the later one, a node may be wanted for a job that is not yet among
+   * the jobs, and nothing would tell that the job is over its cap: the jobs are then read again.
+   */
   async snapshot(): Promise<QueueSnapshot> {
     const [jobs, nodes] = await Promise.all([this.#slurm.jobs(), this.#slurm.nodes()])
     await this.#configured?.keep(nodes)
-    return { jobs, nodes }
+    const named = new Set(jobs.flatMap((job) => job.nodes))
+    const isOlder = nodes.some(({ name, power }) => power === 'wanted' && !named.has(name))
+    return { jobs: isOlder ? await this.#slurm.jobs() : jobs, nodes }
   }
 
   /**

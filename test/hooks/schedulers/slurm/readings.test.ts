@@ -12,13 +12,14 @@ const names = Array.from({ length: 40 }, (_, index) => `east-${index + 1}`)
  * A scheduler on a head whose commands take turns of the event loop, as real ones take time: lists show the nodes as they were
  * when the command began. `ran` are the commands in the order in which they began, `slept` the pauses.
  * @param commandMs what a command takes by the clock, which stands still otherwise
+ * @param queued the jobs that each squeue shows, one after the other; none in the end
  */
-function slurmOn(commandMs = 0) {
+function slurmOn(commandMs = 0, queued: object[][] = []) {
   const ran: string[] = []
   const slept: number[] = []
   const flags = new Map(names.map((name) => [name, new Set(['CLOUD'])]))
   const lists = {
-    squeue: () => ({ jobs: [] }),
+    squeue: () => ({ jobs: queued.shift() ?? [] }),
     sinfo: () => ({
       nodes: names.map((name) => ({ name, state: 'idle', state_flags: [...(flags.get(name) ?? [])], reason: '' })),
     }),
@@ -63,6 +64,18 @@ test('a snapshot is one command of each kind, also for many who ask at once', as
   const { count, scheduler } = slurmOn()
   await Promise.all([scheduler.snapshot(), scheduler.snapshot()])
   assert.deepEqual([count('squeue'), count('sinfo')], [1, 1])
+})
+
+test('a node that is wanted for a job which came after the jobs were read has that job', async () => {
+  const job = { job_id: 7, job_state: 'CONFIGURING', nodes: 'east-3', submit_time: 1000 }
+  const { count, flags, scheduler } = slurmOn(0, [[], [job]])
+  flags.get('east-3')?.add('POWERING_UP')
+  const { jobs } = await scheduler.snapshot()
+  assert.deepEqual(
+    jobs.map(({ id, nodes }) => [id, nodes]),
+    [['7', ['east-3']]],
+  )
+  assert.deepEqual([count('squeue'), count('sinfo')], [2, 1])
 })
 
 test('a round that drains many nodes reads the nodes once as it begins and once more, not for each', async () => {
