@@ -106,6 +106,21 @@ export class Cable {
     await this.#command(`delay ${ms}`)
   }
 
+  /** Loses single frames at random, per cent: of both directions, or of each (100 cuts one of them). */
+  async lose(percent: number, back = percent): Promise<void> {
+    await this.#command(`loss ${percent},${back}`)
+  }
+
+  /** Takes the carrier of both ends away. */
+  async loseCarrier(): Promise<void> {
+    await this.#command('unplug')
+  }
+
+  /** Gives the carrier back. */
+  async regainCarrier(): Promise<void> {
+    await this.#command('plug')
+  }
+
   /** A silent cut far away: frames vanish, the carrier stays. */
   async down(): Promise<void> {
     await this.#command('down')

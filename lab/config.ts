@@ -1,10 +1,10 @@
 import { stringify } from 'yaml'
-import { underlayAddress } from './network.ts'
+import { underlayAddress, underlayAddress6 } from './network.ts'
 import { sgeCell, sgeExecdPort, sgePort, sgeRoot } from './sge.ts'
 import { slurmConfPath } from './slurm.ts'
 
-/** The lab's sites, nearest first. */
-export const siteNames = ['east', 'west'] as const
+/** The sites that a lab can have, nearest first. */
+export const siteNames = ['east', 'west', 'south'] as const
 
 /** The batch queues that a lab can have on its head: Slurm with cloud or dynamic nodes, Grid Engine, none. */
 export const labSchedulers = ['slurm', 'slurm-dynamic', 'sge', 'none'] as const
@@ -14,6 +14,12 @@ export type LabScheduler = (typeof labSchedulers)[number]
 
 /** A site of the lab. */
 export type SiteName = (typeof siteNames)[number]
+
+/** The sites that a lab has where nobody asks for others. */
+export const usualSites: readonly SiteName[] = ['east', 'west']
+
+/** The most nodes at each site where nobody says otherwise. */
+export const usualNodes: Readonly<Record<SiteName, number>> = { east: 2, west: 4, south: 2 }
 
 /** Where the hosts of the lab have the files that their configurations name. */
 export const places = {
@@ -30,7 +36,7 @@ export const places = {
 export const nodeSize = { cpus: 2, memoryMiB: 1500 } as const
 
 /** The lower, the more preferred; also the third number of a site's addresses. */
-export const siteOrder: Readonly<Record<SiteName, number>> = { east: 1, west: 2 }
+export const siteOrder: Readonly<Record<SiteName, number>> = { east: 1, west: 2, south: 3 }
 
 /** The head's address in the cluster's segment. */
 const headAddress = '10.77.0.1'
@@ -66,12 +72,28 @@ export interface LabPolicy {
   windows?: object[]
 }
 
+/** How the lab's sites are joined: `cluster.overlay` of the configuration, and what goes with it. */
+export interface LabOverlay {
+  readonly mode?: 'static' | 'evpn'
+  readonly evpn?: { readonly asn?: number; readonly reflectors?: readonly string[] }
+  readonly flood?: 'nothing' | 'broadcast' | 'all'
+  readonly storm?: number
+  readonly encryption?: { readonly kind: 'wireguard'; readonly [key: string]: string | number }
+  readonly services?: { readonly zone?: string; readonly forwarders?: readonly string[] }
+  /** The members' IPv6 subnet; hosts of such a lab have IPv6. */
+  readonly subnet6?: string
+  /** The gateways reach each other at IPv6 addresses. */
+  readonly underlay6?: boolean
+}
+
 /** The controller's configuration in the lab, to be changed before it is written. */
 export type LabConfig = ReturnType<typeof labConfig>
 
 /** Gives a site node types in place of its `nodes`; each has 16 addresses of the site's pool, in the order given. */
 export function giveTypes(config: LabConfig, name: SiteName, types: Readonly<Record<string, LabNodes>>): void {
-  const { nodes: _nodes, pool, ...rest } = config.sites[name]
+  const site = config.sites[name]
+  if (!site) throw new Error(`this lab has no site ${name}`)
+  const { nodes: _nodes, pool, ...rest } = site
   const [first = ''] = pool.split('.0/')
   const withPools = Object.entries(types).map(([type, nodes], index) => {
     return [type, { ...nodes, pool: `${first}.${index * 16}/28` }] as const
@@ -94,49 +116,73 @@ function schedulerGroup(scheduler: LabScheduler): string {
   return scheduler === 'sge' ? 'sgeadmin' : 'slurm'
 }
 
-/**
- * @param hostKeys the sites' public host keys
- * @param maximum most nodes at each site
- * @param scheduler what is on the head
- */
-export function labConfig(
-  hostKeys: Readonly<Record<SiteName, string>>,
-  maximum: Readonly<Record<SiteName, number>>,
-  scheduler: LabScheduler = 'slurm',
-) {
-  const site = (name: SiteName) => ({
+/** A site in the lab's configuration. */
+type LabSite = ReturnType<typeof siteConfig>
+
+function siteConfig(name: SiteName, hostKey: string, maximum: number, overlay: LabOverlay) {
+  return {
     order: siteOrder[name],
     nodes: {
       minimum: 0,
-      maximum: maximum[name],
+      maximum,
       idle: '20s',
       cpus: nodeSize.cpus,
       memory: `${nodeSize.memoryMiB}MiB`,
     } as LabNodes,
     pool: `10.77.${siteOrder[name]}.0/24`,
     gateway: {
-      underlay: underlayAddress(name),
+      underlay: gatewayAddress(name, overlay),
       address: `10.77.${siteOrder[name]}.254`,
       ssh: {
         address: underlayAddress(name),
         port: 22,
         user: 'root',
         keyFile: places.sshKey as string,
-        hostKey: hostKeys[name],
+        hostKey,
       },
     },
     cache: { port: cachePort, origins: [underlayAddress('mirror')] },
     driver: { kind: 'namespace', image: places.image as string, shared: ['/home'] },
-  })
+  }
+}
+
+/** Where the other gateways reach this one. */
+function gatewayAddress(host: SiteName | 'head', { underlay6 = false }: LabOverlay): string {
+  return underlay6 ? underlayAddress6(host) : underlayAddress(host)
+}
+
+/**
+ * @param hostKeys the public host keys of the sites that there are
+ * @param maximum most nodes at each site
+ * @param scheduler what is on the head
+ * @param overlay how the sites are joined
+ */
+export function labConfig(
+  hostKeys: Readonly<Partial<Record<SiteName, string>>>,
+  maximum: Readonly<Partial<Record<SiteName, number>>>,
+  scheduler: LabScheduler = 'slurm',
+  overlay: LabOverlay = {},
+) {
+  const { subnet6, underlay6: _underlay6, ...joined } = overlay
+  const sites = Object.fromEntries(
+    siteNames.flatMap((name) => {
+      const hostKey = hostKeys[name]
+      return hostKey === undefined
+        ? []
+        : [[name, siteConfig(name, hostKey, maximum[name] ?? usualNodes[name], overlay)]]
+    }),
+  ) as Record<'east' | 'west', LabSite> & { south?: LabSite }
   return {
     cluster: {
       name: 'lab',
       vni,
       subnet: '10.77.0.0/16',
+      ...(subnet6 === undefined ? {} : { subnet6 }),
       underlayMtu: 1500,
+      overlay: joined,
       hosts: { 'mirror.lab': underlayAddress('mirror') },
     },
-    head: { name: 'head', address: headAddress, underlay: underlayAddress('head') },
+    head: { name: 'head', address: headAddress, underlay: gatewayAddress('head', overlay) },
     scheduler: schedulerConfig(scheduler),
     controller: {
       stateDir: '/var/lib/causeway',
@@ -147,7 +193,7 @@ export function labConfig(
       poll: '15s',
       logLevel: 'info',
     },
-    sites: { east: site('east'), west: site('west') },
+    sites,
     policy: {
       deadlines: { create: '30s', boot: '60s', install: '3m', enrol: '1m' },
       grace: { unreachable: '10m', orphan: '10m' },

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { chownSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { connect as connectSocket } from 'node:net'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -13,6 +13,7 @@ import {
   cacheConfig,
   cachePort,
   type LabConfig,
+  type LabOverlay,
   type LabScheduler,
   labConfig,
   nodeSize,
@@ -20,6 +21,8 @@ import {
   type SiteName,
   siteNames,
   siteOrder,
+  usualNodes,
+  usualSites,
   yaml,
 } from './config.ts'
 import { type Bind, type LabExecOptions, LabHost, type LabProcess } from './host.ts'
@@ -32,6 +35,7 @@ import {
   type HostName,
   hostNames,
   netnsOf,
+  type Underlay,
   underlayAddress,
 } from './network.ts'
 import { disown, own, refuseIfOwned } from './owner.ts'
@@ -52,8 +56,12 @@ const causewayEnv = { CAUSEWAY_NODE: join('/opt/node', basename(process.execPath
 export interface LabOptions {
   /** Labs with different names can be up at the same time; up to 12 lower-case letters and digits. */
   readonly name: string
-  /** Most nodes at each site. Default: east 2, west 4. */
-  readonly nodes?: Readonly<Record<SiteName, number>>
+  /** Its sites, always east and west among them. Default: these two. */
+  readonly sites?: readonly SiteName[]
+  /** Most nodes at each site. Default: east 2, west 4, south 2. */
+  readonly nodes?: Readonly<Partial<Record<SiteName, number>>>
+  /** How the sites are joined. Default: plain VXLAN over IPv4. */
+  readonly overlay?: LabOverlay
   /** Whether the package caches run. Default true. */
   readonly caches?: boolean
   /** What runs on the head. Default `slurm`. */
@@ -61,13 +69,16 @@ export interface LabOptions {
 }
 
 /**
- * The multi-site test bed on this machine: a head and the site `east` beside each other, the site `west` and a package
- * mirror behind WAN cables of their own. Nothing of it is left after `down`, and `up` removes what an earlier run left.
+ * The multi-site test bed on this machine: a head and the site `east` beside each other, the sites `west` and (if
+ * asked for) `south` and a package mirror behind WAN cables of their own. Nothing of it is left after `down`, and `up` removes what an earlier run left.
  */
 export class Lab {
   readonly name: string
+  /** The sites that there are. */
+  readonly sites: readonly SiteName[]
   /** Most nodes at each site. */
   readonly nodes: Readonly<Record<SiteName, number>>
+  /** The hosts; those of sites that this lab does not have are switched off for ever. */
   readonly hosts: Readonly<Record<HostName, LabHost>>
   readonly mirror: Mirror
   /** The caches that were started last. */
@@ -76,6 +87,8 @@ export class Lab {
   controller: LabProcess | undefined
   /** What runs on the head. */
   readonly scheduler: LabScheduler
+  /** How the sites are joined. */
+  readonly overlay: LabOverlay
   /** It, where it is Slurm. */
   slurm: LabSlurm | undefined
   /** It, where it is Grid Engine. */
@@ -83,6 +96,7 @@ export class Lab {
   readonly #cables = new Map<HostName, Cable>()
   readonly #keys = new Map<string, SshKey>()
   readonly #assets: Assets
+  readonly #underlay: Underlay
 
   /**
    * Brings a lab up: network, hosts, sshd at the sites, the mirror, the caches, the scheduler, configuration files; not
@@ -106,19 +120,30 @@ export class Lab {
 
   /** Takes over a lab that another process left up. What that process started can't be stopped one by one from here. */
   static async open(name: string): Promise<Lab> {
-    const lab = new Lab({ name }, await assets())
-    for (const host of hostNames) lab.hosts[host].adopt(Number(readFileSync(lab.#file(`${host}.pid`), 'utf8')))
+    const pidFile = (host: HostName) => join(labFolder(name), `${host}.pid`)
+    const sites = siteNames.filter((site) => existsSync(pidFile(site)))
+    const lab = new Lab({ name, sites }, await assets())
+    for (const host of lab.hostNames) lab.hosts[host].adopt(Number(readFileSync(pidFile(host), 'utf8')))
     return lab
   }
 
   private constructor(options: LabOptions, made: Assets) {
     this.name = options.name
-    this.nodes = options.nodes ?? { east: 2, west: 4 }
+    this.sites = options.sites ?? usualSites
+    this.nodes = { ...usualNodes, ...options.nodes }
     this.scheduler = options.scheduler ?? 'slurm'
+    this.overlay = options.overlay ?? {}
     this.#assets = made
-    const host = (name: HostName) => this.#host(name)
-    this.hosts = { head: host('head'), east: host('east'), west: host('west'), mirror: host('mirror') }
+    const { subnet6, underlay6 = false } = this.overlay
+    this.#underlay = { lab: this.name, wandelay: made.wandelay, ipv6: underlay6 || subnet6 !== undefined }
+    const hosts = hostNames.map((host): [HostName, LabHost] => [host, this.#host(host)])
+    this.hosts = Object.fromEntries(hosts) as Record<HostName, LabHost>
     this.mirror = new Mirror(this.hosts.mirror)
+  }
+
+  /** The names of the hosts that there are. */
+  get hostNames(): HostName[] {
+    return ['head', ...this.sites, 'mirror']
   }
 
   get head(): LabHost {
@@ -144,8 +169,8 @@ export class Lab {
 
   /** Writes the controller's configuration file; `change` may alter it first. A running controller does not notice. */
   configure(change: (config: LabConfig) => void = () => undefined): void {
-    const hostKey = (site: SiteName) => this.#keys.get(site)?.publicKey ?? ''
-    const config = labConfig({ east: hostKey('east'), west: hostKey('west') }, this.nodes, this.scheduler)
+    const hostKeys = Object.fromEntries(this.sites.map((site) => [site, this.#keys.get(site)?.publicKey ?? '']))
+    const config = labConfig(hostKeys, this.nodes, this.scheduler, this.overlay)
     change(config)
     this.head.write(places.config, { content: yaml(config) })
   }
@@ -227,7 +252,7 @@ export class Lab {
 
   /** The machines that the sites still hold, as `SITE/ID`; to be asked while the lab is up. */
   machines(): string[] {
-    return siteNames.flatMap((site) => {
+    return this.sites.flatMap((site) => {
       const folder = this.hosts[site].path('/var/lib/causeway/machines')
       try {
         const ids = readdirSync(folder).filter((entry) => !entry.startsWith('.'))
@@ -245,23 +270,23 @@ export class Lab {
     await must(['mount', '-t', 'tmpfs', '-o', 'mode=0755', diskName(this.name), disk])
     mkdirSync(join(disk, 'home', alice.name), { recursive: true })
     chownSync(join(disk, 'home', alice.name), alice.uid, alice.gid)
-    await addRouter(this.name)
+    await addRouter(this.#underlay)
     await Promise.all([
-      ...hostNames.map((host) => this.#switchOn(host)),
-      ...['controller', ...siteNames].map(async (who) => this.#keys.set(who, await makeSshKey(this.#file(who)))),
+      ...this.hostNames.map((host) => this.#switchOn(host)),
+      ...['controller', ...this.sites].map(async (who) => this.#keys.set(who, await makeSshKey(this.#file(who)))),
     ])
     this.head.write(places.sshKey, { content: this.#keys.get('controller')?.privateKey ?? '', mode: 0o600 })
     this.head.write(places.token, { content: `${randomBytes(24).toString('hex')}\n`, mode: 0o600 })
     this.configure()
     await Promise.all([
       this.mirror.start(),
-      ...siteNames.map((site) => this.#startSite(site, options.caches ?? true)),
+      ...this.sites.map((site) => this.#startSite(site, options.caches ?? true)),
       this.#startScheduler(),
     ])
   }
 
   async #switchOn(name: HostName): Promise<void> {
-    const cable = await connect(this.name, name, this.#assets.wandelay)
+    const cable = await connect(this.#underlay, name)
     if (cable) this.#cables.set(name, cable)
     await this.hosts[name].powerOn()
     writeFileSync(this.#file(`${name}.pid`), String(this.hosts[name].pid))
@@ -281,7 +306,7 @@ export class Lab {
     switch (this.scheduler) {
       case 'slurm':
       case 'slurm-dynamic': {
-        const sites = siteNames.map((name) => ({
+        const sites = this.sites.map((name) => ({
           name,
           maximum: this.nodes[name],
           ...nodeSize,
@@ -317,12 +342,9 @@ export class Lab {
     const home = folder('/home', this.#file('disk/home'), true)
     const ours = [folder('/opt/causeway', repository), folder('/opt/node', dirname(process.execPath))]
     const image = folder(places.image, this.#assets.image)
-    const binds = {
-      head: [...ours, home],
-      east: [...ours, home, image],
-      west: [...ours, home, image],
-      mirror: [folder(mirrorFolder, this.#assets.mirror)],
-    }
+    const site = [...ours, home, image]
+    const mirror = [folder(mirrorFolder, this.#assets.mirror)]
+    const binds = { head: [...ours, home], east: site, west: site, south: site, mirror }
     return new LabHost({
       name,
       netns: netnsOf(this.name, name),

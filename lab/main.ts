@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { Command, Option } from 'commander'
 import { alice } from './accounts.ts'
 import { cleanUp, leftovers } from './clean-up.ts'
-import { type LabScheduler, labSchedulers } from './config.ts'
+import { type LabOverlay, type LabScheduler, labSchedulers, siteNames, usualSites } from './config.ts'
 import { Lab } from './lab.ts'
 import { type HostName, hostNames } from './network.ts'
 import { crashedLabs, refuseIfOwned } from './owner.ts'
@@ -10,14 +10,31 @@ import { crashedLabs, refuseIfOwned } from './owner.ts'
 const program = new Command('lab').description('the multi-site test bed on this machine').enablePositionalOptions()
 const named = (command: Command) => command.option('--name <NAME>', 'the lab', 'demo')
 type Named = { readonly name: string }
+type Switches = Partial<Record<'controller' | 'south' | 'evpn' | 'encrypt' | 'services' | 'ipv6', true>>
+type UpOptions = Switches & { caches: boolean; scheduler: LabScheduler }
+
+function overlayOf({ evpn, encrypt, services, ipv6 }: Switches): LabOverlay {
+  return {
+    ...(evpn ? { mode: 'evpn' } : {}),
+    ...(encrypt ? { encryption: { kind: 'wireguard' } } : {}),
+    ...(services ? { services: {} } : {}),
+    ...(ipv6 ? { subnet6: 'fd00:77::/64' } : {}),
+  }
+}
 
 named(program.command('up').description('bring a lab up and leave it'))
   .option('--controller', 'start the controller too')
   .option('--no-caches', 'start no package caches')
   .addOption(new Option('--scheduler <KIND>', 'what runs on the head').choices(labSchedulers).default('slurm'))
-  .action(async (options: Named & { controller?: true; caches: boolean; scheduler: LabScheduler }) => {
+  .option('--south', 'a third site')
+  .option('--evpn', 'gateways exchange their entries by BGP EVPN')
+  .option('--encrypt', 'WireGuard under the VXLAN')
+  .option('--services', 'DHCP and DNS on every gateway')
+  .option('--ipv6', 'members have IPv6 addresses too')
+  .action(async (options: Named & UpOptions) => {
     const { name, controller, caches, scheduler } = options
-    const lab = await Lab.up({ name, caches, scheduler })
+    const sites = options.south ? siteNames : usualSites
+    const lab = await Lab.up({ name, caches, scheduler, sites, overlay: overlayOf(options) })
     if (controller) await lab.startController()
     lab.leave()
     console.log(`The lab "${name}" is up. Look around: node lab/main.ts shell head --name ${name}`)
@@ -49,8 +66,8 @@ named(program.command('shell').description(`a shell, or COMMAND, on a host: ${ho
   .option('--alice', 'as the normal user')
   .passThroughOptions()
   .action(async (host: string, command: string[], options: Named & { alice?: true }) => {
-    if (!hostNames.includes(host as HostName)) throw new Error(`there is no host "${host}"`)
     const lab = await Lab.open(options.name)
+    if (!lab.hostNames.includes(host as HostName)) throw new Error(`there is no host "${host}"`)
     const words = command[0] === '--' ? command.slice(1) : command
     const { argv, env } = lab.hosts[host as HostName].interactive(
       words.length === 0 ? ['bash'] : words,
