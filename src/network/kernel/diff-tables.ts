@@ -1,6 +1,7 @@
 import { tableName } from '../addressing.ts'
-import type { ActualChain, ActualTable } from './actual-state.ts'
-import type { Chain, GatewayState, Table } from './gateway-state.ts'
+import type { ActualChain, ActualTable } from './actual-table.ts'
+import type { GatewayState } from './gateway-state.ts'
+import type { Chain, Table } from './table.ts'
 
 /**
  * The lines of one nft transaction that makes our tables what they should be, [] when they are. Rules are told by their

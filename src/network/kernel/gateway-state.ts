@@ -1,3 +1,5 @@
+import type { Table } from './table.ts'
+
 /** What a gateway's kernel should hold for one cluster. Computed by `desiredState`, compared by `diff`. */
 export interface GatewayState {
   readonly gateway: string
@@ -43,37 +45,6 @@ export interface Local {
   readonly mac: string
   /** Its port on the bridge; as long as there is no such port, the member is pending. */
   readonly port: string
-}
-
-/** An nftables table. */
-export interface Table {
-  readonly family: 'ip' | 'bridge'
-  readonly name: string
-  /** Sets whose elements belong to someone else: declared here, never filled or flushed. */
-  readonly sets: readonly TableSet[]
-  readonly chains: readonly Chain[]
-}
-
-interface TableSet {
-  readonly name: string
-  readonly type: string
-  readonly flags: readonly string[]
-}
-
-/** A base chain with policy accept. */
-export interface Chain {
-  readonly name: string
-  readonly type: 'nat' | 'filter'
-  readonly hook: 'prerouting' | 'postrouting'
-  readonly priority: number
-  readonly rules: readonly Rule[]
-}
-
-interface Rule {
-  /** In nft's language, without the comment. */
-  readonly text: string
-  /** Says which rule this is and, by a digest, what it says: a rule in the kernel with this comment is this rule. */
-  readonly comment: string
 }
 
 /** The UDP port of VXLAN (RFC 7348, section 8). */

@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
 import { reader } from '../json-reader.ts'
-import type { ActualChain, ActualTable } from './actual-state.ts'
+import type { ActualChain, ActualTable } from './actual-table.ts'
 
 const chainFields = { family: Type.String(), table: Type.String() }
 const ruleset = reader(

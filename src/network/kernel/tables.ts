@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { addressInSubnet, bridgeName, tableName } from '../addressing.ts'
 import type { Gateway, Overlay } from '../overlay.ts'
-import type { Chain, Table } from './gateway-state.ts'
+import type { Chain, Table } from './table.ts'
 
 /**
  * The set that the cache keeps alive: it adds the element 80 with a short timeout again and again while it serves, and
