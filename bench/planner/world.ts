@@ -47,7 +47,7 @@ export function policyFor(nodes: number): Policy {
     placement: [],
     retry: { firstMs: 500, mostMs: 30_000 },
     deadlines: { createMs: 60_000, bootMs: 120_000, installMs: 300_000, enrolMs: 60_000, drainMs: 86_400_000 },
-    grace: { unreachableMs: 600_000, orphanMs: 300_000 },
+    grace: { unreachableMs: 600_000, orphanMs: 300_000, reuseMs: 10_000 },
     breaker: { failures: 3, cooldownMs: 300_000 },
   }
 }

@@ -176,6 +176,8 @@ const RulesSchema = Type.Object(
         unreachable: Duration({ default: '10m' }),
         /** How long a machine with an id that nobody knows is left alone. */
         orphan: Duration({ default: '10m' }),
+        /** How long a name, and with it its addresses, stays unused after its node is gone, where Causeway chooses the names. */
+        reuse: Duration({ default: '10s', most: '1d' }),
       },
       optionalMap,
     ),

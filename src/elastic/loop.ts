@@ -84,7 +84,10 @@ export class Loop {
   async round(): Promise<View> {
     const { clock, acts } = this.#tools
     const before = this.#tools.policyAt(clock.now())
-    const since = clock.now() - before.breaker.cooldownMs
+    const since = {
+      failuresSinceMs: clock.now() - before.breaker.cooldownMs,
+      goneSinceMs: clock.now() - before.grace.reuseMs,
+    }
     const observation = await this.#observer.observe(acts, since, before.budgets)
     const now = clock.now()
     const policy = this.#tools.policyAt(now)

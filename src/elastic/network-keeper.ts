@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Clock } from '../base/clock.ts'
 import { type CausewayError, toCausewayError } from '../base/errors.ts'
 import type { Member, Overlay } from '../network/overlay.ts'
@@ -65,7 +66,8 @@ function isSameOverlay(a: Overlay, b: Overlay): boolean {
   return (
     ofA.length === ofB.length &&
     ofA.every((member, index) => isSameMember(member, ofB[index])) &&
-    JSON.stringify(restOfA) === JSON.stringify(restOfB)
+    // Not by JSON, which does not see into the maps of keys.
+    isDeepStrictEqual(restOfA, restOfB)
   )
 }
 

@@ -31,12 +31,12 @@ export class Observer {
 
   /**
    * One picture of everything. A source that can't be read, or not in time, is marked unread; nothing here throws for it.
-   * @param failuresSinceMs how far back failed names matter, ms since the epoch
+   * @param since how far back failed names, and names whose lives are over, matter, ms since the epoch
    * @param budgets whose periods' costs are wanted
    */
   async observe(
     acts: { inFlight: ReadonlySet<string>; settledAtMs: ReadonlyMap<string, number> },
-    failuresSinceMs: number,
+    { failuresSinceMs, goneSinceMs }: { failuresSinceMs: number; goneSinceMs: number },
     budgets: readonly Budget[],
   ): Promise<Observation> {
     const [queue, ...sites] = await Promise.all([
@@ -60,6 +60,7 @@ export class Observer {
       breakers: await this.#nodes.breakers(),
       spent,
       lastFailureMs: await this.#nodes.lastFailures(failuresSinceMs),
+      lastGoneMs: await this.#nodes.lastGone(goneSinceMs),
       orphansSinceMs: this.#orphans(siteReadings, new Set(nodes.map((node) => node.id))),
     }
   }

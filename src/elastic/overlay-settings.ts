@@ -16,7 +16,7 @@ export function modeOf({ mode, evpn }: OverlayConfig): OverlayMode {
 export function encryptionOf({ encryption }: OverlayConfig, facts: NetworkFacts): Encryption | null {
   if (!encryption) return null
   const { subnet = defaultTunnels, port, relay } = encryption
-  return { subnet, port, relay, generation: facts.generation, keys: facts.keys }
+  return { subnet, port, relay, generation: facts.generation, keys: facts.keys, links: facts.links }
 }
 
 /** DHCP and DNS, null where the configuration wants none. */

@@ -69,7 +69,7 @@ export function policyRules(file: Pick<PolicyFile, 'sites' | 'policy'>): PolicyR
       drainMs: deadlines.drain,
     },
     retry: { firstMs: retry.first, mostMs: retry.most },
-    grace: { unreachableMs: grace.unreachable, orphanMs: grace.orphan },
+    grace: { unreachableMs: grace.unreachable, orphanMs: grace.orphan, reuseMs: grace.reuse },
     breaker: { failures: breaker.failures, cooldownMs: breaker.cooldown },
   }
 }

@@ -14,9 +14,12 @@ export interface RecordedRound {
 /** Observations hold maps and sets, which JSON has not: these are written as lists of pairs and of values. */
 const maps = ['sites', 'settledAtMs', 'breakers', 'spent', 'lastFailureMs', 'orphansSinceMs'] as const
 
+/** Maps that recordings of earlier versions do not have. */
+const laterMaps = ['lastGoneMs'] as const
+
 /** The round as one line of JSON, without the line's end. */
 export function encodeRound({ observation, plan }: Pick<View, 'observation' | 'plan'>): string {
-  const pairs = Object.fromEntries(maps.map((key) => [key, [...observation[key]]]))
+  const pairs = Object.fromEntries([...maps, ...laterMaps].map((key) => [key, [...(observation[key] ?? [])]]))
   const flat = { ...observation, ...pairs, inFlight: [...observation.inFlight] }
   return JSON.stringify({ v: 1, atMs: plan.atMs, observation: flat, steps: plan.steps })
 }
@@ -39,7 +42,8 @@ export function decodeRound(line: string): RecordedRound | string {
   if (!Array.isArray(observation.nodes) || !Array.isArray(observation.inFlight)) return 'has no nodes'
   const wrong = maps.find((key) => !Array.isArray(observation[key]))
   if (wrong !== undefined) return `has no "${wrong}"`
-  const decoded = Object.fromEntries(maps.map((key) => [key, new Map(observation[key] as [unknown, unknown][])]))
+  const present = [...maps, ...laterMaps.filter((key) => Array.isArray(observation[key]))]
+  const decoded = Object.fromEntries(present.map((key) => [key, new Map(observation[key] as [unknown, unknown][])]))
   const whole = { ...observation, ...decoded, inFlight: new Set(observation.inFlight) }
   return { atMs, observation: whole as unknown as Observation, steps: steps as Step[] }
 }

@@ -208,6 +208,18 @@ export class NodeStore {
     return new Map(rows.map((row) => [row.name, Number(row.failed_at)]))
   }
 
+  /** When the last life of each name ended, of the names whose last life ended after a time (ms since the epoch). */
+  async lastGone(sinceMs: number): Promise<Map<string, number>> {
+    const rows = await this.#db
+      .selectFrom('nodes')
+      .select(['name', 'gone_at'])
+      .where('gone_at', 'is not', null)
+      .where('gone_at', '>', sinceMs)
+      .orderBy('gone_at')
+      .execute()
+    return new Map(rows.map((row) => [row.name, Number(row.gone_at)]))
+  }
+
   /**
    * What the lives that are over have cost within a period: charged times counted whole, as `costWithin` of the planner has it
    * for those that go on.

@@ -17,7 +17,7 @@ export const plainPolicy: Policy = {
   placement: [],
   deadlines: { createMs: 20_000, bootMs: 10_000, installMs: 10_000, enrolMs: 10_000, drainMs: 60_000 },
   retry: { firstMs: 500, mostMs: 30_000 },
-  grace: { unreachableMs: 60_000, orphanMs: 5000 },
+  grace: { unreachableMs: 60_000, orphanMs: 5000, reuseMs: 0 },
   breaker: { failures: 3, cooldownMs: 60_000 },
 }
 
@@ -45,7 +45,7 @@ export function drawRules(stream: Random, troubledMs: number): (now: number) => 
     placement: stream.chance(0.5) ? placement : [],
     deadlines: plainPolicy.deadlines,
     retry: { firstMs: stream.pick([200, 500]), mostMs: stream.pick([4000, 30_000]) },
-    grace: { unreachableMs: stream.int(5, 25) * 1000, orphanMs: stream.int(2, 8) * 1000 },
+    grace: { unreachableMs: stream.int(5, 25) * 1000, orphanMs: stream.int(2, 8) * 1000, reuseMs: 2000 },
     breaker: { failures: stream.int(2, 3), cooldownMs: stream.int(8, 20) * 1000 },
   }
   const caps = drawCaps(stream)

@@ -79,7 +79,7 @@ function overlay(names: readonly string[]): Overlay {
 
 async function carryOut(...steps: Step[]): Promise<void> {
   const observer = new Observer(clock, tools.scheduler, tools.drivers, nodes)
-  const observation = await observer.observe(acts, 0, [])
+  const observation = await observer.observe(acts, { failuresSinceMs: 0, goneSinceMs: 0 }, [])
   const plan: Plan = { atMs: clock.now(), steps, notes: [], waiting: new Map(), jobs: [], nextAtMs: null }
   await execute(plan, observation, tools)
 }

@@ -265,6 +265,9 @@ describe('TooEarly', () => {
     lastFailureMs: new Map([['east-1', now - ms]]),
   })
   holdsBack('TooEarly', 'while a failed name rests', onNames('reopen'), rested(299_999), rested(300_000))
+  const reused = (ms: number) => ({ places: 'causeway', lastGoneMs: new Map([['east-1', now - ms]]) }) as const
+  const slow = { ...policy, grace: { ...policy.grace, reuseMs: 10_000 } }
+  holdsBack('TooEarly', 'while the name of a node that is gone rests', begin, reused(9999), reused(10_000), slow)
   const pausing = (untilMs: number) => ({
     queueNodes: [queueNode()],
     nodes: [inPhase('deleting', { nextAttemptAtMs: untilMs })],

@@ -167,6 +167,16 @@ describe('names', () => {
     )
     assert.deepEqual(begun(made), ['west-5: 1'])
   })
+
+  test('are not used again within the grace after their nodes are gone, and then are', () => {
+    const rules = { types: [typePolicy('west', { maximum: 2 })], grace: { ...policy.grace, reuseMs: 10_000 } }
+    const gone = (ms: number) => ({ jobs: jobs(1), lastGoneMs: new Map([['west-1', now - ms]]) })
+    assert.deepEqual(begun(decide(gone(9999), rules)), ['west-2: 1'])
+    assert.deepEqual(begun(decide(gone(10_000), rules)), ['west-1: 1'])
+    const full = decide({ ...gone(9999), jobs: jobs(2) }, rules)
+    assert.deepEqual(begun(full), ['west-2: 1'])
+    assert.equal(full.nextAtMs, now + 1)
+  })
 })
 
 test('whatever the jobs: no node is thought too much onto, and every job has all its nodes or none', () => {

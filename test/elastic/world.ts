@@ -34,7 +34,7 @@ export const policy: Policy = {
   placement: [],
   retry: { firstMs: 500, mostMs: 30_000 },
   deadlines: { createMs: 10_000, bootMs: 20_000, installMs: 30_000, enrolMs: 15_000, drainMs: 86_400_000 },
-  grace: { unreachableMs: 60_000, orphanMs: 60_000 },
+  grace: { unreachableMs: 60_000, orphanMs: 60_000, reuseMs: 0 },
   breaker: { failures: 2, cooldownMs: 300_000 },
 }
 
@@ -136,6 +136,7 @@ export function observation(
     settledAtMs: over.settledAtMs ?? new Map(),
     breakers: over.breakers ?? new Map(),
     lastFailureMs: over.lastFailureMs ?? new Map(),
+    lastGoneMs: over.lastGoneMs ?? new Map(),
     orphansSinceMs: over.orphansSinceMs ?? new Map(),
   }
 }

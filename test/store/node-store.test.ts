@@ -101,6 +101,12 @@ describe('the store', () => {
     assert.deepEqual([...(await nodes.lastFailures(4000))], [])
   })
 
+  test('names whose lives ended lately are known', async () => {
+    await nodes.move('a', ['planned'], 'gone', cause, 4000)
+    assert.deepEqual([...(await nodes.lastGone(3999))], [['east-1', 4000]])
+    assert.deepEqual([...(await nodes.lastGone(4000))], [])
+  })
+
   test('the token is good until the node is ready, has failed or is gone', async () => {
     for (const end of ['ready', 'gone'] as const) {
       await nodes.setTokenHash('a', 'hash')
@@ -213,12 +219,13 @@ describe('the store', () => {
     try {
       await new NodeStore(watched).live()
       await new NodeStore(watched).lastFailures(1000)
+      await new NodeStore(watched).lastGone(1000)
       await new EventStore(watched).livesOf('east-1', 5)
     } finally {
       await watched.destroy()
     }
     const indexes = steps.flatMap((step) => /USING INDEX (\w+)/.exec(step)?.[1] ?? [])
-    assert.deepEqual(indexes, ['nodes_live', 'nodes_failed_at', 'nodes_name'], steps.join('; '))
+    assert.deepEqual(indexes, ['nodes_live', 'nodes_failed_at', 'nodes_gone_at', 'nodes_name'], steps.join('; '))
   })
 
   test('jobs are remembered as last seen', async () => {

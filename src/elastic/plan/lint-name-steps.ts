@@ -50,6 +50,11 @@ export function nameTooEarly(step: NameStep, world: World): Breach {
       ? { text: 'the grace for a strange machine is not over', facts: { knownMs, graceMs } }
       : null
   }
+  if (step.kind === 'begin' && obs.places === 'causeway') {
+    const goneMs = now - (obs.lastGoneMs?.get(step.name) ?? -Infinity)
+    const graceMs = policy.grace.reuseMs
+    if (goneMs < graceMs) return { text: `${step.name} was gone a moment ago`, facts: { goneMs, graceMs } }
+  }
   if (step.kind !== 'reopen') return null
   const { cooldownMs } = policy.breaker
   for (const name of step.names) {

@@ -40,6 +40,8 @@ export interface Observation {
   readonly settledAtMs: ReadonlyMap<string, number>
   /** When a node name last failed, by name, ms. */
   readonly lastFailureMs: ReadonlyMap<string, number>
+  /** When the last life of a node name ended, by name, ms; of those that ended lately. Left out: none did. */
+  readonly lastGoneMs?: ReadonlyMap<string, number>
   /** Machines with an id that no live node has: when they were first seen, by id, ms. */
   readonly orphansSinceMs: ReadonlyMap<string, number>
 }

@@ -63,6 +63,9 @@ export function plan(obs: Observation, policy: Policy, now: number): Plan {
   lookAgain(orphans.againAtMs)
   for (const breaker of obs.breakers.values()) lookAgain(breaker.closedUntilMs)
   for (const failedAt of obs.lastFailureMs.values()) lookAgain(failedAt + policy.breaker.cooldownMs)
+  if (obs.places === 'causeway') {
+    for (const goneAt of obs.lastGoneMs?.values() ?? []) lookAgain(goneAt + policy.grace.reuseMs)
+  }
   steps.push(...growing, ...dismissSteps(ctx), ...availabilitySteps(ctx, room), ...orphans.steps)
   let jobs: readonly JobReason[] | null = null
   return {

@@ -86,6 +86,8 @@ export interface Policy {
     readonly unreachableMs: number
     /** How long a machine with an id that nobody knows is left alone. */
     readonly orphanMs: number
+    /** How long a name stays unused after its node is gone, where Causeway chooses the names. */
+    readonly reuseMs: number
   }
   readonly breaker: {
     /** Failures in a row that close a type at a site. */

@@ -41,7 +41,7 @@ export class Room {
       return { code: 'ProbeUnderWay', text: `${key} failed before and is tried with one node first` }
     }
     if (ctx.obs.places === 'causeway' && (this.#taken.get(key) ?? 0) >= this.#freeNames(type).length) {
-      return { code: 'AboveMaximum', text: `the names of ${key} that are free rest after failures` }
+      return { code: 'AboveMaximum', text: `the names of ${key} that are free rest after their last lives` }
     }
     return this.unpaid(type, untilMs, 1)
   }
@@ -85,7 +85,10 @@ export class Room {
     this.#names.set(typeKey(type), free)
     for (let k = 1; k <= type.maximum; k++) {
       const name = nodeName(type.prefix, k)
-      const restsUntilMs = (obs.lastFailureMs.get(name) ?? -Infinity) + policy.breaker.cooldownMs
+      const restsUntilMs = Math.max(
+        (obs.lastFailureMs.get(name) ?? -Infinity) + policy.breaker.cooldownMs,
+        (obs.lastGoneMs?.get(name) ?? -Infinity) + policy.grace.reuseMs,
+      )
       if (alive.has(name) || queueNodes.has(name) || now < restsUntilMs || inUse.has(name)) continue
       if (!isStale(name, obs.queue.startedAtMs, this.#ctx)) free.push(name)
     }

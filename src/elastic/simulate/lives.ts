@@ -32,6 +32,7 @@ export class Lives {
   readonly breakers = new Map<string, BreakerRecord>()
   readonly inFlight = new Set<string>()
   readonly lastFailureMs = new Map<string, number>()
+  readonly lastGoneMs = new Map<string, number>()
   readonly outcomes: LifeOutcome[] = []
   /** What the lives that are over have cost. */
   costOfOver = 0
@@ -145,6 +146,7 @@ export class Lives {
   /** The machine is deleted, and the life is over. */
   remove(life: Life, nowMs: number): void {
     life.move('gone', nowMs)
+    this.lastGoneMs.set(life.name, nowMs)
     this.#freeMachine(life)
     this.#byId.delete(life.id)
     this.#byName.delete(life.name)

@@ -285,10 +285,9 @@ export class Simulation {
   #observe(policy: Policy): Observation {
     const nowMs = this.#nowMs
     const startedAtMs = nowMs + 1
-    const { lastFailureMs } = this.#lives
-    for (const [name, atMs] of lastFailureMs) {
-      if (atMs <= nowMs - policy.breaker.cooldownMs) lastFailureMs.delete(name)
-    }
+    const { lastFailureMs, lastGoneMs } = this.#lives
+    forgetBefore(lastFailureMs, nowMs - policy.breaker.cooldownMs)
+    forgetBefore(lastGoneMs, nowMs - policy.grace.reuseMs)
     return {
       queue: { ok: true, startedAtMs, value: this.#queue.snapshot() },
       places: this.#queue.places,
@@ -301,6 +300,7 @@ export class Simulation {
       spent: this.#lives.spent(policy.budgets),
       settledAtMs: nothingSettled,
       lastFailureMs,
+      lastGoneMs,
       orphansSinceMs: nothingSettled,
     }
   }
@@ -337,3 +337,7 @@ export class Simulation {
 }
 
 const nothingSettled: ReadonlyMap<string, number> = new Map()
+
+function forgetBefore(times: Map<string, number>, sinceMs: number): void {
+  for (const [key, atMs] of times) if (atMs <= sinceMs) times.delete(key)
+}
