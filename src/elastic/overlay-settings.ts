@@ -1,11 +1,9 @@
 import type { ControllerConfig } from '../config/controller-schema.ts'
+import { defaultTunnels } from '../config/network-contradictions.ts'
 import type { NetworkFacts } from '../network/facts.ts'
 import type { Encryption, OverlayMode, Services } from '../network/overlay.ts'
 
 type OverlayConfig = ControllerConfig['cluster']['overlay']
-
-/** Of 198.18.0.0/15, which RFC 2544 sets aside for benchmarks: no site has it. */
-const defaultTunnels = '198.18.0.0/15'
 
 /** How forwarding entries come about. */
 export function modeOf({ mode, evpn }: OverlayConfig): OverlayMode {

@@ -7,9 +7,11 @@ export interface NetworkFacts {
   readonly generation: number
   /** The public keys that gateways told, by gateway and generation. */
   readonly keys: ReadonlyMap<string, ReadonlyMap<number, string>>
+  /** While keys are changed: by gateway, those that it has shaken hands with by keys of `generation`. */
+  readonly links: ReadonlyMap<string, ReadonlySet<string>>
   /** The smallest MTU of a path between two gateways, bytes; 1500 until one was measured. */
   readonly pathMtu: number
 }
 
 /** Before any gateway has said anything. */
-export const noFacts: NetworkFacts = { generation: 0, keys: new Map(), pathMtu: 1500 }
+export const noFacts: NetworkFacts = { generation: 0, keys: new Map(), links: new Map(), pathMtu: 1500 }

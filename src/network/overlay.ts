@@ -59,10 +59,12 @@ export interface Encryption {
   readonly port: number
   /** The gateway through which two gateways behind NAT reach each other. */
   readonly relay: string
-  /** The generation of keys that traffic is to use; the one before stays until all have this one. */
+  /** The generation of keys that traffic is to use; the one before stays as long as there are keys of it. */
   readonly generation: number
   /** The public keys that the gateways told, by gateway and generation. Private keys never leave the gateways. */
   readonly keys: ReadonlyMap<string, ReadonlyMap<number, string>>
+  /** While there are two generations: by gateway, those that it has shaken hands with by keys of the newer one. */
+  readonly links: ReadonlyMap<string, ReadonlySet<string>>
 }
 
 /** DHCP and DNS on every gateway, for the nodes of its own site. */

@@ -57,6 +57,26 @@ test('an overlay that says the same is not applied again, though it is another o
   assert.equal(applied.length, 2)
 })
 
+test('one that differs in a key only is applied', async () => {
+  const { keeper, applied } = stage()
+  const encrypted = (key: string): Overlay => ({
+    ...overlay(),
+    encryption: {
+      subnet: '198.18.0.0/15',
+      port: 51_820,
+      relay: 'head',
+      generation: 0,
+      keys: new Map([['east', new Map([[0, key]])]]),
+      links: new Map(),
+    },
+  })
+  for (const key of ['a', 'a', 'b']) {
+    keeper.want(encrypted(key))
+    await keeper.settled(['head', 'east'])
+  }
+  assert.equal(applied.length, 4)
+})
+
 test('one that differs in a member, or in a gateway, is applied', async () => {
   const { keeper, applied } = stage()
   const first = overlay('east-1', 'east-2')
