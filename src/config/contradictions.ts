@@ -1,6 +1,7 @@
 import { contains, formatIpv4, parseIpv4, parseSubnet, type Subnet } from '../base/ipv4.ts'
 import type { ControllerConfig } from './controller-schema.ts'
 import { type Problem, problemAt } from './explain.ts'
+import { networkContradictions } from './network-contradictions.ts'
 import { type NodePlace, nodePlaces } from './node-places.ts'
 import { standardType } from './node-types.ts'
 import { policyContradictions } from './policy-contradictions.ts'
@@ -14,6 +15,7 @@ export function contradictions(config: ControllerConfig): Problem[] {
     ...addresses(config, places),
     ...overlaps(places),
     ...taken(config),
+    ...networkContradictions(config),
   ]
 }
 

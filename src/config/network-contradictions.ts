@@ -1,0 +1,141 @@
+import { contains, parseIpv4, parseSubnet, type Subnet } from '../base/ipv4.ts'
+import { addressFamily } from '../base/ipv6.ts'
+import type { ControllerConfig } from './controller-schema.ts'
+import { type Problem, problemAt } from './explain.ts'
+import { nodePlaces } from './node-places.ts'
+
+/** Where the gateways' tunnel addresses come from unless the file says it: of 198.18.0.0/15, which RFC 2544 sets aside for benchmarks. */
+export const defaultTunnels = '198.18.0.0/15'
+
+/** What can't be true together in what a configuration says of the network, its parts being well-formed. */
+export function networkContradictions(config: ControllerConfig): Problem[] {
+  const gateways = gatewaysOf(config)
+  return [
+    ...families(config, gateways),
+    ...nat(config, gateways),
+    ...tunnels(config),
+    ...reflectors(config, gateways),
+    ...members(config),
+  ]
+}
+
+/** A gateway, the head's too, with where the file has it. */
+interface GatewayPlace {
+  readonly name: string
+  readonly path: readonly string[]
+  readonly underlay: string
+  readonly nat: boolean
+}
+
+function gatewaysOf({ head, sites }: ControllerConfig): GatewayPlace[] {
+  const ofSites = Object.entries(sites).map(([name, { gateway }]) => {
+    return { name, path: ['sites', name, 'gateway'], underlay: gateway.underlay, nat: gateway.nat }
+  })
+  return [{ name: 'head', path: ['head'], underlay: head.underlay, nat: head.nat }, ...ofSites]
+}
+
+/** A VXLAN device has one address to send from: only tunnels can join gateways of both families. */
+function* families({ cluster }: ControllerConfig, gateways: readonly GatewayPlace[]): Generator<Problem> {
+  const [first, ...others] = gateways
+  if (!first || cluster.overlay.encryption) return
+  for (const { path, underlay } of others) {
+    if (addressFamily(underlay) === addressFamily(first.underlay)) continue
+    const text = `${underlay} is not of the family of head.underlay ${first.underlay}: give all gateways addresses of one family, or add cluster.overlay.encryption`
+    yield problemAt([...path, 'underlay'], text)
+  }
+}
+
+function* nat({ cluster }: ControllerConfig, gateways: readonly GatewayPlace[]): Generator<Problem> {
+  const { encryption } = cluster.overlay
+  const hidden = gateways.filter((gateway) => gateway.nat)
+  if (!encryption) {
+    for (const { path } of hidden) {
+      yield problemAt([...path, 'nat'], 'only tunnels get through NAT: add cluster.overlay.encryption')
+    }
+    return
+  }
+  const path = ['cluster', 'overlay', 'encryption', 'relay']
+  const relay = gateways.find(({ name }) => name === encryption.relay)
+  if (!relay) {
+    yield problemAt(
+      path,
+      `there is no gateway ${encryption.relay}; there are ${gateways.map(({ name }) => name).join(', ')}`,
+    )
+  } else if (relay.nat && hidden.length > 1) {
+    yield problemAt(path, `${relay.name} is behind NAT itself: name a gateway that all others can call`)
+  }
+}
+
+function* tunnels({ cluster, ...config }: ControllerConfig): Generator<Problem> {
+  const { encryption } = cluster.overlay
+  if (!encryption) return
+  const path = ['cluster', 'overlay', 'encryption', 'subnet']
+  const text = encryption.subnet ?? defaultTunnels
+  const subnet = parseSubnet(text)
+  const inside = parseSubnet(cluster.subnet)
+  if (!subnet || !inside) return
+  if (subnet.prefix > inside.prefix) {
+    yield problemAt(
+      path,
+      `${text} is smaller than cluster.subnet ${cluster.subnet}: tunnel addresses have the same host bits`,
+    )
+  }
+  if (overlap(subnet, inside)) yield problemAt(path, `${text} overlaps cluster.subnet ${cluster.subnet}`)
+  for (const { name, underlay } of gatewaysOf({ cluster, ...config })) {
+    if (contains(subnet, parseIpv4(underlay) ?? -1)) {
+      yield problemAt(path, `${text} holds ${underlay}, the underlay address of ${name}: choose another subnet`)
+    }
+  }
+}
+
+function* reflectors({ cluster }: ControllerConfig, gateways: readonly GatewayPlace[]): Generator<Problem> {
+  if (cluster.overlay.mode !== 'evpn') return
+  for (const [index, name] of cluster.overlay.evpn.reflectors.entries()) {
+    if (gateways.some((gateway) => gateway.name === name)) continue
+    yield problemAt(['cluster', 'overlay', 'evpn', 'reflectors', String(index)], `there is no gateway ${name}`)
+  }
+}
+
+function* members(config: ControllerConfig): Generator<Problem> {
+  const subnet = parseSubnet(config.cluster.subnet)
+  const addresses = new Map([[config.head.address, 'head.address']])
+  for (const [name, { gateway }] of Object.entries(config.sites))
+    addresses.set(gateway.address, `the gateway of ${name}`)
+  const macs = new Map<string, string>()
+  for (const [name, { address, mac, gateway }] of Object.entries(config.cluster.members)) {
+    const path = ['cluster', 'members', name]
+    const number = parseIpv4(address) ?? -1
+    if (subnet && !contains(subnet, number)) {
+      yield problemAt([...path, 'address'], `${address} is outside cluster.subnet ${config.cluster.subnet}`)
+    }
+    const holder = addresses.get(address)
+    if (holder) yield problemAt([...path, 'address'], `${address} is ${holder} already`)
+    addresses.set(address, name)
+    const twin = macs.get(mac)
+    if (twin) yield problemAt([...path, 'mac'], `${mac} is the MAC of ${twin} already`)
+    macs.set(mac, name)
+    // Addresses of members follow from nothing else, MACs of all others from their addresses.
+    if (mac.startsWith('02:43:'))
+      yield problemAt([...path, 'mac'], `MACs that begin with 02:43 are those of nodes and gateways`)
+    if (gateway !== 'head' && !(gateway in config.sites)) {
+      yield problemAt([...path, 'gateway'], `there is no site ${gateway}: name a site, or head`)
+    }
+    for (const { pool, prefix, names } of nodePlaces(config)) {
+      const k = number - (parseSubnet(pool)?.base ?? 0)
+      if (k >= 1 && k <= names) {
+        yield problemAt(
+          [...path, 'address'],
+          `${address} would be the address of node ${prefix}-${k}: move one of them`,
+        )
+      }
+      if (new RegExp(`^${prefix}-[1-9][0-9]*$`).test(name)) {
+        yield problemAt(path, `${name} is what a node is called: rename the member`)
+      }
+    }
+    if (name === config.head.name) yield problemAt(path, `${name} is the head's name: rename the member`)
+  }
+}
+
+function overlap(a: Subnet, b: Subnet): boolean {
+  return contains(a, b.base) || contains(b, a.base)
+}
