@@ -1,0 +1,93 @@
+import type { Speaker } from './speaker.ts'
+
+/** A configuration file's lines. */
+export type Lines = readonly string[]
+
+/** What zebra and bgpd of one cluster are started with. */
+export interface FrrConfig {
+  readonly zebra: Lines
+  readonly bgpd: Lines
+}
+
+/**
+ * The two daemons' configuration (FRR 8.4). It names no member: those go from kernel to kernel. The cluster's routes are
+ * told by their route target, which FRR makes of AS number and VNI (RFC 8365, section 5.1.2.1, without the type bits), so
+ * that another cluster on the same gateway stays out: `advertise-all-vni` means all VXLAN devices of the host.
+ */
+export function frrConfig(speaker: Speaker): FrrConfig {
+  return { zebra: zebraLines, bgpd: bgpdLines(speaker) }
+}
+
+const zebraLines: Lines = [
+  'log syslog warnings',
+  // Another gateway may be behind the default route.
+  'ip nht resolve-via-default',
+  // No objects in the kernel that would outlive the daemon.
+  'no zebra nexthop kernel enable',
+]
+
+function bgpdLines({ vni, asn, address, port, flooding, peers }: Speaker): Lines {
+  const groups = ['clients', 'peers']
+  return [
+    'log syslog warnings',
+    `bgp extcommunity-list standard causeway permit rt ${asn & 0xffff}:${vni}`,
+    'route-map causeway permit 10',
+    ' match extcommunity causeway',
+    'exit',
+    `router bgp ${asn}`,
+    ` bgp router-id ${address}`,
+    ' no bgp default ipv4-unicast',
+    ' timers bgp 1 3',
+    ...groups.flatMap((group) => [
+      ` neighbor ${group} peer-group`,
+      ` neighbor ${group} remote-as ${asn}`,
+      ` neighbor ${group} port ${port}`,
+      ` neighbor ${group} update-source ${address}`,
+      ` neighbor ${group} timers connect 1`,
+      ` neighbor ${group} advertisement-interval 0`,
+    ]),
+    ...peers.map((peer) => ` ${peerLine(peer.address, peer.client)}`),
+    ' address-family l2vpn evpn',
+    ...groups.flatMap((group) => [
+      `  neighbor ${group} activate`,
+      `  neighbor ${group} route-map causeway in`,
+      `  neighbor ${group} route-map causeway out`,
+    ]),
+    '  neighbor clients route-reflector-client',
+    `  flooding ${flooding ? 'head-end-replication' : 'disable'}`,
+    '  advertise-all-vni',
+    '  advertise-svi-ip',
+    ' exit-address-family',
+  ]
+}
+
+function peerLine(address: string, client: boolean): string {
+  return `neighbor ${address} peer-group ${client ? 'clients' : 'peers'}`
+}
+
+/**
+ * What must be said to a running bgpd so that it does what another configuration says; null when it must be started anew,
+ * because more has changed than who its peers are and whether there is flooding.
+ */
+export function liveChange(from: Lines, to: Lines): Lines | null {
+  const rest = (lines: Lines) => lines.filter((line) => peerOf(line) === null && !isFlooding(line)).join('\n')
+  const router = to.find((line) => line.startsWith('router bgp '))
+  if (rest(from) !== rest(to) || router === undefined) return null
+  const gone = from.flatMap((line) => (to.includes(line) ? [] : (peerOf(line) ?? [])))
+  const added = to.filter((line) => peerOf(line) !== null && !from.includes(line))
+  const flooding = to.filter((line) => isFlooding(line) && !from.includes(line))
+  const lines = [
+    ...gone.map((address) => ` no neighbor ${address}`),
+    ...added,
+    ...(flooding.length === 0 ? [] : [' address-family l2vpn evpn', ...flooding, ' exit-address-family']),
+  ]
+  return lines.length === 0 ? [] : [router, ...lines]
+}
+
+function peerOf(line: string): string | null {
+  return /^ neighbor ([\d.]+) peer-group \w+$/.exec(line)?.[1] ?? null
+}
+
+function isFlooding(line: string): boolean {
+  return line.startsWith('  flooding ')
+}
