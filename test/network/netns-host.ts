@@ -7,7 +7,7 @@ const machine = new LocalHost()
 let made = 0
 
 /** What each host has for itself: keys, scripts and control sockets have the same names on every gateway. */
-const ownFolders = ['/var/lib/causeway', '/run/wireguard']
+const ownFolders = ['/var/lib/causeway', '/run/wireguard', '/run/frr']
 
 /** `ip netns exec` gives each command a mount namespace; this lays the host's own folders into it. */
 const lay = 'set -e; own=$1; shift; for f in $own; do mount --bind "/tmp/$0$f" "$f"; done; exec "$@"'
