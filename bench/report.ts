@@ -8,14 +8,29 @@ export interface BenchRow {
   readonly theirs: number | null
   /** Ours to theirs, so that above 1 is better for us (inverted for units where less is better); null without a peer. */
   readonly ratio: number | null
-  /** The ratio to reach, or what `ours` must reach where there is no peer; null when it is only watched. */
+  /** The least ratio to reach, or where there is no peer the most that `ours` may be; null when it is only watched. */
   readonly goal: number | null
+}
+
+/** Further results that are no comparison of two, as text. */
+export interface BenchTable {
+  readonly title: string
+  readonly columns: readonly string[]
+  /** Each with as many cells as there are columns; the first is a name. */
+  readonly rows: readonly (readonly string[])[]
 }
 
 /** What a benchmark's `run` gives back. */
 export interface BenchReport {
   readonly name: string
   readonly rows: readonly BenchRow[]
+  readonly tables?: readonly BenchTable[]
+}
+
+/** Whether a row reached its goal; null when it has none. */
+export function met({ ours, ratio, goal }: BenchRow): boolean | null {
+  if (goal === null) return null
+  return ratio === null ? ours <= goal : ratio >= goal
 }
 
 /** A row with a peer; `better` says which direction of the unit is good. */
