@@ -22,10 +22,16 @@ export interface ApplyReport {
 /**
  * Brings a gateway to what the overlay says of it: reads, compares, writes only what differs. Safe to repeat, and to repeat
  * after any failure. What was refused does not throw: the report says what is missing after a second look.
+ * @param only the parts to bring about, in order; all of them as a rule
  * @throws CausewayError as `Part.look`: `HostUnreachable`, `Conflict`, ...; `InvalidRequest` when the overlay can't be.
  */
-export async function applyGateway(host: Host, overlay: Overlay, gateway: string): Promise<ApplyReport> {
-  return carryOut((part) => part.look(host, overlay, gateway), parts)
+export async function applyGateway(
+  host: Host,
+  overlay: Overlay,
+  gateway: string,
+  only: readonly Part[] = parts,
+): Promise<ApplyReport> {
+  return carryOut((part) => part.look(host, overlay, gateway), only)
 }
 
 /**
@@ -49,10 +55,11 @@ export async function applyOverlay(
 /**
  * Removes all that is the cluster's from a host; others' things stay as they are, and so do the kernel settings, which
  * others may rely on by now. Safe to repeat; on a host that has nothing of ours it changes nothing.
+ * @param only the parts to remove, in the order in which they are brought about; all of them as a rule
  * @throws CausewayError as `Part.lookToRemove`.
  */
-export async function removeOverlay(host: Host, vni: number): Promise<ApplyReport> {
-  return carryOut((part) => part.lookToRemove(host, vni), parts.toReversed())
+export async function removeOverlay(host: Host, vni: number, only: readonly Part[] = parts): Promise<ApplyReport> {
+  return carryOut((part) => part.lookToRemove(host, vni), only.toReversed())
 }
 
 async function carryOut(look: (part: Part) => Promise<Task>, order: readonly Part[]): Promise<ApplyReport> {
