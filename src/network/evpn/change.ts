@@ -4,13 +4,15 @@ import { type FrrConfig, type Lines, liveChange } from './frr-config.ts'
 export interface Found {
   readonly zebraRuns: boolean
   readonly bgpdRuns: boolean
+  /** MACs that zebra believes it has written, of whose two entries someone has removed one. */
+  readonly halves: number
   readonly config: FrrConfig
 }
 
 /** What must be done to a gateway's daemons. */
 export interface Change {
-  /** The daemons to be started, or, where they run, stopped and started. */
-  readonly start: 'both' | 'bgpd' | 'none'
+  /** Both daemons are to be started; those that run, to be stopped first. */
+  readonly start: boolean
   /** What is to be said to the running bgpd. */
   readonly live: Lines
   /** In words; none: nothing is to be done. */
@@ -18,18 +20,18 @@ export interface Change {
 }
 
 /**
- * The least that leads from what was found to what is wanted. A bgpd that is started anew costs the cluster the routes of
- * this gateway, and at a reflector all of them, for about two seconds; so whatever can be said to the running one is.
- * zebra never gets a new bgpd to learn from, or the reverse: where it is gone, both are started.
+ * The least that leads from what was found to what is wanted. Daemons that are started anew cost the cluster the routes of
+ * this gateway, and at a reflector all of them, for about two seconds; so whatever can be said to the running bgpd is.
+ * Neither daemon can be trusted to forget what it knew from an earlier life of the other: both are started, or none.
  */
 export function changeOf(found: Found | null, wanted: FrrConfig): Change {
-  if (found === null) return { start: 'both', live: [], words: ['frr: start zebra and bgpd'] }
-  if (!found.zebraRuns) return { start: 'both', live: [], words: ['frr: start zebra and bgpd again: zebra is gone'] }
-  if (found.config.zebra.join('\n') !== wanted.zebra.join('\n')) {
-    return { start: 'both', live: [], words: ['frr: start zebra and bgpd again: zebra.conf has changed'] }
-  }
-  if (!found.bgpdRuns) return { start: 'bgpd', live: [], words: ['frr: start bgpd again: it is gone'] }
+  const start = (why: string): Change => ({ start: true, live: [], words: [`frr: start zebra and bgpd${why}`] })
+  if (found === null) return start('')
+  if (!found.zebraRuns) return start(' again: zebra is gone')
+  if (!found.bgpdRuns) return start(' again: bgpd is gone')
+  if (found.config.zebra.join('\n') !== wanted.zebra.join('\n')) return start(' again: zebra.conf has changed')
   const live = liveChange(found.config.bgpd, wanted.bgpd)
-  if (live === null) return { start: 'bgpd', live: [], words: ['frr: start bgpd again: bgpd.conf has changed'] }
-  return { start: 'none', live, words: live.slice(1).map((line) => `frr: ${line.trim()}`) }
+  if (live === null) return start(' again: bgpd.conf has changed')
+  const repair = found.halves === 0 ? [] : [`frr: have zebra write ${found.halves} MACs again`]
+  return { start: false, live, words: [...live.slice(1).map((line) => `frr: ${line.trim()}`), ...repair] }
 }

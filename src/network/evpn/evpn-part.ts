@@ -53,7 +53,7 @@ function scriptOf(host: Host): HostScript {
 /** The script's request: a word and a line each, and `end`, without which it was cut short. */
 function request({ zebra, bgpd }: FrrConfig, { start, live }: Change): string {
   const lines = [
-    `start ${start}`,
+    `start ${start ? 'yes' : 'no'}`,
     ...zebra.map((line) => `zebra ${line}`),
     ...bgpd.map((line) => `bgpd ${line}`),
     ...live.map((line) => `live ${line}`),

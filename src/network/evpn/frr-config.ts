@@ -29,6 +29,8 @@ const zebraLines: Lines = [
 function bgpdLines({ vni, asn, address, port, flooding, peers }: Speaker): Lines {
   const groups = ['clients', 'peers']
   return [
+    // Options of the program, not of the language; the script reads them here.
+    `! listen ${address} ${port}`,
     'log syslog warnings',
     `bgp extcommunity-list standard causeway permit rt ${asn & 0xffff}:${vni}`,
     'route-map causeway permit 10',
@@ -41,12 +43,15 @@ function bgpdLines({ vni, asn, address, port, flooding, peers }: Speaker): Lines
     ...groups.flatMap((group) => [
       ` neighbor ${group} peer-group`,
       ` neighbor ${group} remote-as ${asn}`,
-      ` neighbor ${group} port ${port}`,
       ` neighbor ${group} update-source ${address}`,
       ` neighbor ${group} timers connect 1`,
       ` neighbor ${group} advertisement-interval 0`,
     ]),
-    ...peers.map((peer) => ` ${peerLine(peer.address, peer.client)}`),
+    ...peers.flatMap((peer) => [
+      ` neighbor ${peer.address} peer-group ${peer.client ? 'clients' : 'peers'}`,
+      // A group's port is not its members'.
+      ` neighbor ${peer.address} port ${port}`,
+    ]),
     ' address-family l2vpn evpn',
     ...groups.flatMap((group) => [
       `  neighbor ${group} activate`,
@@ -61,10 +66,6 @@ function bgpdLines({ vni, asn, address, port, flooding, peers }: Speaker): Lines
   ]
 }
 
-function peerLine(address: string, client: boolean): string {
-  return `neighbor ${address} peer-group ${client ? 'clients' : 'peers'}`
-}
-
 /**
  * What must be said to a running bgpd so that it does what another configuration says; null when it must be started anew,
  * because more has changed than who its peers are and whether there is flooding.
@@ -73,7 +74,7 @@ export function liveChange(from: Lines, to: Lines): Lines | null {
   const rest = (lines: Lines) => lines.filter((line) => peerOf(line) === null && !isFlooding(line)).join('\n')
   const router = to.find((line) => line.startsWith('router bgp '))
   if (rest(from) !== rest(to) || router === undefined) return null
-  const gone = from.flatMap((line) => (to.includes(line) ? [] : (peerOf(line) ?? [])))
+  const gone = [...new Set(from.flatMap((line) => (to.includes(line) ? [] : (peerOf(line) ?? []))))]
   const added = to.filter((line) => peerOf(line) !== null && !from.includes(line))
   const flooding = to.filter((line) => isFlooding(line) && !from.includes(line))
   const lines = [
@@ -85,7 +86,7 @@ export function liveChange(from: Lines, to: Lines): Lines | null {
 }
 
 function peerOf(line: string): string | null {
-  return /^ neighbor ([\d.]+) peer-group \w+$/.exec(line)?.[1] ?? null
+  return /^ neighbor ([\d.]+) /.exec(line)?.[1] ?? null
 }
 
 function isFlooding(line: string): boolean {
