@@ -74,11 +74,15 @@ export function liveChange(from: Lines, to: Lines): Lines | null {
   const rest = (lines: Lines) => lines.filter((line) => peerOf(line) === null && !isFlooding(line)).join('\n')
   const router = to.find((line) => line.startsWith('router bgp '))
   if (rest(from) !== rest(to) || router === undefined) return null
-  const gone = [...new Set(from.flatMap((line) => (to.includes(line) ? [] : (peerOf(line) ?? []))))]
-  const added = to.filter((line) => peerOf(line) !== null && !from.includes(line))
+  // A peer that becomes another kind of peer is made anew, with all its lines.
+  const gone = new Set(from.flatMap((line) => (to.includes(line) ? [] : (peerOf(line) ?? []))))
+  const added = to.filter((line) => {
+    const peer = peerOf(line)
+    return peer !== null && (gone.has(peer) || !from.includes(line))
+  })
   const flooding = to.filter((line) => isFlooding(line) && !from.includes(line))
   const lines = [
-    ...gone.map((address) => ` no neighbor ${address}`),
+    ...[...gone].map((address) => ` no neighbor ${address}`),
     ...added,
     ...(flooding.length === 0 ? [] : [' address-family l2vpn evpn', ...flooding, ' exit-address-family']),
   ]
