@@ -3,9 +3,10 @@ import type { Host } from '../base/host.ts'
 import { kernelPart } from './kernel/kernel-part.ts'
 import type { Gateway, Overlay } from './overlay.ts'
 import type { Failure, Part, Task } from './part.ts'
+import { servicesPart } from './services/services-part.ts'
 
 /** All parts, in the order in which they are brought about: each may rest on those before it. */
-const parts: readonly Part[] = [kernelPart]
+const parts: readonly Part[] = [kernelPart, servicesPart]
 
 /** What came of applying a state. */
 export interface ApplyReport {

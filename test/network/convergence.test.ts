@@ -136,7 +136,8 @@ describe('exchanges with the host', () => {
     kernel.calls.length = 0
     await applyGateway(kernel, sample, 'east')
     assert.deepEqual(
-      kernel.calls.map((argv) => argv[0]),
+      // Parts that are not in use look whether they left something.
+      kernel.calls.map((argv) => argv[0]).filter((program) => program !== 'test'),
       ['ip', 'bridge', 'nft', 'sysctl'],
     )
     assert.deepEqual(kernel.writes, [])

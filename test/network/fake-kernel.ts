@@ -2,6 +2,8 @@ import type { ExecOptions, ExecResult, Host } from '../../src/base/host.ts'
 import { FakeDevices, FatalRefusal, Refusal } from './fake-devices.ts'
 import { runBridge, runIp } from './fake-iproute.ts'
 import { FakeNft } from './fake-nft.ts'
+import { FakeScripts } from './fake-scripts.ts'
+import { FakeServices } from './fake-services.ts'
 
 /**
  * A host whose kernel is a model: the commands that the overlay uses change it and read it, in the programs' own formats.
@@ -12,6 +14,8 @@ export class FakeKernel implements Host {
   readonly calls: string[][] = []
   readonly devices = new FakeDevices()
   readonly nft = new FakeNft()
+  readonly services = new FakeServices((bridge) => this.devices.devices.get(bridge))
+  readonly scripts = new FakeScripts({ 'causeway-services': this.services })
   readonly sysctls = new Map([
     ['net.bridge.bridge-nf-call-arptables', '1'],
     ['net.bridge.bridge-nf-call-ip6tables', '1'],
@@ -59,8 +63,11 @@ export class FakeKernel implements Host {
         return { code: 0, stdout: '', stderr: '' }
       case 'sysctl':
         return this.#sysctl(words)
-      default:
-        throw new Error(`the fake kernel has no program ${program}`)
+      default: {
+        const answer = this.scripts.run(program, args, stdin)
+        if (answer === null) throw new Error(`the fake kernel has no program ${program}`)
+        return answer
+      }
     }
   }
 
