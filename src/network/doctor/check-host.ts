@@ -96,7 +96,12 @@ const packages: Readonly<Record<string, string>> = {
 
 function checkPrograms(overlay: Overlay, { programs }: Reading): readonly Finding[] {
   const needed = [
-    ...['ip', 'bridge', 'nft', 'sysctl', 'ping', 'fping'],
+    'ip',
+    'bridge',
+    'nft',
+    'sysctl',
+    'ping',
+    'fping',
     ...(overlay.encryption ? ['wg'] : []),
     ...(overlay.services ? ['dnsmasq'] : []),
     ...(overlay.mode.kind === 'evpn' ? ['zebra', 'bgpd'] : []),
