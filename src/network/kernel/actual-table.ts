@@ -2,8 +2,19 @@
 export interface ActualTable {
   readonly family: string
   readonly name: string
-  readonly sets: readonly { readonly name: string; readonly type: string; readonly flags: readonly string[] }[]
+  readonly counters: readonly string[]
+  readonly sets: readonly ActualSet[]
   readonly chains: readonly ActualChain[]
+}
+
+export interface ActualSet {
+  readonly name: string
+  /** As `TableSet.told`; null where nft tells it in a way that we don't know. */
+  readonly type: string | null
+  /** Without `dynamic`, which not every nft tells. */
+  readonly flags: readonly string[]
+  /** Parts joined by ` . `, numbers in hex; none where the elements were not asked for. */
+  readonly elements: readonly string[]
 }
 
 export interface ActualChain {

@@ -1,79 +1,111 @@
-import { createHash } from 'node:crypto'
+import { addressFamily, contains6, parseIpv6, parseSubnet6 } from '../../base/ipv6.ts'
 import { addressInSubnet, bridgeName, tableName } from '../addressing.ts'
 import type { Gateway, Overlay } from '../overlay.ts'
-import type { Chain, Table } from './table.ts'
+import { guardTable } from './guard.ts'
+import { anyOf, type Chain, makeChain, type Table, type TableSet } from './table.ts'
 
 /**
  * The set that the cache keeps alive: it adds the element 80 with a short timeout again and again while it serves, and
  * only ports in the set are redirected. When the cache dies or hangs, the kernel itself drops the element and the nodes'
  * connections go the direct way.
  */
-const cacheAlive = { name: 'cache_alive', type: 'inet_service', flags: ['timeout'] } as const
+const cacheAlive: TableSet = {
+  name: 'cache_alive',
+  type: 'type inet_service',
+  told: 'inet_service',
+  flags: ['timeout'],
+  elements: null,
+}
+
+/** Addresses that are used inside of sites only: unique local ones (RFC 4193). */
+const uniqueLocal = { base: 0xfcn << 120n, prefix: 7 }
+
+/** What is alike in the tables `ip` and `ip6`. */
+interface Family {
+  readonly family: 'ip' | 'ip6'
+  /** The cluster's subnet; null where it has none in this family. */
+  readonly subnet: string | null
+  /** Whether what leaves the segment must get the gateway's address. */
+  readonly masquerade: boolean
+  /** The origins whose plain HTTP goes to the cache. */
+  readonly origins: readonly string[]
+  /** Those of them that are in the segment. */
+  readonly inside: readonly string[]
+}
 
 /**
  * The nftables tables of a gateway.
  *
- * `ip`: redirects its nodes' plain HTTP for the origins to the cache (only what arrives over the bridge: the gateway's own
- * requests, and so the cache's, go out untouched) and masquerades what its nodes send outside the segment.
- * `bridge`: only where an origin lies inside the segment. Frames to it are bridged, not routed, so the `ip` chain would
- * never see them: they are addressed to the bridge's MAC instead and thereby handed to the gateway. While the cache is
- * away the gateway routes them on to the origin.
+ * `ip` and `ip6`: redirect its nodes' plain HTTP for the origins to the cache (only what arrives over the bridge: the
+ * gateway's own requests, and so the cache's, go out untouched), masquerade what its nodes send outside the segment, and
+ * route nothing to or from another cluster's segment.
+ * `bridge`: the guard. And where an origin lies inside the segment, frames to it are bridged, not routed, so the other
+ * tables would never see them: they are addressed to the bridge's MAC instead and thereby handed to the gateway. While the
+ * cache is away the gateway routes them on to the origin.
  */
 export function desiredTables(overlay: Overlay, gateway: Gateway): readonly Table[] {
-  const name = tableName(overlay.vni)
-  const bridge = bridgeName(overlay.vni)
-  const { interception } = gateway
-  const ip: Chain[] = []
-  const bridged: Chain[] = []
-  if (interception !== null && interception.origins.length > 0) {
-    ip.push(
-      chain('intercept', 'nat', 'prerouting', -100, [
-        `iifname "${bridge}" ip saddr ${overlay.subnet} ip daddr ${anyOf(interception.origins)} ` +
-          `tcp dport 80 tcp dport @${cacheAlive.name} redirect to :${interception.port}`,
-      ]),
-    )
-    const inside = interception.origins.filter((origin) => addressInSubnet(origin, overlay.subnet))
-    if (inside.length > 0) {
-      bridged.push(
-        chain('intercept', 'filter', 'prerouting', -300, [
-          `iifname "cwp*" ip saddr ${overlay.subnet} ip daddr ${anyOf(inside)} ` +
-            `tcp dport 80 ether daddr set ${gateway.mac} meta pkttype set host`,
-        ]),
-      )
-    }
-  }
-  if (gateway.routes) {
-    ip.push(
-      chain('outward', 'nat', 'postrouting', 100, [
-        `ip saddr ${overlay.subnet} ip daddr != ${overlay.subnet} oifname != "${bridge}" masquerade`,
-      ]),
-    )
-  }
-  const sets = ip.some((one) => one.name === 'intercept') ? [cacheAlive] : []
-  const tables: readonly Table[] = [
-    { family: 'ip', name, sets, chains: ip },
-    { family: 'bridge', name, sets: [], chains: bridged },
+  const families = [family4(overlay, gateway), family6(overlay, gateway)]
+  return [
+    ...families.map((family) => routingTable(overlay, gateway, family)),
+    guardTable(overlay, gateway, handOver(gateway, families)),
   ]
-  return tables.filter((table) => table.chains.length > 0)
 }
 
-function chain(
-  name: string,
-  type: Chain['type'],
-  hook: Chain['hook'],
-  priority: number,
-  rules: readonly string[],
-): Chain {
-  const digest = createHash('sha256').update(JSON.stringify(rules)).digest('hex').slice(0, 12)
-  return {
-    name,
-    type,
-    hook,
-    priority,
-    rules: rules.map((text, index) => ({ text, comment: `causeway ${digest} ${index}` })),
+function family4({ subnet }: Overlay, { interception, routes }: Gateway): Family {
+  const origins = (interception?.origins ?? []).filter((origin) => addressFamily(origin) === 4)
+  const inside = origins.filter((origin) => addressInSubnet(origin, subnet))
+  return { family: 'ip', subnet, masquerade: routes, origins, inside }
+}
+
+function family6({ subnet6 }: Overlay, { interception, routes }: Gateway): Family {
+  const network = subnet6 === null ? null : parseSubnet6(subnet6)
+  if (network === null) return { family: 'ip6', subnet: null, masquerade: false, origins: [], inside: [] }
+  const origins = (interception?.origins ?? []).filter((origin) => addressFamily(origin) === 6)
+  const inside = origins.filter((origin) => contains6(network, parseIpv6(origin) ?? 0n))
+  const masquerade = routes && contains6(uniqueLocal, network.base)
+  return { family: 'ip6', subnet: subnet6, masquerade, origins, inside }
+}
+
+function routingTable({ vni }: Overlay, gateway: Gateway, about: Family): Table {
+  const { family, subnet, masquerade, origins } = about
+  const bridge = bridgeName(vni)
+  const redirects = subnet !== null && origins.length > 0
+  const chains = [makeChain('isolate', { type: 'filter', hook: 'forward', priority: 0 }, isolation(bridge, about))]
+  if (redirects) {
+    const rule =
+      `iifname "${bridge}" ${family} saddr ${subnet} ${family} daddr ${anyOf(origins)} ` +
+      `tcp dport 80 tcp dport @${cacheAlive.name} redirect to :${gateway.interception?.port}`
+    chains.push(makeChain('intercept', { type: 'nat', hook: 'prerouting', priority: -100 }, [rule]))
   }
+  if (masquerade) {
+    const rule = `${family} saddr ${subnet} ${family} daddr != ${subnet} oifname != "${bridge}" masquerade`
+    chains.push(makeChain('outward', { type: 'nat', hook: 'postrouting', priority: 100 }, [rule]))
+  }
+  return { family, name: tableName(vni), counters: [], sets: redirects ? [cacheAlive] : [], chains }
 }
 
-function anyOf(addresses: readonly string[]): string {
-  return `{ ${[...new Set(addresses)].sort().join(', ')} }`
+/**
+ * Nothing is routed between the segment and any other device of ours (another cluster's segment, tunnels), nor does anything
+ * leave the segment with a source outside of it.
+ */
+function isolation(bridge: string, { family, subnet }: Family): readonly string[] {
+  return [
+    `iifname "${bridge}" oifname "cw*" oifname != "${bridge}" drop`,
+    `oifname "${bridge}" iifname "cw*" iifname != "${bridge}" drop`,
+    `iifname "${bridge}" ${subnet === null ? '' : `${family} saddr != ${subnet} `}drop`,
+  ]
+}
+
+/** Hands the frames for origins in the segment to the gateway. */
+function handOver({ mac }: Gateway, families: readonly Family[]): readonly Chain[] {
+  const rules = families
+    .filter((one) => one.inside.length > 0)
+    .map(
+      ({ family, subnet, inside }) =>
+        `iifname @ports ${family} saddr ${subnet} ${family} daddr ${anyOf(inside)} ` +
+        `tcp dport 80 ether daddr set ${mac} meta pkttype set host`,
+    )
+  return rules.length === 0
+    ? []
+    : [makeChain('intercept', { type: 'filter', hook: 'prerouting', priority: -300 }, rules)]
 }
