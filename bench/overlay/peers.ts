@@ -33,7 +33,7 @@ function daemon(
 const other = (side: Side): Side => (side === 1 ? 2 : 1)
 
 /** OpenVPN with a tap device over UDP, certificates checked by their fingerprints. */
-const openvpn = daemon('openvpn', 91, 1400, ['udp dport 1194'], async (wan, tap) => {
+const openvpn = daemon('openvpn', 91, 1400, ['udp dport 1195'], async (wan, tap) => {
   const prints: Record<Side, string> = { 1: '', 2: '' }
   for (const side of sides) {
     const host = wan.gateways[side]
@@ -49,7 +49,7 @@ const openvpn = daemon('openvpn', 91, 1400, ['udp dport 1194'], async (wan, tap)
       wan.gateways[side],
       [
         ...['openvpn', '--dev', tap, '--dev-type', 'tap', '--proto', 'udp4', '--tun-mtu', '1400'],
-        ...['--local', mine, '--lport', '1194', '--remote', far, '1194'],
+        ...['--local', mine, '--lport', '1195', '--remote', far, '1195'],
         ...(side === 1 ? ['--tls-server', '--dh', 'none'] : ['--tls-client']),
         ...['--cert', '/root/ov.crt', '--key', '/root/ov.key', '--peer-fingerprint', prints[other(side)]],
         ...['--data-ciphers', 'AES-128-GCM', '--sndbuf', '2097152', '--rcvbuf', '2097152'],
