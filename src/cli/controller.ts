@@ -20,7 +20,6 @@ import { EngineWatch } from '../hooks/engine-figures.ts'
 import { ReadModel } from '../hooks/read-model.ts'
 import { connectScheduler } from '../hooks/schedulers/connect.ts'
 import { applyGateway } from '../network/apply.ts'
-import { noFacts } from '../network/facts.ts'
 import type { Overlay } from '../network/overlay.ts'
 import { LocalHost } from '../sites/local-host.ts'
 import { NamespaceDriver } from '../sites/namespace-driver.ts'
@@ -30,7 +29,9 @@ import { EventStore } from '../store/event-store.ts'
 import { JobStore } from '../store/job-store.ts'
 import { NodeStore } from '../store/node-store.ts'
 import { openStore } from '../store/open.ts'
+import { TunnelKeyStore } from '../store/tunnel-key-store.ts'
 import { defaultConfigFile } from './config-file.ts'
+import { NetworkWatch } from './network-watch.ts'
 import { secretFile } from './secret-file.ts'
 
 /** How often to look while nodes come or go, ms. */
@@ -100,6 +101,11 @@ async function startController(
   const { record } = config.controller
   const recorder = record && new Recorder({ folder: record.folder, keepMs: record.keep }, clock, log)
   const watch = new EngineWatch(clock)
+  const gateways = new NetworkWatch({
+    ...{ config, hosts, clock, log },
+    keys: new TunnelKeyStore(db),
+    onChange: () => loop.wake(),
+  })
   const { loop, network, reports } = createEngine({
     record: (round) => {
       watch.round()
@@ -119,9 +125,9 @@ async function startController(
     policyChangesAtMs: (now) => live.changesAtMs(now),
     newId: randomUUID,
     tokenFor: (id) => tokenFor(secret, id),
-    overlay: (living) => overlayFromNodes(live.current, living),
+    overlay: (living) => overlayFromNodes(live.current, living, gateways.facts),
     registration: (node) => registrationOf(live.current, node),
-    machineSpec: (node, token) => machineSpec(live.current, node, { token, boot, role, facts: noFacts }),
+    machineSpec: (node, token) => machineSpec(live.current, node, { token, boot, role, facts: gateways.facts }),
   })
   const readModel = new ReadModel({
     clock,
@@ -137,6 +143,7 @@ async function startController(
     log.error({ err: error }, 'the doors broke; the controller ends')
     process.exit(1)
   })
+  await gateways.start()
   loop.start()
   return {
     async reload() {
@@ -150,6 +157,7 @@ async function startController(
     async stop() {
       await doors.close()
       await loop.stop()
+      await gateways.stop()
       await recorder?.close()
       await connection.close()
       await Promise.all([...hosts.values()].map((host) => host.close()))
