@@ -1,10 +1,10 @@
 import { CausewayError } from '../base/errors.ts'
 import type { ControllerConfig } from '../config/controller-schema.ts'
 import { nodePlace, nodePlaces } from '../config/node-places.ts'
-import { bridgeName, memberMac, portName, segmentMtu } from '../network/addressing.ts'
+import { bridgeName, memberAddress6, memberMac, portName, segmentMtu } from '../network/addressing.ts'
 import type { NetworkFacts } from '../network/facts.ts'
 import type { MachineSpec } from '../sites/driver.ts'
-import { type Host, type Role, renderSeed } from '../sites/seed.ts'
+import { type Host, type Role, renderSeed, type SeedFacts } from '../sites/seed.ts'
 import type { NodeRecord } from '../store/node-record.ts'
 import { emptyOverlay, nodeAddress } from './overlay-from-nodes.ts'
 import { nodeName } from './plan/policy.ts'
@@ -33,7 +33,8 @@ export function machineSpec(config: ControllerConfig, node: NodeRecord, parts: S
   }
   const { address } = registration
   const { cluster, head, controller } = config
-  const mtu = segmentMtu(emptyOverlay(config, parts.facts))
+  const overlay = emptyOverlay(config, parts.facts)
+  const mtu = segmentMtu(overlay)
   return {
     id: node.id,
     name: node.name,
@@ -47,7 +48,9 @@ export function machineSpec(config: ControllerConfig, node: NodeRecord, parts: S
       cluster: cluster.name,
       prefixLength: Number(cluster.subnet.split('/')[1]),
       router: site.gateway.address,
+      ipv6: ipv6Of(cluster.subnet6, address, site.gateway.address),
       mtu,
+      resolver: overlay.services && { server: site.gateway.address, zone: overlay.services.zone },
       head: { name: head.name, address: head.address },
       controllerUrl: `http://${controller.listen}`,
       hosts: knownNames(config),
@@ -60,15 +63,23 @@ export function machineSpec(config: ControllerConfig, node: NodeRecord, parts: S
 
 const known = new WeakMap<ControllerConfig, readonly Host[]>()
 
+/** A node's IPv6 address and its router's, null where the cluster has no IPv6 subnet. */
+function ipv6Of(subnet6: string | undefined, address: string, router: string): SeedFacts['ipv6'] {
+  if (subnet6 === undefined) return null
+  const prefixLength = Number(subnet6.split('/')[1])
+  return { address: memberAddress6(address, subnet6), prefixLength, router: memberAddress6(router, subnet6) }
+}
+
 /**
- * The names that every node must know: what the configuration adds, and all nodes that there may ever be. The same list for
- * every machine of a configuration.
+ * The names that every node must know by itself: what the configuration adds, and, where no name server knows them, all nodes
+ * that there may ever be. The same list for every machine of a configuration.
  */
 function knownNames(config: ControllerConfig): readonly Host[] {
   const found = known.get(config)
   if (found) return found
   const names = Object.entries(config.cluster.hosts).map(([name, address]): Host => ({ name, address }))
-  for (const { site, type, prefix, names: count } of nodePlaces(config)) {
+  const places = config.cluster.overlay.services ? [] : nodePlaces(config)
+  for (const { site, type, prefix, names: count } of places) {
     for (let k = 1; k <= count; k++) {
       const name = nodeName(prefix, k)
       const address = nodeAddress(config, { name, site, type })

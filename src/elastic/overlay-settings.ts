@@ -17,9 +17,11 @@ export function encryptionOf({ encryption }: OverlayConfig, facts: NetworkFacts)
   return { subnet, port, relay, generation: facts.generation, keys: facts.keys, links: facts.links }
 }
 
-/** DHCP and DNS, null where the configuration wants none. */
-export function servicesOf({ cluster }: ControllerConfig): Services | null {
+/** DHCP and DNS, null where the configuration wants none. The head's name comes first, as in every node's hosts file. */
+export function servicesOf({ cluster, head }: ControllerConfig): Services | null {
   const { services } = cluster.overlay
   if (!services) return null
-  return { zone: services.zone ?? `${cluster.name}.internal`, forwarders: services.forwarders, hosts: cluster.hosts }
+  const { [head.name]: _, ...others } = cluster.hosts
+  const hosts = { [head.name]: head.address, ...others }
+  return { zone: services.zone ?? `${cluster.name}.internal`, forwarders: services.forwarders, hosts }
 }

@@ -27,8 +27,12 @@ export interface SeedFacts {
   readonly prefixLength: number
   /** The node's default router: its gateway's own address in the segment. */
   readonly router: string
+  /** The same in the cluster's IPv6 subnet; null where it has none. */
+  readonly ipv6: { readonly address: string; readonly prefixLength: number; readonly router: string } | null
   /** MTU in the segment, bytes. */
   readonly mtu: number
+  /** The name server that the node asks, and the zone in which it finds short names; null: the image's own stay. */
+  readonly resolver: { readonly server: string; readonly zone: string } | null
   readonly head: Host
   /** Where the node reports, for example `http://10.77.0.1:8470`. */
   readonly controllerUrl: string
@@ -61,7 +65,7 @@ export function loadBoot(): Promise<string> {
  * @throws CausewayError `InvalidRequest` for a name or address that could not stand in a line of its own.
  */
 export function renderSeed(facts: SeedFacts): SeedFile[] {
-  const { node, head, role } = facts
+  const { node, head, role, ipv6, resolver } = facts
   const env = {
     NODE_ID: node.id,
     NODE_NAME: node.name,
@@ -74,7 +78,9 @@ export function renderSeed(facts: SeedFacts): SeedFile[] {
     CLUSTER: facts.cluster,
     ADDRESS: `${node.address}/${facts.prefixLength}`,
     ROUTER: facts.router,
+    ...(ipv6 === null ? {} : { ADDRESS6: `${ipv6.address}/${ipv6.prefixLength}`, ROUTER6: ipv6.router }),
     MTU: String(facts.mtu),
+    ...(resolver === null ? {} : { NAME_SERVER: resolver.server, ZONE: resolver.zone }),
     CONTROLLER_URL: facts.controllerUrl,
     HEAD_NAME: head.name,
     HEAD_ADDRESS: head.address,

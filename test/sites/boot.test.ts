@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { after, before, describe, it } from 'node:test'
 import { NamespaceDriver } from '../../src/sites/namespace-driver.ts'
-import { loadBoot, renderSeed } from '../../src/sites/seed.ts'
+import { loadBoot, renderSeed, type SeedFacts } from '../../src/sites/seed.ts'
 import { eventually } from '../contract/driver-contract.ts'
 import { machineSpec } from '../support/machine-spec.ts'
 import { machineRemains, ScratchSite } from '../support/scratch-site.ts'
@@ -44,25 +44,28 @@ describe('scripts/node/boot in a machine', () => {
   after(() => site?.close())
 
   const size = { cpus: 2, memoryMiB: 1500, gpus: 0 }
-  const seedWith = (role: string, boot = ownBoot) =>
+  const seedWith = (role: string, boot = ownBoot, more: Partial<SeedFacts> = {}) =>
     renderSeed({
       node: { id: 'life-1', name: 'east-1', address: '10.77.1.1', site: 'east', type: 'small', size, features: [] },
       cluster: 'lab',
       prefixLength: 16,
       router: '10.77.1.254',
+      ipv6: null,
       mtu: 1450,
+      resolver: null,
       head: { name: 'head', address: '10.77.0.1' },
       controllerUrl: 'http://10.77.0.1:8470',
       token: 'the-token',
       hosts: [{ name: 'mirror.lab', address: '10.250.9.2' }],
       boot,
       role: { program: `#!/bin/bash\n${role}\n`, env: {}, files: [] },
+      ...more,
     })
 
   /** Boots a machine with a role; `work` looks at it while it runs. */
-  const booted = async (role: string, work: () => Promise<void>, boot?: string) => {
+  const booted = async (role: string, work: () => Promise<void>, boot?: string, more?: Partial<SeedFacts>) => {
     try {
-      await driver.create(machineSpec('life-1', { seed: seedWith(role, boot) }))
+      await driver.create(machineSpec('life-1', { seed: seedWith(role, boot, more) }))
       await work()
     } finally {
       await driver.delete('life-1')
@@ -119,6 +122,33 @@ describe('scripts/node/boot in a machine', () => {
         },
       ),
     ))
+
+  it('sets IPv6 and the name server where the seed has them', async () => {
+    const show = 'ip -6 -o address show dev eth0; ip -6 route; cat /etc/resolv.conf; ls -l /etc/resolv.conf; echo shown'
+    const ipv6 = { address: 'fd77::a4d:101', prefixLength: 64, router: 'fd77::a4d:1fe' }
+    const resolver = { server: '10.77.1.254', zone: 'lab.internal' }
+    const linked = ownBoot.replace('set -u', 'set -u; ln -sf /run/away/resolv.conf /etc/resolv.conf')
+    const shown = async (more: Partial<SeedFacts>) => {
+      let text = ''
+      await booted(
+        `${show}; sleep infinity`,
+        async () => {
+          await saysSoon(/^shown$/m)
+          text = await driver.console('life-1')
+        },
+        linked,
+        more,
+      )
+      return text
+    }
+    const text = await shown({ ipv6, resolver })
+    assert.match(text, /inet6 fd77::a4d:101\/64 /)
+    assert.match(text, /^default via fd77::a4d:1fe dev eth0 /m)
+    assert.match(text, /^search lab\.internal\nnameserver 10\.77\.1\.254\noptions timeout:2 attempts:3\n-rw-r--r-- /m)
+    const plain = await shown({})
+    assert.doesNotMatch(plain, /fd77::|nameserver/)
+    assert.match(plain, /resolv\.conf -> \/run\/away/)
+  })
 
   it('leaves no token where the role or a job could find it', () =>
     openDoor(() =>

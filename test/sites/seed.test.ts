@@ -17,7 +17,9 @@ const facts: SeedFacts = {
   cluster: 'lab',
   prefixLength: 16,
   router: '10.77.1.254',
+  ipv6: null,
   mtu: 1450,
+  resolver: null,
   head: { name: 'head', address: '10.77.0.1' },
   controllerUrl: 'http://10.77.0.1:8470',
   token: 'one-time',
@@ -62,6 +64,20 @@ describe('renderSeed', () => {
       boot: '#!/bin/sh\n',
       role: '#!/bin/sh\n:\n',
     })
+  })
+
+  it('adds IPv6 and the name server where the cluster has them', () => {
+    const ipv6 = { address: 'fd77::a4d:101', prefixLength: 64, router: 'fd77::a4d:1fe' }
+    const resolver = { server: '10.77.1.254', zone: 'lab.internal' }
+    const envOf = (more: Partial<SeedFacts>) => renderSeed({ ...facts, ...more })[0]?.content.split('\n') ?? []
+    const plain = new Set(envOf({}))
+    const added = envOf({ ipv6, resolver }).filter((line) => !plain.has(line))
+    assert.deepEqual(added, [
+      "ADDRESS6='fd77::a4d:101/64'",
+      "ROUTER6='fd77::a4d:1fe'",
+      "NAME_SERVER='10.77.1.254'",
+      "ZONE='lab.internal'",
+    ])
   })
 
   it('keeps secrets to root, and only secrets', () => {

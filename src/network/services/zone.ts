@@ -1,6 +1,6 @@
 import { CausewayError } from '../../base/errors.ts'
 import { formatIpv4 } from '../../base/ipv4.ts'
-import { formatIpv6, parseSubnet6 } from '../../base/ipv6.ts'
+import { addressFamily, formatIpv6, parseSubnet6 } from '../../base/ipv6.ts'
 import { parseNetwork } from '../addressing.ts'
 import type { Overlay, Services } from '../overlay.ts'
 
@@ -11,17 +11,15 @@ export interface Entry {
   readonly addresses: readonly string[]
 }
 
-/** The group of the names that the configuration adds. */
-const configured = 'configured'
-
 /**
- * All names that the zone's users are to know, in groups: those of the configuration, and those behind each gateway, so that
- * a node that comes or goes changes one small group. Gateways' bridges are `gateway-SITE`, that of the head `head`. Where two
- * would have the same name, the configuration's comes first, then the gateway's.
- * @throws CausewayError `InvalidRequest` for a name that can't be a host's.
+ * All names that the zone's users are to know, in groups: those behind each gateway, and what the configuration adds, so that
+ * a node that comes or goes changes one small group. A site's bridge is `gateway-SITE`, the head's `head`; names that the
+ * configuration gives to one of them come first, and it has their IPv6 address too. Where two would have the same name,
+ * the configuration's counts, then the gateway's.
+ * @throws CausewayError `InvalidRequest` for a name that can't be a host's, or an address that is none.
  */
 export function zoneNames(overlay: Overlay, services: Services): ReadonlyMap<string, readonly Entry[]> {
-  const groups = new Map<string, Entry[]>([[configured, []]])
+  const groups = new Map<string, Entry[]>()
   const taken = new Set<string>()
   const add = (group: string, name: string, addresses: readonly (string | null)[]) => {
     const key = checkName(name).toLowerCase()
@@ -31,9 +29,17 @@ export function zoneNames(overlay: Overlay, services: Services): ReadonlyMap<str
     groups.set(group, there)
     there.push({ name: key, addresses: addresses.filter((address) => address !== null) })
   }
-  for (const [name, address] of Object.entries(services.hosts)) add(configured, name, [address])
-  for (const { name, address, address6 } of overlay.gateways)
+  const bridges = new Map(overlay.gateways.map((gateway) => [gateway.address, gateway]))
+  for (const [name, address] of Object.entries(services.hosts)) {
+    if (addressFamily(address) === null)
+      throw new CausewayError('InvalidRequest', `${name}: not an address: '${address}'`)
+    const bridge = bridges.get(address)
+    if (bridge) add(`at-${bridge.name}`, name, [address, bridge.address6])
+    else add('configured', name, [address])
+  }
+  for (const { name, address, address6 } of overlay.gateways) {
     add(`at-${name}`, name === 'head' ? name : `gateway-${name}`, [address, address6])
+  }
   for (const { name, address, address6, gateway } of overlay.members) add(`at-${gateway}`, name, [address, address6])
   return groups
 }
