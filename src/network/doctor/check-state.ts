@@ -95,15 +95,14 @@ function checkCache({ vni }: Overlay, { alive }: Reading): Finding {
 }
 
 /** Dropped frames are a node that misbehaves, or a member that the configuration has wrong. */
-function checkDrops({ vni }: Overlay, { counters }: Reading): readonly Finding[] {
-  const found = counters
-    .filter(({ table, packets }) => table.endsWith(`/${tableName(vni)}`) && packets > 0)
-    .map(({ name, packets }) =>
-      warning(
-        'guard',
-        `${packets} frames were dropped: ${name.replaceAll('_', ' ')}`,
-        'find the node that sends them: "nft monitor trace", or tcpdump on its port',
-      ),
-    )
+function checkDrops({ vni }: Overlay, { counters, offenders }: Reading): readonly Finding[] {
+  const table = `bridge/${tableName(vni)}`
+  const drops = counters.filter((one) => one.table === table && one.name.startsWith('dropped_') && one.packets > 0)
+  const kinds = drops.map(({ name, packets }) => `${packets} ${name.slice('dropped_'.length)}`).join(', ')
+  const ports = offenders.filter((one) => one.table === table).map(({ port }) => port)
+  const lately = ports.length > 0 ? `; in the last hour from ${ports.join(', ')}` : ''
+  const todo =
+    'see what the machine behind the port sends (tcpdump on it), and whether the configuration has its MAC and address right'
+  const found = drops.length > 0 ? [warning('guard', `frames were dropped: ${kinds}${lately}`, todo)] : []
   return orOk(found, 'guard', 'nothing had to be dropped')
 }

@@ -16,6 +16,8 @@ export interface Reading {
   readonly devices: readonly { readonly name: string; readonly kind: string; readonly mtu: number }[]
   /** Counters of our tables; `table` is FAMILY/NAME. */
   readonly counters: readonly { readonly table: string; readonly name: string; readonly packets: number }[]
+  /** Ports of the bridge that frames were dropped from lately. */
+  readonly offenders: readonly { readonly table: string; readonly port: string }[]
   /** Ports that are redirected to a living cache. */
   readonly alive: readonly { readonly table: string; readonly port: number }[]
   /** By the other gateway's underlay address: whether packets of the path's MTU, or only small ones, got there. */
@@ -48,6 +50,7 @@ export function parseReading(text: string, askedAtMs: number, answeredAtMs: numb
     keys: of('key').map(([file = '', mode = '', owner = '']) => ({ file, mode, owner })),
     devices: of('device').map(([name = '', kind = '', mtu]) => ({ name, kind, mtu: numberOf(mtu) })),
     counters: of('counter').map(([table = '', name = '', packets]) => ({ table, name, packets: numberOf(packets) })),
+    offenders: of('offender').map(([table = '', port = '']) => ({ table, port })),
     alive: of('alive').map(([table = '', port]) => ({ table, port: numberOf(port) })),
     paths: pairs('path', ([, how]) => (how === 'full' || how === 'small' ? how : 'none')),
     segment: pairs('segment', ([, answers]) => answers === 'yes'),
@@ -66,6 +69,7 @@ const lengths: Readonly<Record<string, number>> = {
   device: 3,
   counter: 3,
   alive: 2,
+  offender: 2,
   path: 2,
   segment: 2,
 }

@@ -37,8 +37,9 @@ udp 51820 -
 key cwg77a.key 600 root
 device cw77 bridge 1450
 device cwx77 vxlan 1500
-counter bridge/causeway_77 spoofed_mac 0
-counter bridge/causeway_78 storm 9
+counter bridge/causeway_77 dropped_mac 0
+counter bridge/causeway_78 dropped_storm 9
+offender bridge/causeway_78 cwp00000009
 alive ip/causeway_77 80
 path 10.250.0.2 full
 path 10.250.2.2 full
@@ -161,10 +162,10 @@ describe('a gateway is found', () => {
     ['without a living cache', /alive .*/, '', 'warning cache it does not answer', /causeway cache/],
     [
       'to drop frames',
-      /spoofed_mac 0/,
-      'spoofed_mac 12',
-      'warning guard 12 frames were dropped: spoofed mac',
-      /find the node/,
+      /dropped_mac 0/,
+      'dropped_mac 12\noffender bridge/causeway_77 cwp000000e1',
+      'warning guard frames were dropped: 12 mac; in the last hour from cwp000000e1',
+      /tcpdump/,
     ],
     [
       'to have a narrow path',
