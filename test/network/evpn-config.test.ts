@@ -142,7 +142,7 @@ function obey(config: readonly string[], told: readonly string[]): readonly stri
 
 describe('what is done to the daemons', () => {
   const wanted = config(evpn('head'), 'east')
-  const found: Found = { zebraRuns: true, bgpdRuns: true, halves: 0, config: wanted }
+  const found: Found = { zebraRuns: true, bgpdRuns: true, config: wanted }
 
   it('is nothing where all is as wanted', () => {
     assert.deepEqual(changeOf(found, wanted), { start: false, live: [], words: [] })
@@ -163,23 +163,14 @@ describe('what is done to the daemons', () => {
       assert.match(change.words.join(), /start zebra and bgpd/)
     }
   })
-
-  it('is to have written again what someone removed', () => {
-    assert.deepEqual(changeOf({ ...found, halves: 3 }, wanted), {
-      start: false,
-      live: [],
-      words: ['frr: have zebra write 3 MACs again'],
-    })
-  })
 })
 
 describe('reading what the script found', () => {
   it('is exact', () => {
     assert.equal(parseFound('absent\n'), null)
-    assert.deepEqual(parseFound('found zebra=yes bgpd=no halves=2\nzebra a\nbgpd b\nbgpd  c\n'), {
+    assert.deepEqual(parseFound('found zebra=yes bgpd=no\nzebra a\nbgpd b\nbgpd  c\n'), {
       zebraRuns: true,
       bgpdRuns: false,
-      halves: 2,
       config: { zebra: ['a'], bgpd: ['b', ' c'] },
     })
   })

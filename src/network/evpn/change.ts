@@ -4,8 +4,6 @@ import { type FrrConfig, type Lines, liveChange } from './frr-config.ts'
 export interface Found {
   readonly zebraRuns: boolean
   readonly bgpdRuns: boolean
-  /** MACs that zebra believes it has written, of whose two entries someone has removed one. */
-  readonly halves: number
   readonly config: FrrConfig
 }
 
@@ -32,6 +30,5 @@ export function changeOf(found: Found | null, wanted: FrrConfig): Change {
   if (found.config.zebra.join('\n') !== wanted.zebra.join('\n')) return start(' again: zebra.conf has changed')
   const live = liveChange(found.config.bgpd, wanted.bgpd)
   if (live === null) return start(' again: bgpd.conf has changed')
-  const repair = found.halves === 0 ? [] : [`frr: have zebra write ${found.halves} MACs again`]
-  return { start: false, live, words: [...live.slice(1).map((line) => `frr: ${line.trim()}`), ...repair] }
+  return { start: false, live, words: live.slice(1).map((line) => `frr: ${line.trim()}`) }
 }

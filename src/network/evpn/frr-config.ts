@@ -39,7 +39,8 @@ function bgpdLines({ vni, asn, address, port, flooding, peers }: Speaker): Lines
     `router bgp ${asn}`,
     ` bgp router-id ${address}`,
     ' no bgp default ipv4-unicast',
-    ' timers bgp 1 3',
+    // A short hold time would break, with a cut, also what does not need the cut path; see the README.
+    ' timers bgp 1 30',
     ...groups.flatMap((group) => [
       ` neighbor ${group} peer-group`,
       ` neighbor ${group} remote-as ${asn}`,

@@ -2,14 +2,14 @@ import { CausewayError } from '../../base/errors.ts'
 import type { Found } from './change.ts'
 
 /**
- * What `causeway-evpn VNI look` prints: `absent`, or `found zebra=yes bgpd=no halves=0`, followed by the lines of the
- * two configurations, each after the name of its daemon.
+ * What `causeway-evpn VNI look` prints: `absent`, or `found zebra=yes bgpd=no`, followed by the lines of the two
+ * configurations, each after the name of its daemon.
  * @throws CausewayError `MalformedOutput`
  */
 export function parseFound(text: string): Found | null {
   const [first = '', ...rest] = text.trimEnd().split('\n')
   if (first === 'absent') return null
-  const runs = /^found zebra=(yes|no) bgpd=(yes|no) halves=(\d+)$/.exec(first)
+  const runs = /^found zebra=(yes|no) bgpd=(yes|no)$/.exec(first)
   const strange = runs === null ? first : rest.find((line) => !/^(zebra|bgpd) /.test(line))
   if (runs === null || strange !== undefined) {
     throw new CausewayError('MalformedOutput', `causeway-evpn printed '${strange?.slice(0, 200)}'`)
@@ -19,7 +19,6 @@ export function parseFound(text: string): Found | null {
   return {
     zebraRuns: runs[1] === 'yes',
     bgpdRuns: runs[2] === 'yes',
-    halves: Number(runs[3]),
     config: { zebra: linesOf('zebra'), bgpd: linesOf('bgpd') },
   }
 }
