@@ -79,11 +79,11 @@ function checkKeys({ vni }: Overlay, { keys }: Reading): readonly Finding[] {
         `chown root and chmod 600 it, then "causeway network rotate-keys"`,
       ),
     )
-  // Which of the two is in use only the controller knows.
-  const [even, odd] = [0, 1].map((generation) => `${tunnelName(vni, generation)}.key`)
-  if (!keys.some(({ file }) => file === even || file === odd)) {
+  // Which generation is in use only the controller knows.
+  const names = [0, 1].map((generation) => tunnelName(vni, generation))
+  if (!keys.some(({ file }) => names.includes(file.replace(/\.[0-9]+\.key$/, '')))) {
     const todo = 'the controller has the gateway make it: see whether it runs, and its log'
-    found.push(warning('keys', `no ${even} or ${odd} yet`, todo))
+    found.push(warning('keys', `no key of ${names.join(' or ')} yet`, todo))
   }
   return orOk(found, 'keys', "they are there, and nobody's but root's")
 }

@@ -34,7 +34,7 @@ sysctl net.ipv4.ip_forward 1
 sysctl net.bridge.bridge-nf-call-iptables 0
 udp 4789 -
 udp 51820 -
-key cwg77a.key 600 root
+key cwg77b.3.key 600 root
 device cw77 bridge 1450
 device cwx77 vxlan 1500
 counter bridge/causeway_77 dropped_mac 0
@@ -132,11 +132,11 @@ describe('a gateway is found', () => {
       'with a key that others can read',
       /600 root/,
       '644 root',
-      'bad keys cwg77a.key belongs to root and has mode 644',
+      'bad keys cwg77b.3.key belongs to root and has mode 644',
       /rotate-keys/,
       encrypted,
     ],
-    ['without a key', /key .*/, '', 'warning keys no cwg77a.key or cwg77b.key yet', /controller/, encrypted],
+    ['without a key', /key .*/, '', 'warning keys no key of cwg77a or cwg77b yet', /controller/, encrypted],
     ['without a bridge', /device cw77 .*/, '', 'bad devices no cw77', /start the controller/],
     [
       'with another device for its VXLAN',
