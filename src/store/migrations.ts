@@ -78,7 +78,26 @@ const first: Migration = {
   },
 }
 
+const tunnelKeys: Migration = {
+  async up(db: Kysely<unknown>) {
+    await db.schema
+      .createTable('tunnel_generations')
+      .addColumn('generation', 'integer', (c) => c.primaryKey())
+      .addColumn('began_at', 'bigint', (c) => c.notNull())
+      .addColumn('settled_at', 'bigint')
+      .execute()
+    await db.schema
+      .createTable('tunnel_keys')
+      .addColumn('gateway', 'text', (c) => c.notNull())
+      .addColumn('generation', 'integer', (c) => c.notNull())
+      .addColumn('public_key', 'text', (c) => c.notNull())
+      .addColumn('told_at', 'bigint', (c) => c.notNull())
+      .addPrimaryKeyConstraint('tunnel_keys_key', ['gateway', 'generation'])
+      .execute()
+  },
+}
+
 /** The steps from an empty database to the current schema, in order of their names. */
 export const migrations: MigrationProvider = {
-  getMigrations: async () => ({ '001-first': first }),
+  getMigrations: async () => ({ '001-first': first, '002-tunnel-keys': tunnelKeys }),
 }

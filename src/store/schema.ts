@@ -6,6 +6,8 @@ export interface Schema {
   readonly events: EventsTable
   readonly jobs: JobsTable
   readonly breakers: BreakersTable
+  readonly tunnel_generations: TunnelGenerationsTable
+  readonly tunnel_keys: TunnelKeysTable
 }
 
 /** One row per life of a node, written before its machine is made and kept after it is gone. */
@@ -71,4 +73,20 @@ interface BreakersTable {
   type: string
   failures: number
   closed_until: number | null
+}
+
+/** One row for each time that the tunnels' keys were changed. */
+interface TunnelGenerationsTable {
+  generation: number
+  began_at: number
+  /** When all gateways used it; null until then. */
+  settled_at: number | null
+}
+
+/** The public keys that gateways told, of generations in use. */
+interface TunnelKeysTable {
+  gateway: string
+  generation: number
+  public_key: string
+  told_at: number
 }
