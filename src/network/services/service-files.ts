@@ -41,17 +41,19 @@ export function serviceFiles(
   ])
 }
 
-const made = new WeakMap<Overlay, ReadonlyMap<string, ServiceFile>>()
+const made = new WeakMap<Overlay, WeakMap<Services, ReadonlyMap<string, ServiceFile>>>()
 
 /** The names are the same at all gateways, and thousands in a large cluster: they are made once for an overlay. */
 function nameFiles(overlay: Overlay, services: Services): ReadonlyMap<string, ServiceFile> {
-  const found = made.get(overlay)
+  const ofOverlay = made.get(overlay) ?? new WeakMap<Services, ReadonlyMap<string, ServiceFile>>()
+  made.set(overlay, ofOverlay)
+  const found = ofOverlay.get(services)
   if (found) return found
   const files = new Map<string, ServiceFile>()
   for (const [group, entries] of zoneNames(overlay, services)) {
     files.set(`names/${group}`, file(hostsFile(entries, services.zone)))
   }
-  made.set(overlay, files)
+  ofOverlay.set(services, files)
   return files
 }
 
