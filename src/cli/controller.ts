@@ -105,6 +105,7 @@ async function startController(
     ...{ config, hosts, clock, log },
     keys: new TunnelKeyStore(db),
     onChange: () => loop.wake(),
+    onBroken: (names) => network.doubt(names),
   })
   const { loop, network, reports } = createEngine({
     record: (round) => {

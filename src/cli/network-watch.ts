@@ -18,6 +18,8 @@ export interface NetworkWatchOptions {
   readonly log: Logger
   /** Facts or paths are other than before. */
   onChange(): void
+  /** Paths from or to these gateways have broken. */
+  onBroken(gateways: ReadonlySet<string>): void
 }
 
 /** Watches the gateways, their keys and the paths between them, and keeps the facts that the overlay is computed from. */
@@ -27,6 +29,7 @@ export class NetworkWatch {
   readonly keys: KeyKeeper | null
   readonly paths: PathMonitor
   #facts: NetworkFacts = noFacts
+  #broken: ReadonlySet<string> = new Set()
 
   constructor(options: NetworkWatchOptions) {
     this.#options = options
@@ -70,6 +73,10 @@ export class NetworkWatch {
 
   #changed(): void {
     this.#refresh()
+    const paths = this.paths.paths().filter(({ state }) => state === 'broken')
+    const news = paths.filter(({ from, to }) => !this.#broken.has(`${from} ${to}`))
+    this.#broken = new Set(paths.map(({ from, to }) => `${from} ${to}`))
+    if (news.length > 0) this.#options.onBroken(new Set(news.flatMap(({ from, to }) => [from, to])))
     this.#options.onChange()
   }
 

@@ -45,6 +45,11 @@ export class NetworkKeeper {
     await Promise.all(gateways.flatMap((name) => this.#gateways.get(name)?.settled() ?? []))
   }
 
+  /** Has gateways looked at again in the next round, though nothing else is wanted of them: something there may be broken. */
+  doubt(names: Iterable<string>): void {
+    for (const name of names) this.#gateways.get(name)?.doubt()
+  }
+
   /** The gateways that are not as wanted, with the reason. */
   broken(): ReadonlyMap<string, CausewayError> {
     const broken = new Map<string, CausewayError>()
@@ -94,6 +99,10 @@ class GatewayKeeper {
   want(wanted: Overlay): void {
     this.#wanted = wanted
     if (this.#isDue()) void this.#start()
+  }
+
+  doubt(): void {
+    if (this.#applied) this.#applied = { ...this.#applied, atMs: Number.NEGATIVE_INFINITY }
   }
 
   async settled(): Promise<void> {

@@ -106,6 +106,20 @@ test('what is wanted while a gateway is worked on is waited for, too', async () 
   )
 })
 
+test('a gateway in doubt is looked at again, and no other', async () => {
+  const { keeper, applied } = stage()
+  const wanted = overlay('east-1')
+  keeper.want(wanted)
+  await keeper.settled(['head', 'east'])
+  keeper.doubt(['east', 'nobody'])
+  keeper.want(wanted)
+  await keeper.idle()
+  assert.deepEqual(applied.slice(2), ['east east-1'])
+  keeper.want(wanted)
+  await keeper.idle()
+  assert.equal(applied.length, 3)
+})
+
 test('an old state is checked again after a while, and a broken gateway is tried again', async () => {
   const { keeper, applied, state, pass } = stage()
   state.broken = 'east'
