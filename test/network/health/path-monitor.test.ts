@@ -20,6 +20,7 @@ describe('the monitor of paths', () => {
     sleep: (_, signal) =>
       new Promise((resolve) => {
         late = resolve
+        if (signal?.aborted) resolve()
         signal?.addEventListener('abort', () => resolve())
       }),
   }
