@@ -1,24 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { memberAddress6 } from '../../src/network/addressing.ts'
 import { dropKinds } from '../../src/network/kernel/guard.ts'
 import type { Table } from '../../src/network/kernel/table.ts'
 import { desiredTables } from '../../src/network/kernel/tables.ts'
 import type { Gateway, Overlay } from '../../src/network/overlay.ts'
-import { sample, withGateway } from './sample.ts'
+import { sample, withGateway, withIpv6 } from './sample.ts'
 
 function tablesOf(overlay: Overlay, name = 'east'): readonly Table[] {
   const gateway = overlay.gateways.find((one) => one.name === name) ?? assert.fail(name)
   return desiredTables(overlay, gateway)
-}
-
-/** The overlay with IPv6 inside. */
-function dual(overlay: Overlay, subnet6 = 'fd77::/64'): Overlay {
-  const six = <T extends { readonly address: string }>(one: T) => ({
-    ...one,
-    address6: memberAddress6(one.address, subnet6),
-  })
-  return { ...overlay, subnet6, gateways: overlay.gateways.map(six), members: overlay.members.map(six) }
 }
 
 const intercepting = (overlay: Overlay, ...origins: string[]) =>
@@ -50,13 +40,13 @@ describe('the tables of a gateway', () => {
   })
 
   it('do the same for IPv6, and masquerade only addresses that nobody outside can answer', () => {
-    const six = intercepting(dual(sample), '2001:db8::1', 'fd77::a4d:909')
+    const six = intercepting(withIpv6(sample), '2001:db8::1', 'fd77::a4d:909')
     assert.deepEqual(hooks(six), {
       ip: ['isolate', 'outward'],
       ip6: ['isolate', 'intercept', 'outward'],
       bridge: ['guard', 'intercept'],
     })
-    assert.deepEqual(hooks(intercepting(dual(sample, '2001:db8:77::/64'), '2001:db8::1')).ip6, ['isolate', 'intercept'])
+    assert.deepEqual(hooks(intercepting(withIpv6(sample, '2001:db8:77::/64'), '2001:db8::1')).ip6, ['isolate', 'intercept'])
     assert.deepEqual(hooks(intercepting(sample, '2001:db8::1')).ip6, ['isolate'])
   })
 
@@ -78,7 +68,7 @@ describe('the tables of a gateway', () => {
   })
 
   it('name what each member may send as', () => {
-    const sets = tablesOf(dual(sample)).find((table) => table.family === 'bridge')?.sets ?? []
+    const sets = tablesOf(withIpv6(sample)).find((table) => table.family === 'bridge')?.sets ?? []
     const of = (name: string) => sets.find((set) => set.name === name)?.elements
     const mine = 'cwp000000e1 . 02:43:0a:4d:01:01'
     const first = (name: string) => of(name)?.filter((element) => element.startsWith('cwp000000e1'))
