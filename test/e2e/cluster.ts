@@ -18,6 +18,8 @@ export interface Life {
   readonly name: string
   readonly site: string
   readonly phase: string
+  /** Since when its site can't be read, ms since the epoch; null: it can. */
+  readonly unreachableSinceMs: number | null
 }
 
 /** A lab whose controller runs with the given configuration; nodes go after two idle seconds unless said otherwise. */
@@ -56,7 +58,8 @@ export function lives(lab: Lab): Life[] {
   const file = join(labFolder(lab.name), 'disk/head/causeway/causeway.db')
   const db = new Database(file, { readonly: true })
   try {
-    return db.prepare('select id, name, site, phase from nodes order by began_at').all() as Life[]
+    const columns = 'id, name, site, phase, unreachable_since as unreachableSinceMs'
+    return db.prepare(`select ${columns} from nodes order by began_at`).all() as Life[]
   } finally {
     db.close()
   }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { alice } from '../../lab/accounts.ts'
+import type { SiteName } from '../../lab/config.ts'
 import { must } from '../../lab/demo/must.ts'
 import type { Lab } from '../../lab/lab.ts'
 import { until } from '../../lab/until.ts'
@@ -13,8 +14,8 @@ export interface Mesh {
   readonly job: string
   /** The folder on the head, and on all nodes, with what they noted. */
   readonly folder: string
-  /** Whether they go on until they are told to stop. */
-  readonly mode: 'once' | 'until-stop'
+  /** Where its nodes are. */
+  readonly sites: readonly SiteName[]
 }
 
 /** An echo that came back to a node. */
@@ -36,16 +37,24 @@ srun --ntasks=\${#nodes[@]} --ntasks-per-node=1 perl /home/alice/mesh.pl \\
   "/home/alice/mesh-$SLURM_JOB_ID" $((20000 + SLURM_JOB_ID % 10000)) "$1" "$2" "\${nodes[@]}"
 `
 
-/** Submits the job as alice: a whole node at each of the lab's sites. */
-export async function submitMesh(lab: Lab, mode: Mesh['mode'], bytes: number): Promise<Mesh> {
+/**
+ * Submits the job as alice: a whole node at each of these sites, else at all of the lab's. Each node sends
+ * `bytes` to each other, and with `until-stop` then some lines a second until `stopMesh`.
+ */
+export async function submitMesh(
+  lab: Lab,
+  mode: 'once' | 'until-stop',
+  bytes: number,
+  sites: readonly SiteName[] = lab.sites,
+): Promise<Mesh> {
   const owner = { uid: alice.uid, gid: alice.gid, mode: 0o755 }
   lab.head.write('/home/alice/mesh.pl', { content: program, ...owner })
   lab.head.write('/home/alice/mesh', { content: script, ...owner })
-  const places = `[${lab.sites.map((site) => `site-${site}*1`).join('&')}]`
-  const words = [`--nodes=${lab.sites.length}`, '--ntasks-per-node=1', `--constraint=${places}`, '--no-requeue']
+  const places = `[${sites.map((site) => `site-${site}*1`).join('&')}]`
+  const words = [`--nodes=${sites.length}`, '--ntasks-per-node=1', `--constraint=${places}`, '--no-requeue']
   const argv = ['sbatch', '--parsable', '--exclusive', '--output=/home/alice/out-%j', ...words]
   const job = (await must(lab.asAlice([...argv, 'mesh', String(bytes), mode]))).trim()
-  return { job, folder: `/home/alice/mesh-${job}`, mode }
+  return { job, folder: `/home/alice/mesh-${job}`, sites }
 }
 
 /** Tells the job's nodes to come to an end. */
@@ -66,10 +75,10 @@ export function pairsOf(nodes: readonly string[]): [string, string][] {
   return nodes.flatMap((from) => nodes.filter((to) => to !== from).map((to): [string, string] => [from, to]))
 }
 
-/** Asserts that the job has run at all sites, and that each of its nodes got exactly what each other had sent it, over the segment. */
+/** Asserts that the job has run at its sites, and that each of its nodes got exactly what each other had sent it, over the segment. */
 export async function assertAllTold(lab: Lab, mesh: Mesh): Promise<void> {
   const nodes = await nodesOf(lab, mesh)
-  assert.deepEqual(nodes.map((node) => node.replace(/-\d+$/, '')).sort(), lab.sites.toSorted())
+  assert.deepEqual(nodes.map((node) => node.replace(/-\d+$/, '')).sort(), mesh.sites.toSorted())
   const sent = new Map<string, string>()
   const received = new Map<string, string>()
   for (const node of nodes) {
@@ -86,7 +95,7 @@ export async function assertAllTold(lab: Lab, mesh: Mesh): Promise<void> {
       .map(([from, to]) => `${from} to ${to}`)
       .sort(),
   )
-  assert.deepEqual(Object.fromEntries([...received].sort()), Object.fromEntries([...sent].sort()))
+  assert.deepEqual(Object.fromEntries(received), Object.fromEntries(sent))
 }
 
 /** The echoes so far. */

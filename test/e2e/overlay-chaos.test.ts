@@ -1,0 +1,172 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, type TestContext, test } from 'node:test'
+import { siteNames } from '../../lab/config.ts'
+import { must } from '../../lab/demo/must.ts'
+import { jobStates } from '../../lab/demo/results.ts'
+import type { Lab } from '../../lab/lab.ts'
+import type { FarHost } from '../../lab/network.ts'
+import { until } from '../../lab/until.ts'
+import { clusterUp, jobReaches, lives } from './cluster.ts'
+import { allHear, assertAllTold, echoes, type Mesh, nodesOf, pairsOf, stopMesh, submitMesh } from './mesh.ts'
+
+type Pair = [string, string]
+
+describe('troubles between the sites, while a job talks over all three', () => {
+  let lab: Lab
+  let mesh: Mesh
+  let pairs: Pair[]
+  let machines: string[]
+
+  before(async () => {
+    lab = await clusterUp({ sites: siteNames }, (config) => {
+      config.controller.poll = '1s' // so that it does look while there is trouble
+    })
+    mesh = await submitMesh(lab, 'until-stop', 2 ** 18)
+    await jobReaches(lab, mesh.job, 'RUNNING')
+    pairs = pairsOf(await nodesOf(lab, mesh))
+    await allHear(lab, mesh, pairs)
+    machines = lab.machines()
+  })
+  after(() => lab.down())
+
+  const touches = (site: string) => (pair: Pair) => pair.some((node) => node.startsWith(`${site}-`))
+
+  /** Asserts that the job runs on the nodes that it had, and that none was taken away. */
+  async function nothingIsLost(): Promise<void> {
+    assert.equal((await jobStates(lab)).get(mesh.job)?.state, 'RUNNING')
+    assert.deepEqual(lab.machines(), machines)
+    assert.ok(lives(lab).every((life) => life.phase === 'ready'))
+  }
+
+  /** Asserts that no question over a site's cable was answered that was asked between these moments, ms since the epoch. */
+  function assertCut(site: string, fromMs: number, toMs: number): void {
+    const all = echoes(lab, mesh, [...new Set(pairs.map(([from]) => from))])
+    const over = all.filter(({ from, to }) => touches(site)([from, to]))
+    assert.deepEqual(over.filter(({ askedAtMs }) => askedAtMs >= fromMs && askedAtMs < toMs).slice(0, 3), [])
+  }
+
+  /** Cuts a site off by `cut` until the controller has seen it, heals it, and waits until all hear each other again. */
+  async function partition(t: TestContext, site: FarHost, cut: () => Promise<void>, heal: () => Promise<void>) {
+    let cutAtMs = 0
+    let healedAtMs = 0
+    try {
+      await cut()
+      cutAtMs = Date.now()
+      await until(`the controller can't reach ${site}`, 40_000, () =>
+        lives(lab).some((life) => life.site === site && life.unreachableSinceMs !== null),
+      )
+      await allHear(
+        lab,
+        mesh,
+        pairs.filter((pair) => !touches(site)(pair)),
+      )
+      await nothingIsLost()
+    } finally {
+      healedAtMs = Date.now()
+      await heal()
+    }
+    const firstReplyMs = await allHear(lab, mesh, pairs, healedAtMs)
+    assertCut(site, cutAtMs, healedAtMs - 200) // what was asked last may have been on its way for so long
+    t.diagnostic(`${site} was cut off for ${healedAtMs - cutAtMs} ms; all heard each other ${firstReplyMs} ms after`)
+    await until(`the controller reaches ${site} again`, 60_000, () =>
+      lives(lab).every((life) => life.unreachableSinceMs === null),
+    )
+    await nothingIsLost()
+  }
+
+  test('a silent cut of a site: nothing is deleted, and all goes on by itself', async (t) => {
+    const wan = lab.wan('west')
+    await partition(
+      t,
+      'west',
+      () => wan.down(),
+      () => wan.up(),
+    )
+  })
+
+  test('a cable without a carrier: the same', async (t) => {
+    const wan = lab.wan('west')
+    await partition(
+      t,
+      'west',
+      () => wan.loseCarrier(),
+      () => wan.regainCarrier(),
+    )
+  })
+
+  test('a cut of one direction only: the same', async (t) => {
+    const wan = lab.wan('south')
+    await partition(
+      t,
+      'south',
+      () => wan.lose(0, 100),
+      () => wan.lose(0),
+    )
+  })
+
+  test('a twentieth of all packets of a site is lost: its nodes go on', async (t) => {
+    const wan = lab.wan('south')
+    const sinceMs = Date.now()
+    try {
+      await wan.lose(5)
+      await until('packets are lost both ways', 60_000, async () => {
+        const { ab, ba } = await wan.stats()
+        return ab.lost > 20 && ba.lost > 20
+      })
+      await allHear(
+        lab,
+        mesh,
+        pairs.filter((pair) => !touches('west')(pair)),
+      )
+    } finally {
+      await wan.lose(0)
+    }
+    t.diagnostic(`for ${Date.now() - sinceMs} ms`)
+    await nothingIsLost()
+  })
+
+  test('after all that every node has got exactly what the others sent', async () => {
+    stopMesh(lab, mesh)
+    await jobReaches(lab, mesh.job, 'COMPLETED')
+    await assertAllTold(lab, mesh)
+  })
+
+  describe('a gateway without nodes, while the others have some,', () => {
+    let others: Mesh
+    let both: Pair[]
+    before(async () => {
+      others = await submitMesh(lab, 'until-stop', 2 ** 16, ['east', 'west'])
+      await jobReaches(lab, others.job, 'RUNNING')
+      both = pairsOf(await nodesOf(lab, others))
+      await until('south has no machine', 60_000, () => lab.machines().every((machine) => !machine.startsWith('south')))
+    })
+
+    test('is put right when somebody has emptied it', async (t) => {
+      const { south } = lab.hosts
+      await must(south.exec(['ip', 'link', 'delete', 'cwx77']))
+      await must(south.exec(['bridge', 'fdb', 'flush', 'dev', 'cw77']))
+      await must(south.exec(['nft', 'delete', 'table', 'ip', 'causeway_77']))
+      const sinceMs = Date.now()
+      await until('south talks to the other gateways in the segment', 90_000, async () => {
+        return (await south.exec(['ping', '-c', '1', '-W', '1', '10.77.2.254'])).code === 0
+      })
+      await must(south.exec(['nft', 'list', 'table', 'ip', 'causeway_77']))
+      t.diagnostic(`put right after ${Date.now() - sinceMs} ms`)
+      await allHear(lab, others, both)
+    })
+
+    test('is switched off and on: the other sites do not notice, and it is made whole again', async (t) => {
+      await lab.powerOff('south')
+      await allHear(lab, others, both)
+      await lab.powerOn('south')
+      const bootedAtMs = Date.now()
+      const again = await submitMesh(lab, 'once', 2 ** 16)
+      await jobReaches(lab, again.job, 'COMPLETED')
+      t.diagnostic(`a job over all sites ended ${Date.now() - bootedAtMs} ms after the gateway was back`)
+      await assertAllTold(lab, again)
+      stopMesh(lab, others)
+      await jobReaches(lab, others.job, 'COMPLETED')
+      await assertAllTold(lab, others)
+    })
+  })
+})
