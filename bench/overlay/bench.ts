@@ -1,7 +1,11 @@
 import type { BenchReport, BenchRow, BenchTable } from '../report.ts'
-import { parseOptions } from './options.ts'
+import { cutRows, cutTable, measureCut } from './cut.ts'
+import { parseOptions, type Subject } from './options.ts'
 import { encrypted, plain } from './ours.ts'
+import { countPackets, packetRows, packetTable } from './packets.ts'
 import { installPeers, peers } from './peers.ts'
+import { measureRoundTrips, roundTripRows, roundTripTable } from './round-trip.ts'
+import { scaleRows } from './scale.ts'
 import { Sites } from './sites.ts'
 import { busyRow, measureThroughput, throughputRows, throughputTable } from './throughput.ts'
 import { type Line, Wan } from './wan.ts'
@@ -39,11 +43,36 @@ export async function run(argv: readonly string[]): Promise<BenchReport> {
   const tables: BenchTable[] = []
   try {
     for (const [name, line] of Object.entries(lines) as [keyof typeof lines, Line][]) {
+      const subjects = {
+        unlimited: ['throughput', 'rtt', 'packets'],
+        gigabit: ['throughput', 'cut'],
+        modest: ['throughput'],
+      }
+      const wanted = new Set(subjects[name].filter((subject) => options.only.has(subject as Subject)))
+      if (wanted.size === 0) continue
       const sites = await Sites.up(line, contenders)
-      const all = await measureThroughput(sites, options.rounds, options.seconds)
-      rows.push(...throughputRows(line.name, all, goals[name]))
-      tables.push(throughputTable(line.name, all))
+      if (wanted.has('throughput')) {
+        const all = await measureThroughput(sites, options.rounds, options.seconds)
+        rows.push(...throughputRows(line.name, all, goals[name]))
+        tables.push(throughputTable(line.name, all))
+      }
+      if (wanted.has('rtt')) {
+        const all = await measureRoundTrips(sites, 5)
+        rows.push(...roundTripRows(all))
+        tables.push(roundTripTable(line.name, all))
+      }
+      if (wanted.has('packets')) {
+        const counts = await countPackets(sites)
+        rows.push(...packetRows(counts))
+        tables.push(packetTable(counts))
+      }
+      if (wanted.has('cut')) {
+        const all = await measureCut(sites, options.cutSeconds)
+        rows.push(...cutRows(options.cutSeconds, all))
+        tables.push(cutTable(options.cutSeconds, all))
+      }
     }
+    if (options.only.has('scale')) rows.push(...(await scaleRows()))
     return { name: 'overlay', rows, tables }
   } finally {
     await Wan.remove()
