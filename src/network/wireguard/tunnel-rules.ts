@@ -36,9 +36,10 @@ export function ruleComments({ chains, digest }: TunnelRules): readonly string[]
 
 /** One transaction of nft that puts the rules into place, whatever was there under their name. */
 export function rulesScript({ table, chains, digest }: TunnelRules): string {
-  const text = chains.map(({ name, hook, rules }) => {
-    const lines = rules.map((rule, index) => `${rule} comment "causeway ${digest} ${name} ${index}"`)
-    return `chain ${name} { type filter hook ${hook} priority 0; policy accept; ${lines.join('; ')}; }`
-  })
-  return `table inet ${table} { }; delete table inet ${table}; table inet ${table} { ${text.join('; ')}; }`
+  const filled = chains.flatMap(({ name, hook, rules }) => [
+    `add chain inet ${table} ${name} { type filter hook ${hook} priority 0; policy accept; }`,
+    ...rules.map((rule, k) => `add rule inet ${table} ${name} ${rule} comment "causeway ${digest} ${name} ${k}"`),
+  ])
+  const anew = [`add table inet ${table}`, `delete table inet ${table}`, `add table inet ${table}`]
+  return [...anew, ...filled].join('; ')
 }
