@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import * as fc from 'fast-check'
+import type { Host } from '../../src/base/host.ts'
 import { formatIpv4 } from '../../src/base/ipv4.ts'
-import { applyGateway } from '../../src/network/apply.ts'
+import { type ApplyReport, applyGateway } from '../../src/network/apply.ts'
 import { desiredState } from '../../src/network/kernel/desired-state.ts'
 import { diff } from '../../src/network/kernel/diff.ts'
+import { kernelPart } from '../../src/network/kernel/kernel-part.ts'
 import { readGateway } from '../../src/network/kernel/read.ts'
 import type { Overlay } from '../../src/network/overlay.ts'
 import { FakeKernel } from './fake-kernel.ts'
@@ -70,6 +72,10 @@ const damage = fc.constantFrom(
   'sysctl -w net.bridge.bridge-nf-call-iptables=1',
 )
 
+function apply(host: Host, overlay: Overlay): Promise<ApplyReport> {
+  return applyGateway(host, overlay, 'east', [kernelPart])
+}
+
 /** A host with the nodes' ports, which are plugged in once there is a bridge. */
 async function machine(): Promise<FakeKernel> {
   const kernel = new FakeKernel('east')
@@ -88,23 +94,23 @@ describe('applying', () => {
       fc.asyncProperty(overlays, fc.array(damage, { maxLength: 6 }), overlays, async (first, accidents, second) => {
         const state = desiredState(second, 'east')
         const kernel = await machine()
-        await applyGateway(kernel, first, 'east')
+        await apply(kernel, first)
         await plug(kernel)
-        await applyGateway(kernel, first, 'east')
+        await apply(kernel, first)
         for (const accident of accidents) await kernel.exec(accident.split(' '))
-        const report = await applyGateway(kernel, second, 'east')
+        const report = await apply(kernel, second)
         assert.deepEqual(report.failures, [], 'nothing is refused')
         await plug(kernel)
-        await applyGateway(kernel, second, 'east')
-        assert.deepEqual((await applyGateway(kernel, second, 'east')).commands, [])
+        await apply(kernel, second)
+        assert.deepEqual((await apply(kernel, second)).commands, [])
 
         const fresh = await machine()
-        await applyGateway(fresh, second, 'east')
+        await apply(fresh, second)
         await plug(fresh)
-        await applyGateway(fresh, second, 'east')
+        await apply(fresh, second)
         if (state.sysctls['net.ipv4.ip_forward'] === undefined)
           fresh.sysctls.set('net.ipv4.ip_forward', forwardOf(kernel))
-        assert.equal(describeState(await readGateway(kernel)), describeState(await readGateway(fresh)))
+        assert.equal(describeState(await readGateway(kernel, 77)), describeState(await readGateway(fresh, 77)))
       }),
       { numRuns: 300 },
     )
@@ -114,8 +120,8 @@ describe('applying', () => {
     await fc.assert(
       fc.asyncProperty(overlays, overlays, async (first, second) => {
         const kernel = await machine()
-        await applyGateway(kernel, first, 'east')
-        const { ip, bridge } = diff(await readGateway(kernel), desiredState(second, 'east'))
+        await apply(kernel, first)
+        const { ip, bridge } = diff(await readGateway(kernel, 77), desiredState(second, 'east'))
         for (const lines of [ip.filter((line) => line.startsWith('neigh')), bridge]) {
           const deletes = lines.map((line) => line.includes(' del '))
           assert.deepEqual(
@@ -130,26 +136,26 @@ describe('applying', () => {
 })
 
 describe('exchanges with the host', () => {
-  it('are four reads and no write when nothing differs', async () => {
+  it('are five reads and no write when nothing differs', async () => {
     const kernel = await machine()
-    await applyGateway(kernel, sample, 'east')
+    await apply(kernel, sample)
     kernel.calls.length = 0
-    await applyGateway(kernel, sample, 'east')
+    await apply(kernel, sample)
     assert.deepEqual(
       // Parts that are not in use look whether they left something.
       kernel.calls.map((argv) => argv[0]).filter((program) => program !== 'test'),
-      ['ip', 'bridge', 'nft', 'sysctl'],
+      ['ip', 'bridge', 'nft', 'nft', 'sysctl'],
     )
     assert.deepEqual(kernel.writes, [])
   })
 
   it('are one write to each program that has something to change', async () => {
     const kernel = await machine()
-    await applyGateway(kernel, sample, 'east')
+    await apply(kernel, sample)
     assert.deepEqual([...kernel.writes].sort(), ['bridge', 'ip', 'nft', 'sysctl'])
     kernel.calls.length = 0
     await kernel.exec(['bridge', 'fdb', 'flush', 'dev', 'cwx77'])
-    await applyGateway(kernel, sample, 'east')
+    await apply(kernel, sample)
     assert.deepEqual(kernel.writes, ['bridge'])
   })
 
@@ -165,7 +171,7 @@ describe('exchanges with the host', () => {
       },
       close: () => kernel.close(),
     }
-    await assert.rejects(applyGateway(broken, sample, 'east'), { code: 'MalformedOutput' })
+    await assert.rejects(apply(broken, sample), { code: 'MalformedOutput' })
     assert.deepEqual(written, [])
   })
 })

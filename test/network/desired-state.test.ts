@@ -7,12 +7,25 @@ import { gateway, member, sample, withGateway, withMembers } from './sample.ts'
 describe('the desired state of a gateway', () => {
   it('knows its own bridge and tunnel', () => {
     const state = desiredState(sample, 'east')
-    assert.deepEqual(state.bridge, { name: 'cw77', mac: '02:43:0a:4d:01:fe', mtu: 1450, address: '10.77.1.254/16' })
-    assert.deepEqual(state.vxlan, { name: 'cwx77', local: '10.250.1.2', mtu: 1500 })
+    assert.deepEqual(state.bridge, {
+      name: 'cw77',
+      mac: '02:43:0a:4d:01:fe',
+      mtu: 1450,
+      address: '10.77.1.254/16',
+      address6: null,
+    })
+    assert.deepEqual(state.vxlan, {
+      name: 'cwx77',
+      local: '10.250.1.2',
+      mtu: 1500,
+      mode: 'static',
+      flags: { neigh_suppress: true, learning: false, flood: false, mcast_flood: false, bcast_flood: false },
+      floods: [],
+    })
   })
 
   it('finds everyone else where they are, bridges included, the head once', () => {
-    const remotes = desiredState(sample, 'east').remotes.map((one) => `${one.address} ${one.underlay}`)
+    const remotes = desiredState(sample, 'east').remotes.map((one) => `${one.address} ${one.endpoint}`)
     assert.deepEqual(remotes, ['10.77.0.1 10.250.0.2', '10.77.2.1 10.250.2.2', '10.77.2.254 10.250.2.2'])
     assert.equal(desiredState(sample, 'head').remotes.length, 5)
   })
@@ -29,31 +42,6 @@ describe('the desired state of a gateway', () => {
     assert.equal(desiredState({ ...sample, underlayMtu: 9000 }, 'east').vxlan.mtu, 9000)
     assert.equal(desiredState({ ...sample, underlayMtu: 1420 }, 'east').vxlan.mtu, 1500)
     assert.equal(desiredState({ ...sample, underlayMtu: 1420 }, 'east').bridge.mtu, 1370)
-  })
-
-  it('has rules only for what the gateway does', () => {
-    assert.deepEqual(desiredState(sample, 'head').tables, [])
-    assert.deepEqual(desiredState(sample, 'head').sysctls['net.ipv4.ip_forward'], undefined)
-    const chains = (overlay: Overlay) =>
-      desiredState(overlay, 'east').tables.map((one) => [one.family, ...one.chains.map((chain) => chain.name)])
-    assert.deepEqual(chains(sample), [['ip', 'intercept', 'outward']])
-    assert.deepEqual(chains(withGateway(sample, 'east', { routes: false })), [['ip', 'intercept']])
-    assert.deepEqual(chains(withGateway(sample, 'east', { interception: { port: 1, origins: [] } })), [
-      ['ip', 'outward'],
-    ])
-    assert.deepEqual(chains(withGateway(sample, 'east', { interception: { port: 1, origins: ['10.77.9.9'] } })), [
-      ['ip', 'intercept', 'outward'],
-      ['bridge', 'intercept'],
-    ])
-  })
-
-  it('tells rules apart by their comments, whatever the order of origins', () => {
-    const comment = (port: number, ...origins: string[]) =>
-      desiredState(withGateway(sample, 'east', { interception: { port, origins } }), 'east').tables[0]?.chains[0]
-        ?.rules[0]?.comment
-    assert.equal(comment(3128, '10.0.0.1', '10.0.0.2'), comment(3128, '10.0.0.2', '10.0.0.1', '10.0.0.1'))
-    assert.notEqual(comment(3128, '10.0.0.1'), comment(3129, '10.0.0.1'))
-    assert.notEqual(comment(3128, '10.0.0.1'), comment(3128, '10.0.0.2'))
   })
 
   it('refuses an overlay that cannot be', () => {

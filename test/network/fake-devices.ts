@@ -18,6 +18,15 @@ export interface Entry {
   dst: string | null
   state: string
   sticky: boolean
+  learned: boolean
+}
+
+interface FakeNeighbour {
+  address: string
+  mac: string
+  device: string
+  permanent: boolean
+  learned: boolean
 }
 
 /** What a program says when it refuses; its text goes to stderr. */
@@ -32,7 +41,16 @@ export class FatalRefusal extends Refusal {}
  */
 export class FakeDevices {
   readonly devices = new Map<string, Device>()
-  readonly neighbours = new Map<string, { address: string; mac: string; device: string }>()
+  readonly neighbours = new Map<string, FakeNeighbour>()
+  readonly sysctls = new Map([
+    ['net.bridge.bridge-nf-call-arptables', '1'],
+    ['net.bridge.bridge-nf-call-ip6tables', '1'],
+    ['net.bridge.bridge-nf-call-iptables', '1'],
+    ['net.ipv4.ip_forward', '0'],
+    ['net.ipv6.conf.all.forwarding', '0'],
+    ['net.ipv6.conf.default.accept_ra', '1'],
+    ['net.ipv6.conf.default.disable_ipv6', '0'],
+  ])
   entries: Entry[] = []
   #macs = 0
 
@@ -61,20 +79,25 @@ export class FakeDevices {
       master: null,
       addresses: [],
       kind: options.kind,
+      group: 'default',
       bridge,
       vxlan,
       portFlags: null,
       peer: options.peer ?? null,
     })
     if (bridge !== null) this.#own(name, name, mac)
+    this.#startIpv6(name)
   }
 
   remove(name: string): void {
-    const { peer } = this.device(name)
+    const device = this.device(name)
+    const { peer } = device
+    if (device.master !== null) this.leave(device)
     this.devices.delete(name)
     for (const other of this.devices.values()) if (other.master === name) this.leave(other)
     this.entries = this.entries.filter((one) => one.device !== name && one.master !== name)
     this.dropNeighbours(name)
+    for (const key of this.#ipv6Settings(name)) this.sysctls.delete(key)
     if (peer !== null && this.devices.has(peer)) this.remove(peer)
   }
 
@@ -86,9 +109,11 @@ export class FakeDevices {
   }
 
   leave(port: Device): void {
+    const bridge = this.devices.get(port.master ?? '')
     this.entries = this.entries.filter((one) => one.device !== port.name || one.master === null)
     port.master = null
     port.portFlags = null
+    if (bridge !== undefined && !this.#hasCarrier(bridge)) this.#dropAgeing(bridge)
   }
 
   setMac(device: Device, mac: string): void {
@@ -100,8 +125,41 @@ export class FakeDevices {
     device.mac = mac
   }
 
-  dropNeighbours(device: string): void {
-    for (const [key, one] of this.neighbours) if (one.device === device) this.neighbours.delete(key)
+  /** IPv6 needs 1280 bytes: below, a device loses it with all addresses and settings. */
+  setMtu(device: Device, mtu: number): void {
+    const [had, has] = [device.mtu >= 1280, mtu >= 1280]
+    device.mtu = mtu
+    if (had && !has) {
+      this.#stopIpv6(device)
+      for (const key of this.#ipv6Settings(device.name)) this.sysctls.delete(key)
+    }
+    if (!had && has) this.#startIpv6(device.name)
+  }
+
+  /** A device that goes down loses all neighbours and its IPv6 addresses. */
+  setDown(device: Device): void {
+    if (device.up) {
+      this.dropNeighbours(device.name)
+      this.#stopIpv6(device)
+    }
+    device.up = false
+  }
+
+  setSysctl(key: string, value: string): void {
+    if (!this.sysctls.has(key)) throw new Refusal(`sysctl: cannot stat ${key}`)
+    this.sysctls.set(key, value)
+    const device = this.devices.get(/^net\.ipv6\.conf\.(.*)\.disable_ipv6$/.exec(key)?.[1] ?? '')
+    if (device !== undefined && value === '1') this.#stopIpv6(device)
+  }
+
+  hasIpv6(device: Device): boolean {
+    return this.sysctls.get(`net.ipv6.conf.${device.name}.disable_ipv6`) === '0'
+  }
+
+  dropNeighbours(device: string, isDropped: (address: string) => boolean = () => true): void {
+    for (const [key, one] of this.neighbours) {
+      if (one.device === device && isDropped(one.address)) this.neighbours.delete(key)
+    }
   }
 
   /** Writes an entry; each of the two lists (the bridge's, the device's own) has one entry for a unicast MAC. */
@@ -126,7 +184,36 @@ export class FakeDevices {
     this.entries = this.entries.filter((one) => (isBridge ? one.master !== name : one.device !== name || one.master))
   }
 
+  /** A bridge has a carrier while one of its ports has: it is up, and so is its other end. */
+  #hasCarrier(bridge: Device): boolean {
+    return [...this.devices.values()].some(
+      (port) => port.master === bridge.name && port.up && this.devices.get(port.peer ?? port.name)?.up,
+    )
+  }
+
+  /** Without a carrier all neighbours go that are not permanent. */
+  #dropAgeing(device: Device): void {
+    for (const [key, one] of this.neighbours) {
+      if (one.device === device.name && !one.permanent) this.neighbours.delete(key)
+    }
+  }
+
+  #ipv6Settings(device: string): readonly string[] {
+    return ['accept_ra', 'disable_ipv6'].map((name) => `net.ipv6.conf.${device}.${name}`)
+  }
+
+  #startIpv6(device: string): void {
+    for (const key of this.#ipv6Settings(device)) {
+      this.sysctls.set(key, this.sysctls.get(key.replace(`.${device}.`, '.default.')) ?? '')
+    }
+  }
+
+  #stopIpv6(device: Device): void {
+    device.addresses = device.addresses.filter((one) => !one.includes(':'))
+    this.dropNeighbours(device.name, (address) => address.includes(':'))
+  }
+
   #own(device: string, master: string, mac: string): void {
-    this.putEntry({ mac, device, master, dst: null, state: 'permanent', sticky: false }, false)
+    this.putEntry({ mac, device, master, dst: null, state: 'permanent', sticky: false, learned: false }, false)
   }
 }

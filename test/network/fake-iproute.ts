@@ -1,3 +1,4 @@
+import { parseIpv4 } from '../../src/base/ipv4.ts'
 import { type Device, type FakeDevices, FatalRefusal, Refusal } from './fake-devices.ts'
 
 /** One line of `ip`: changes the fake kernel and returns what is printed. Fails on a command that it does not know. */
@@ -14,12 +15,15 @@ export function runIp(kernel: FakeDevices, line: string): string {
       return JSON.stringify([...kernel.devices.values()].map(linkJson))
     case 'neigh show':
       return JSON.stringify(
-        [...kernel.neighbours.values()].map((one) => ({
-          dst: one.address,
-          dev: one.device,
-          lladdr: one.mac,
-          state: ['PERMANENT'],
-        })),
+        [...kernel.neighbours.values()]
+          .filter((one) => one.permanent || one.learned)
+          .map(({ address, device, mac, permanent, learned }) => ({
+            dst: address,
+            dev: device,
+            lladdr: mac,
+            ...(learned ? { extern_learn: null } : {}),
+            state: [permanent ? 'PERMANENT' : 'NOARP'],
+          })),
       )
     case 'link add':
       addLink(kernel, words, after)
@@ -32,17 +36,17 @@ export function runIp(kernel: FakeDevices, line: string): string {
       return ''
     case 'address add':
     case 'address replace':
+      if (words[2]?.includes(':') && !kernel.hasIpv6(dev())) throw new Refusal(ipv6Off)
       dev().addresses = [...new Set([...dev().addresses, words[2] ?? ''])]
       return ''
     case 'address del':
-      // As the kernel does: the first address of a subnet takes the later ones along.
-      if (!dev().addresses.includes(words[2] ?? ''))
-        throw new Refusal('RTNETLINK answers: Cannot assign requested address')
-      dev().addresses = dev().addresses[0] === words[2] ? [] : dev().addresses.filter((one) => one !== words[2])
+      dev().addresses = withoutAddress(dev().addresses, words[2] ?? '')
       return ''
     case 'neigh replace': {
       const [address, mac, device] = [words[2] ?? '', after('lladdr') ?? '', dev().name]
-      kernel.neighbours.set(`${device} ${address}`, { address, mac, device })
+      if (address.includes(':') && !kernel.hasIpv6(dev())) throw new FatalRefusal(ipv6Off)
+      const [permanent, learned] = [after('nud') === 'permanent', words.includes('extern_learn')]
+      kernel.neighbours.set(`${device} ${address}`, { address, mac, device, permanent, learned })
       return ''
     }
     case 'neigh del':
@@ -55,6 +59,20 @@ export function runIp(kernel: FakeDevices, line: string): string {
     default:
       throw new Error(`the fake kernel does not know: ip ${line}`)
   }
+}
+
+const ipv6Off = 'Error: ipv6: IPv6 is disabled on this device.'
+
+/** As the kernel does: the first IPv4 address of a subnet takes the later ones along. */
+function withoutAddress(addresses: readonly string[], address: string): string[] {
+  if (!addresses.includes(address)) throw new Refusal('RTNETLINK answers: Cannot assign requested address')
+  const subnet = (one: string) => {
+    const [at = '', prefix] = one.split('/')
+    return one.includes(':') ? one : `${Math.floor((parseIpv4(at) ?? 0) / 2 ** (32 - Number(prefix)))}/${prefix}`
+  }
+  const alike = addresses.filter((one) => subnet(one) === subnet(address))
+  const gone = alike[0] === address ? alike : [address]
+  return addresses.filter((one) => !gone.includes(one))
 }
 
 function addLink(kernel: FakeDevices, words: string[], after: (key: string) => string | null): void {
@@ -90,12 +108,13 @@ function addLink(kernel: FakeDevices, words: string[], after: (key: string) => s
 
 function setLink(kernel: FakeDevices, device: Device, words: string[], after: (key: string) => string | null): void {
   const [master, mtu, mac, type] = [after('master'), after('mtu'), after('address'), after('type')]
+  device.group = after('group')?.replace(/^0$/, 'default') ?? device.group
   if (master !== null) kernel.join(device, kernel.device(master))
   if (words.includes('nomaster')) kernel.leave(device)
-  if (mtu !== null) device.mtu = Number(mtu)
+  if (mtu !== null) kernel.setMtu(device, Number(mtu))
   if (mac !== null) kernel.setMac(device, mac)
   if (words.includes('up')) device.up = true
-  if (words.includes('down')) device.up = false
+  if (words.includes('down')) kernel.setDown(device)
   if (type === 'bridge') setBridge(device, after)
   if (type === 'bridge_slave') {
     const { portFlags } = device
@@ -132,8 +151,11 @@ export function runBridge(kernel: FakeDevices, line: string): string {
   switch (verb) {
     case 'replace':
     case 'append': {
-      const state = words.includes('static') ? 'static' : 'permanent'
-      const entry = { mac, device: device.name, master, dst: after('dst'), state, sticky: words.includes('sticky') }
+      if (verb === 'replace' && mac === '00:00:00:00:00:00')
+        throw new Refusal('Error: Cannot replace non-unicast fdb entries.')
+      const [sticky, learned] = [words.includes('sticky'), words.includes('extern_learn')]
+      const state = words.includes('static') ? 'static' : words.includes('dynamic') ? '' : 'permanent'
+      const entry = { mac, device: device.name, master, dst: after('dst'), state, sticky, learned }
       kernel.putEntry(entry, verb === 'append')
       return ''
     }
@@ -155,7 +177,7 @@ function linkJson(device: Device): unknown {
     id: vxlan.vni,
     port: vxlan.port,
     learning: vxlan.learning,
-    ...(vxlan.local === null ? {} : { local: vxlan.local }),
+    ...(vxlan.local === null ? {} : { [vxlan.local.includes(':') ? 'local6' : 'local']: vxlan.local }),
     ...(vxlan.remote === null ? {} : { remote: vxlan.remote }),
   }
   return {
@@ -164,23 +186,26 @@ function linkJson(device: Device): unknown {
     mtu: device.mtu,
     flags: ['BROADCAST', ...(device.up ? ['UP'] : [])],
     ...(device.master === null ? {} : { master: device.master }),
+    group: device.group,
     linkinfo: {
       info_kind: kind,
       ...((bridgeData ?? vxlanData) ? { info_data: bridgeData ?? vxlanData } : {}),
       ...(portFlags === null ? {} : { info_slave_kind: 'bridge', info_slave_data: portFlags }),
     },
-    addr_info: device.addresses.map((one) => {
-      const [local, prefix] = one.split('/')
-      return { family: 'inet', local, prefixlen: Number(prefix) }
-    }),
+    addr_info: device.addresses
+      .toSorted((a, b) => Number(a.includes(':')) - Number(b.includes(':')))
+      .map((one) => {
+        const [local, prefix] = one.split('/')
+        return { family: one.includes(':') ? 'inet6' : 'inet', local, prefixlen: Number(prefix), scope: 'global' }
+      }),
   }
 }
 
-function entryJson({ mac, device, master, dst, state, sticky }: FakeDevices['entries'][number]): unknown {
+function entryJson({ mac, device, master, dst, state, sticky, learned }: FakeDevices['entries'][number]): unknown {
   return {
     mac,
     ifname: device,
-    flags: [...(sticky ? ['sticky'] : []), ...(master === null ? ['self'] : [])],
+    flags: [...(learned ? ['extern_learn'] : []), ...(sticky ? ['sticky'] : []), ...(master === null ? ['self'] : [])],
     ...(dst === null ? {} : { dst }),
     ...(master === null ? {} : { master }),
     state,

@@ -4,6 +4,7 @@ import { runBridge, runIp } from './fake-iproute.ts'
 import { FakeNft } from './fake-nft.ts'
 import { FakeScripts } from './fake-scripts.ts'
 import { FakeServices } from './fake-services.ts'
+import { FakeTunnels } from './fake-tunnels.ts'
 
 /**
  * A host whose kernel is a model: the commands that the overlay uses change it and read it, in the programs' own formats.
@@ -15,14 +16,8 @@ export class FakeKernel implements Host {
   readonly devices = new FakeDevices()
   readonly nft = new FakeNft()
   readonly services = new FakeServices((bridge) => this.devices.devices.get(bridge))
-  readonly scripts = new FakeScripts({ 'causeway-services': this.services })
-  readonly sysctls = new Map([
-    ['net.bridge.bridge-nf-call-arptables', '1'],
-    ['net.bridge.bridge-nf-call-ip6tables', '1'],
-    ['net.bridge.bridge-nf-call-iptables', '1'],
-    ['net.ipv4.ip_forward', '0'],
-  ])
-
+  readonly tunnels = new FakeTunnels(this.devices, this.nft)
+  readonly scripts = new FakeScripts({ 'causeway-services': this.services, 'causeway-wireguard': this.tunnels })
   constructor(name: string) {
     this.name = name
   }
@@ -41,6 +36,10 @@ export class FakeKernel implements Host {
 
   async close(): Promise<void> {}
 
+  get sysctls(): Map<string, string> {
+    return this.devices.sysctls
+  }
+
   /** The program names of the calls that can change something. */
   get writes(): readonly string[] {
     return this.calls
@@ -58,11 +57,11 @@ export class FakeKernel implements Host {
         return this.#batch((line) => run(this.devices, line), stdin)
       }
       case 'nft':
-        if (words.join(' ') === 'list ruleset') return { code: 0, stdout: this.nft.json(), stderr: '' }
-        this.nft.run(words[0] === '-f' ? stdin : words.join(' '))
-        return { code: 0, stdout: '', stderr: '' }
+        return { code: 0, stdout: this.nft.exec(args, stdin), stderr: '' }
       case 'sysctl':
         return this.#sysctl(words)
+      case 'find':
+        return this.tunnels.find(args)
       default: {
         const answer = this.scripts.run(program, args, stdin)
         if (answer === null) throw new Error(`the fake kernel has no program ${program}`)
@@ -93,8 +92,7 @@ export class FakeKernel implements Host {
     if (words[0] === '-w') {
       for (const word of words.slice(1)) {
         const [key = '', value = ''] = word.split('=')
-        if (!this.sysctls.has(key)) throw new Refusal(`sysctl: cannot stat ${key}`)
-        this.sysctls.set(key, value)
+        this.devices.setSysctl(key, value)
       }
       return { code: 0, stdout: '', stderr: '' }
     }

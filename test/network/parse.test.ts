@@ -16,6 +16,7 @@ describe('what the programs print', () => {
       master: null,
       addresses: [],
       kind: null,
+      group: 'default',
       bridge: null,
       vxlan: null,
       portFlags: null,
@@ -33,26 +34,48 @@ describe('what the programs print', () => {
     }
   })
 
-  it('reads IPv4 addresses and neighbours only', () => {
+  it('reads addresses of both families, but none of a link', () => {
     const info = [
-      { family: 'inet6', local: 'fe80::1', prefixlen: 64 },
-      { family: 'inet', local: '10.77.1.254', prefixlen: 16 },
+      { family: 'inet', local: '10.77.1.254', prefixlen: 16, scope: 'global' },
+      { family: 'inet6', local: 'fd77::a4d:1fe', prefixlen: 64, scope: 'global' },
+      { family: 'inet6', local: 'fe80::1', prefixlen: 64, scope: 'link' },
     ]
     const json = JSON.stringify([{ ifname: 'b', flags: [], mtu: 1450, addr_info: info }])
-    assert.deepEqual(parseLinks(json)[0]?.addresses, ['10.77.1.254/16'])
+    assert.deepEqual(parseLinks(json)[0]?.addresses, ['10.77.1.254/16', 'fd77::a4d:1fe/64'])
+  })
+
+  it('reads neighbours of both families', () => {
+    const mac = '02:00:00:00:00:01'
     const neighbours = [
-      { dst: 'fe80::2', dev: 'b', lladdr: 'x' },
-      { dst: '10.77.2.1', dev: 'b', lladdr: '02:00:00:00:00:01' },
+      { dst: '10.77.2.1', dev: 'b', lladdr: mac, state: ['PERMANENT'] },
+      { dst: 'fd77::a4d:201', dev: 'b', lladdr: mac, extern_learn: null, state: ['NOARP'] },
     ]
     assert.deepEqual(parseNeighbours(JSON.stringify(neighbours)), [
-      { address: '10.77.2.1', mac: '02:00:00:00:00:01', device: 'b' },
+      { address: '10.77.2.1', mac, device: 'b', permanent: true },
+      { address: 'fd77::a4d:201', mac, device: 'b', permanent: false },
     ])
   })
 
+  it('reads where an IPv6 tunnel starts', () => {
+    const data = { id: 77, local6: 'fd00::1', port: 4789, learning: false }
+    const [link] = parseLinks(
+      JSON.stringify([
+        {
+          ifname: 'v',
+          flags: [],
+          mtu: 1500,
+          linkinfo: { info_kind: 'vxlan', info_data: data },
+        },
+      ]),
+    )
+    assert.equal(link?.vxlan?.local, 'fd00::1')
+  })
+
   it('leaves out the entries of single VLANs', () => {
-    const entry = { mac: '02:00:00:00:00:01', ifname: 'p', master: 'b', flags: ['sticky'], state: 'static' }
+    const flags = ['sticky', 'extern_learn']
+    const entry = { mac: '02:00:00:00:00:01', ifname: 'p', master: 'b', flags, state: 'static' }
     assert.deepEqual(parseForwarding(JSON.stringify([entry, { ...entry, vlan: 1 }])), [
-      { mac: '02:00:00:00:00:01', device: 'p', master: 'b', dst: null, state: 'static', sticky: true },
+      { mac: '02:00:00:00:00:01', device: 'p', master: 'b', dst: null, state: 'static', sticky: true, learned: true },
     ])
   })
 

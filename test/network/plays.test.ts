@@ -17,7 +17,7 @@ for (const [kernel, create] of Object.entries(kernels)) {
         t.after(() => host.close())
         const transcript = new Transcript(host)
         await play(transcript)
-        assertGolden(name.replaceAll(/[^a-z]+/g, '-'), await transcript.finish())
+        assertGolden(name.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-'), await transcript.finish())
       })
     }
   })

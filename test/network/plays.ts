@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { member, sample, withGateway, withMembers } from './sample.ts'
+import type { Overlay } from '../../src/network/overlay.ts'
+import { bareOverlay, gateway, member, overIpv6, sample, withGateway, withIpv6, withMembers } from './sample.ts'
 import type { Transcript } from './transcript.ts'
 
 const plug = async (play: Transcript, port: string) => {
@@ -11,6 +12,28 @@ const plug = async (play: Transcript, port: string) => {
 const settled = async (play: Transcript, overlay = sample) => {
   const report = await play.apply(overlay, 'east')
   assert.deepEqual([...report.commands, ...report.failures, ...report.missing], [])
+}
+
+const encryption = {
+  subnet: '198.18.0.0/15',
+  port: 51_820,
+  relay: 'head',
+  generation: 0,
+  keys: new Map(),
+  links: new Map(),
+}
+const byBgp: Overlay = { ...sample, mode: { kind: 'evpn', asn: 64_512, reflectors: ['head'] } }
+
+/** Another cluster, of which the same hosts are gateways. */
+const neighbour: Overlay = {
+  ...bareOverlay,
+  vni: 78,
+  subnet: '10.78.0.0/16',
+  gateways: [
+    gateway('head', '10.250.0.2', '10.78.0.1'),
+    gateway('east', '10.250.1.2', '10.78.1.254', { routes: true }),
+  ],
+  members: [member('head', '10.78.0.1', 'head', null), member('blue-1', '10.78.1.1', 'east', 'cwp00000b01')],
 }
 
 /** What a gateway goes through, by name; each is played on the fake kernel and on a real one. */
@@ -170,5 +193,139 @@ export const plays: Readonly<Record<string, (play: Transcript) => Promise<void>>
     await play.remove(77)
     const again = await play.remove(77)
     assert.deepEqual(again.commands, [])
+  },
+
+  'IPv6 inside comes and goes': async (play) => {
+    const both = withIpv6(sample)
+    await play.apply(both, 'east')
+    await settled(play, both)
+    await play.run('ip link set dev cw77 down')
+    await play.run('ip address add fd77::99/64 dev cw77')
+    await play.run('ip address add 2001:db8::1/64 dev cw77')
+    await play.apply(both, 'east')
+    await settled(play, both)
+    const renumbered = withIpv6(sample, 'fd78::/64')
+    await play.apply(renumbered, 'east')
+    await settled(play, renumbered)
+    await play.apply(sample, 'east')
+    await settled(play)
+  },
+
+  'IPv6 inside where devices start without it': async (play) => {
+    const both = withIpv6(sample)
+    await play.run('sysctl -w net.ipv6.conf.default.disable_ipv6=1')
+    await play.apply(sample, 'east')
+    await settled(play)
+    await play.apply(both, 'east')
+    await settled(play, both)
+    await play.run('ip link del dev cw77')
+    await play.apply(both, 'east')
+    await settled(play, both)
+    await play.run('sysctl -w net.ipv6.conf.cw77.disable_ipv6=1')
+    await play.apply(both, 'east')
+    await settled(play, both)
+    await play.run('ip link set dev cw77 mtu 1200')
+    await play.apply(both, 'east')
+    await settled(play, both)
+  },
+
+  'over an IPv6 WAN': async (play) => {
+    const overlay = overIpv6(sample)
+    await play.apply(overlay, 'east')
+    await settled(play, overlay)
+    await play.apply(sample, 'east')
+    await play.apply(overlay, 'east')
+    await settled(play, overlay)
+  },
+
+  'between the addresses in the tunnels': async (play) => {
+    await play.apply(sample, 'east')
+    const encrypted = { ...sample, encryption }
+    await play.apply(encrypted, 'east')
+    await settled(play, encrypted)
+    await play.apply(sample, 'east')
+    await settled(play)
+  },
+
+  'flooding is allowed and no longer': async (play) => {
+    const some = { ...sample, flood: { broadcast: true, unknown: false } }
+    const all = { ...sample, flood: { broadcast: true, unknown: true } }
+    await play.apply(some, 'east')
+    await settled(play, some)
+    await play.apply(all, 'east')
+    await play.run('bridge fdb del 00:00:00:00:00:00 dev cwx77 dst 10.250.2.2 self')
+    await play.run('bridge fdb append 00:00:00:00:00:00 dev cwx77 dst 10.250.9.9 self')
+    await play.apply(all, 'east')
+    const fewer = { ...all, gateways: all.gateways.filter((one) => one.name !== 'west'), members: [] }
+    await play.apply(fewer, 'east')
+    await settled(play, fewer)
+    await play.apply(sample, 'east')
+    await settled(play)
+  },
+
+  "BGP's entries are left alone as long as they are right": async (play) => {
+    const learn = (address: string, mac: string) =>
+      play.run(`ip neigh replace ${address} lladdr ${mac} dev cw77 nud noarp extern_learn protocol zebra`)
+    await play.apply(sample, 'east')
+    await plug(play, 'cwp000000e1')
+    await play.apply(byBgp, 'east')
+    await settled(play, byBgp)
+    await play.run('bridge fdb append 00:00:00:00:00:00 dev cwx77 dst 10.250.2.2 self extern_learn')
+    await play.run('bridge fdb replace 02:43:0a:4d:02:01 dev cwx77 dst 10.250.2.2 self static')
+    await play.run('bridge fdb replace 02:43:0a:4d:02:01 dev cwx77 master static sticky extern_learn')
+    await play.run('bridge fdb replace 02:43:0a:4d:02:fe dev cwx77 dst 10.250.2.2 self extern_learn')
+    await play.run('bridge fdb replace 02:43:0a:4d:02:fe dev cwx77 master dynamic extern_learn')
+    await learn('10.77.2.1', '02:43:0a:4d:02:01')
+    await learn('fe80::43:aff:fe4d:201', '02:43:0a:4d:02:01')
+    await settled(play, byBgp)
+    // What others left, and what the daemon would not notice.
+    await play.run('bridge fdb replace 02:43:0a:4d:02:0a dev cwx77 master dynamic extern_learn')
+    await play.run('bridge fdb append 00:00:00:00:00:00 dev cwx77 dst 10.250.9.9 self extern_learn')
+    await play.run('bridge fdb replace 02:43:0a:4d:02:09 dev cwx77 dst 10.250.2.2 self static')
+    await play.run('bridge fdb replace 02:43:0a:4d:02:09 dev cwx77 master static sticky')
+    await play.run('ip neigh replace 10.77.2.9 lladdr 02:43:0a:4d:02:09 dev cw77 nud permanent')
+    await play.run('ip neigh replace 10.77.2.254 lladdr 02:43:0a:4d:02:01 dev cw77 nud permanent')
+    await play.apply(byBgp, 'east')
+    await settled(play, byBgp)
+    await play.apply(sample, 'east')
+    await settled(play)
+  },
+
+  'fixed members share a port': async (play) => {
+    const fixed = (name: string, address: string) => ({ ...member(name, address, 'east', 'lan0'), fixed: true })
+    const overlay = withMembers(sample, (members) => [
+      ...members,
+      fixed('files', '10.77.1.201'),
+      fixed('backup', '10.77.1.202'),
+    ])
+    await play.apply(overlay, 'east')
+    await play.run('ip link add name lan0 type veth peer name xlan0')
+    const report = await play.apply(overlay, 'east')
+    assert.deepEqual(report.commands, [], 'a port that is no port of the bridge is its owner’s')
+    await play.run('ip link set dev lan0 master cw77')
+    await play.apply(overlay, 'east')
+    await settled(play, overlay)
+    await play.apply(sample, 'east')
+    await settled(play)
+    await play.remove(77)
+  },
+
+  'two clusters on one gateway stay apart': async (play) => {
+    await play.apply(sample, 'east')
+    await play.apply(neighbour, 'east')
+    await plug(play, 'cwp000000e1')
+    await play.run('ip link add name cwp00000b01 type veth peer name x00000b01')
+    await play.run('ip link set dev cwp00000b01 master cw78 up')
+    await play.apply(sample, 'east')
+    await play.apply(neighbour, 'east')
+    await settled(play)
+    await settled(play, neighbour)
+    await play.remove(77)
+    await settled(play, neighbour)
+    await play.apply(sample, 'east')
+    await play.remove(78)
+    await play.run('ip link set dev cwp000000e1 master cw77')
+    await play.apply(sample, 'east')
+    await settled(play)
   },
 }

@@ -1,4 +1,4 @@
-import { memberMac } from '../../src/network/addressing.ts'
+import { memberAddress6, memberMac } from '../../src/network/addressing.ts'
 import type { Gateway, Member, Overlay } from '../../src/network/overlay.ts'
 
 /** A gateway without cache and routing; `extra` overrides. */
@@ -53,5 +53,23 @@ export function withMembers(overlay: Overlay, change: (members: readonly Member[
 /** The overlay with one gateway changed. */
 export function withGateway(overlay: Overlay, name: string, change: Partial<Gateway>): Overlay {
   const gateways = overlay.gateways.map((one) => (one.name === name ? { ...one, ...change } : one))
+  return { ...overlay, gateways }
+}
+
+/** The overlay with IPv6 inside: all have an address in `fd77::/64`. */
+export function withIpv6(overlay: Overlay, subnet6 = 'fd77::/64'): Overlay {
+  const both = <T extends { readonly address: string }>(one: T) => ({
+    ...one,
+    address6: memberAddress6(one.address, subnet6),
+  })
+  return { ...overlay, subnet6, gateways: overlay.gateways.map(both), members: overlay.members.map(both) }
+}
+
+/** The overlay over an IPv6 WAN: `10.250.1.2` becomes `fd00:250:1::2`. */
+export function overIpv6(overlay: Overlay): Overlay {
+  const gateways = overlay.gateways.map((one) => {
+    const [, , site, host] = one.underlay.split('.')
+    return { ...one, underlay: `fd00:250:${site}::${host}` }
+  })
   return { ...overlay, gateways }
 }

@@ -3,11 +3,12 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import type { Host } from '../../src/base/host.ts'
 import { type ApplyReport, applyGateway, removeOverlay } from '../../src/network/apply.ts'
 import type { ActualState, Link } from '../../src/network/kernel/actual-state.ts'
+import { kernelPart } from '../../src/network/kernel/kernel-part.ts'
 import { readGateway } from '../../src/network/kernel/read.ts'
 import type { Overlay } from '../../src/network/overlay.ts'
 
 /**
- * Plays on one gateway and writes down what happened: what was asked, the commands that followed, what is pending or
+ * Plays the kernel's part on one gateway and writes down what happened: what was asked, the commands that followed, what is pending or
  * missing, and the kernel's state. On a fake and on a real kernel the same play must give the same text.
  */
 export class Transcript {
@@ -34,12 +35,12 @@ export class Transcript {
 
   async apply(overlay: Overlay, gateway: string): Promise<ApplyReport> {
     this.#text += `apply ${gateway}\n`
-    return this.#report(await applyGateway(this.host, overlay, gateway))
+    return this.#report(await applyGateway(this.host, overlay, gateway, [kernelPart]))
   }
 
   async remove(vni: number): Promise<ApplyReport> {
     this.#text += `remove ${vni}\n`
-    return this.#report(await removeOverlay(this.host, vni))
+    return this.#report(await removeOverlay(this.host, vni, [kernelPart]))
   }
 
   /** Writes down an error's code, which must come. */
@@ -53,7 +54,7 @@ export class Transcript {
 
   /** The play so far and the state that it led to. */
   async finish(): Promise<string> {
-    return `${this.#text}\n${describeState(await readGateway(this.host))}`
+    return `${this.#text}\n${describeState(await readGateway(this.host, 77))}`
   }
 
   #report(report: ApplyReport): ApplyReport {
@@ -80,7 +81,7 @@ export function describeState(state: ActualState): string {
     )
     .map(
       (one) =>
-        `entry ${one.mac} ${one.device} ${one.dst ?? `of ${one.master}`} ${one.state}${one.sticky ? ' sticky' : ''}`,
+        `entry ${one.mac} ${one.device} ${one.dst ?? `of ${one.master}`} ${one.state}${one.sticky ? ' sticky' : ''}${one.learned ? ' learned' : ''}`,
     )
   return [
     ...state.links
@@ -88,7 +89,9 @@ export function describeState(state: ActualState): string {
       .map(describeLink)
       .sort(),
     ...entries.sort(),
-    ...state.neighbours.map((one) => `neighbour ${one.address} ${one.mac} ${one.device}`).sort(),
+    ...state.neighbours
+      .map((one) => `neighbour ${one.address} ${one.mac} ${one.device}${one.permanent ? '' : ' learned'}`)
+      .sort(),
     ...state.tables
       .toSorted((a, b) => (a.family < b.family ? -1 : 1))
       .flatMap((table) => [

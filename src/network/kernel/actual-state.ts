@@ -4,7 +4,7 @@ import type { ActualTable } from './actual-table.ts'
 export interface ActualState {
   readonly links: readonly Link[]
   readonly forwarding: readonly ForwardingEntry[]
-  /** IPv4 only, permanent ones only. */
+  /** IPv4 and IPv6; only those that do not age: permanent ones, and a routing daemon's. */
   readonly neighbours: readonly Neighbour[]
   readonly tables: readonly ActualTable[]
   /** Only those that the kernel has. */
@@ -19,13 +19,16 @@ export interface Link {
   readonly up: boolean
   /** The bridge (or bond, ...) that it is a port of. */
   readonly master: string | null
-  /** IPv4 addresses with prefix length. */
+  /** IPv4 addresses and IPv6 addresses of global scope, with prefix length. */
   readonly addresses: readonly string[]
   /** `bridge`, `vxlan`, `veth`, ...; null for plain hardware and loopback. */
   readonly kind: string | null
+  /** The device group: `default`, or its number (or a name that the administrator gave to the number). */
+  readonly group: string
   readonly bridge: { readonly stp: boolean; readonly multicastSnooping: boolean } | null
   readonly vxlan: {
     readonly vni: number
+    /** IPv4 or IPv6. */
     readonly local: string | null
     readonly port: number
     readonly learning: boolean
@@ -36,6 +39,7 @@ export interface Link {
   readonly portFlags: PortFlags | null
 }
 
+/** How a device behaves as a bridge's port. */
 export interface PortFlags {
   readonly neigh_suppress: boolean
   readonly learning: boolean
@@ -57,10 +61,14 @@ export interface ForwardingEntry {
   readonly state: string
   /** Learning from frames can't move it to another port. */
   readonly sticky: boolean
+  /** Written by a routing daemon (`extern_learn`). */
+  readonly learned: boolean
 }
 
 export interface Neighbour {
   readonly address: string
   readonly mac: string
   readonly device: string
+  /** `permanent`: set by someone; else a routing daemon's. */
+  readonly permanent: boolean
 }

@@ -1,16 +1,25 @@
 import type { ActualState, ForwardingEntry } from './actual-state.ts'
 import type { LinkChanges } from './diff-links.ts'
+import { pluggedLocals } from './diff-neighbours.ts'
 import type { GatewayState } from './gateway-state.ts'
+
+/** The MAC under which a VXLAN device keeps whom to send what is for nobody it knows. */
+const everyone = '00:00:00:00:00:00'
 
 /**
  * The forwarding entries: for each remote member which gateway it is behind (the VXLAN device's own entries) and that the
  * VXLAN device leads to it (the bridge's); for each local member its port; and the bridge's own MAC, without which the
  * gateway would not hear what is addressed to it. A MAC has one entry in each of the two lists, so writing it with
- * `replace` also moves it. The bridge's entries are sticky: a member can't steal another's MAC by sending with it.
+ * `replace` also moves it. The bridge's entries are sticky: a member can't steal another's MAC by sending with it. Deletes are
+ * sorted: the kernel lists its entries in an order of its own.
+ *
+ * Under BGP its daemon writes the remote members' entries and deletes what it wrote. We only delete what others left there
+ * that contradicts the overlay, which the daemon would leave alone for ever.
  */
 export function diffForwarding(actual: ActualState, desired: GatewayState, links: LinkChanges): readonly string[] {
-  const tunnels = diffTunnels(actual, desired, links)
-  const ports = diffPorts(actual, desired, links)
+  const known = links.vxlanAnew ? new Map<string, string[]>() : destinations(actual, desired.vxlan.name)
+  const tunnels = diffTunnels(links.vxlanAnew ? known : withoutDaemons(actual, desired, known), desired)
+  const ports = diffPorts(actual, desired, links, known)
   return [...ownMac(actual, desired, links), ...tunnels.adds, ...ports.adds, ...ports.deletes, ...tunnels.deletes]
 }
 
@@ -26,42 +35,98 @@ function ownMac(actual: ActualState, { bridge }: GatewayState, links: LinkChange
   return links.bridgeAnew || present ? [] : [`fdb replace ${bridge.mac} dev ${bridge.name} self permanent`]
 }
 
-function diffTunnels(actual: ActualState, desired: GatewayState, links: LinkChanges): Changes {
-  const { name } = desired.vxlan
-  const isOurs = (one: ForwardingEntry) => one.device === name && one.master === null && one.dst !== null
-  const present = links.vxlanAnew ? [] : actual.forwarding.filter(isOurs)
-  const dstOf = new Map(present.map((one) => [one.mac, one.dst] as const))
-  const wanted = new Set(desired.remotes.map((remote) => remote.mac))
+/** The destinations of each MAC that a VXLAN device knows. */
+function destinations(actual: ActualState, device: string): Map<string, string[]> {
+  const found = new Map<string, string[]>()
+  for (const { mac, device: at, master, dst } of actual.forwarding) {
+    if (at !== device || master !== null || dst === null) continue
+    const known = found.get(mac)
+    if (known === undefined) found.set(mac, [dst])
+    else known.push(dst)
+  }
+  return found
+}
+
+/** Of a VXLAN device's destinations those that the BGP daemon did not write, which marks its MACs in the bridge's list. */
+function withoutDaemons(
+  { forwarding }: ActualState,
+  { vxlan }: GatewayState,
+  known: ReadonlyMap<string, readonly string[]>,
+): ReadonlyMap<string, readonly string[]> {
+  if (vxlan.mode === 'static') return known
+  const learned = new Set(forwarding.filter((one) => one.device === vxlan.name && one.learned).map((one) => one.mac))
+  return new Map([...known].filter(([mac]) => !learned.has(mac)))
+}
+
+/** The VXLAN device's own entries: where to send what is for a MAC, and for all zeros whom to flood. */
+function diffTunnels(known: ReadonlyMap<string, readonly string[]>, desired: GatewayState): Changes {
+  const { name, mode, floods } = desired.vxlan
+  const flooded = known.get(everyone) ?? []
+  const endpointOf = new Map(desired.remotes.map((remote) => [remote.mac, remote.endpoint] as const))
+  const gateways = new Set(mode === 'evpn' ? endpointOf.values() : floods)
+  const isWrong = (mac: string, dst: string) =>
+    mac === everyone ? !gateways.has(dst) : mode === 'static' ? !endpointOf.has(mac) : endpointOf.get(mac) !== dst
+  const deletes = [...known]
+    .flatMap(([mac, dsts]) =>
+      dsts.filter((dst) => isWrong(mac, dst)).map((dst) => `fdb del ${mac} dev ${name} dst ${dst} self`),
+    )
+    .sort()
+  if (mode === 'evpn') return { adds: [], deletes }
   return {
-    adds: desired.remotes
-      .filter((remote) => dstOf.get(remote.mac) !== remote.underlay)
-      .map((remote) => `fdb replace ${remote.mac} dev ${name} dst ${remote.underlay} self static`),
-    deletes: present
-      .filter((one) => !wanted.has(one.mac))
-      .map((one) => `fdb del ${one.mac} dev ${name} dst ${one.dst} self`),
+    adds: [
+      ...desired.remotes
+        // `replace` leaves one destination of however many.
+        .filter(({ mac, endpoint }) => known.get(mac)?.length !== 1 || known.get(mac)?.[0] !== endpoint)
+        .map(({ mac, endpoint }) => `fdb replace ${mac} dev ${name} dst ${endpoint} self static`),
+      ...floods
+        .filter((endpoint) => !flooded.includes(endpoint))
+        .map((endpoint) => `fdb append ${everyone} dev ${name} dst ${endpoint} self permanent`),
+    ],
+    deletes,
   }
 }
 
-function diffPorts(actual: ActualState, desired: GatewayState, links: LinkChanges): Changes {
+/** The bridge's entries: behind which of its ports a MAC is. */
+function diffPorts(
+  actual: ActualState,
+  desired: GatewayState,
+  links: LinkChanges,
+  known: ReadonlyMap<string, readonly string[]>,
+): Changes {
   const bridge = desired.bridge.name
-  const vxlan = desired.vxlan.name
-  const gone = (one: ForwardingEntry) => links.vxlanAnew && one.device === vxlan
-  const present = actual.forwarding.filter((one) => one.master === bridge && one.state === 'static' && !gone(one))
+  const { name: vxlan, mode } = desired.vxlan
+  const isThere = (one: ForwardingEntry) =>
+    one.master === bridge && (one.state === 'static' || one.learned) && !(links.vxlanAnew && one.device === vxlan)
+  const present = actual.forwarding.filter(isThere)
   const entryOf = new Map(present.map((one) => [one.mac, one] as const))
-  const plugged = new Set(actual.links.filter((link) => link.master === bridge).map((link) => link.name))
   const wanted = [
-    ...desired.remotes.map((remote) => ({ mac: remote.mac, device: vxlan })),
-    ...desired.locals
-      .filter((local) => plugged.has(local.port))
-      .map((local) => ({ mac: local.mac, device: local.port })),
+    ...(mode === 'static' ? desired.remotes.map(({ mac }) => ({ mac, device: vxlan })) : []),
+    ...pluggedLocals(actual, desired).map(({ mac, port }) => ({ mac, device: port })),
   ]
+  const isSame = (one: ForwardingEntry | undefined, device: string) =>
+    one?.device === device && one.sticky && one.state === 'static'
   const wantedMacs = new Set(wanted.map((one) => one.mac))
+  const isLearned = mode === 'static' ? () => false : learnedFrom(desired, known)
   return {
     adds: wanted
-      .filter(({ mac, device }) => entryOf.get(mac)?.device !== device || entryOf.get(mac)?.sticky !== true)
+      .filter(({ mac, device }) => !isSame(entryOf.get(mac), device))
       .map(({ mac, device }) => `fdb replace ${mac} dev ${device} master static sticky`),
     deletes: present
-      .filter((one) => !wantedMacs.has(one.mac))
-      .map((one) => `fdb del ${one.mac} dev ${one.device} master`),
+      .filter((one) => !wantedMacs.has(one.mac) && !isLearned(one))
+      .map((one) => `fdb del ${one.mac} dev ${one.device} master`)
+      .sort(),
   }
+}
+
+/**
+ * Tells the entries that the BGP daemon wrote, or has yet to take over. One without the device's own entry for its MAC is half
+ * of what the daemon wrote: when it is gone, the daemon notices, and writes both again.
+ */
+function learnedFrom(
+  { vxlan, remotes }: GatewayState,
+  known: ReadonlyMap<string, readonly string[]>,
+): (entry: ForwardingEntry) => boolean {
+  const endpointOf = new Map(remotes.map((remote) => [remote.mac, remote.endpoint] as const))
+  return ({ mac, device, learned }) =>
+    device === vxlan.name && (learned ? known.has(mac) : known.get(mac)?.includes(endpointOf.get(mac) ?? '') === true)
 }

@@ -1,5 +1,4 @@
 import { CausewayError } from '../../base/errors.ts'
-import { addressInSubnet } from '../addressing.ts'
 import type { ActualState, Link, PortFlags } from './actual-state.ts'
 import { type GatewayState, vxlanPort } from './gateway-state.ts'
 
@@ -15,23 +14,11 @@ export interface LinkChanges {
   readonly vxlanAnew: boolean
 }
 
-/**
- * How the VXLAN device behaves as the bridge's port: ARP for those it leads to is answered by the bridge, its frames teach
- * the bridge nothing, and nothing unknown is flooded into it.
- */
-const vxlanPortFlags: PortFlags = {
-  neigh_suppress: true,
-  learning: false,
-  flood: false,
-  mcast_flood: false,
-  bcast_flood: false,
-}
-
 /** Brings the bridge and the VXLAN device into being and into shape. @throws CausewayError `Conflict`, as `diff`. */
 export function diffLinks(actual: ActualState, desired: GatewayState): LinkChanges {
   const bridge = deviceOf(actual, desired.bridge.name, 'bridge')
   const vxlan = deviceOf(actual, desired.vxlan.name, 'vxlan')
-  const vxlanFits = vxlan !== null && isVxlanOf(vxlan, desired)
+  const vxlanFits = vxlan !== null && isVxlanOf(vxlan, desired) && !hasDaemons(actual, desired)
   return {
     commands: [
       ...createBridge(bridge, desired),
@@ -41,33 +28,10 @@ export function diffLinks(actual: ActualState, desired: GatewayState): LinkChang
       ...shapeMtu(bridge, desired.bridge),
       ...raise(vxlanFits ? vxlan : null, desired.vxlan.name),
       ...raise(bridge, desired.bridge.name),
-      ...diffAddresses(bridge, desired),
     ],
     bridgeAnew: bridge === null || bridge.mac !== desired.bridge.mac,
     vxlanAnew: !vxlanFits,
   }
-}
-
-/**
- * Adds, corrects and then deletes the bridge's permanent neighbours: they answer ARP, and they are the host's own table.
- * These lines come last in a batch: `ip` gives a batch up where a neighbour is refused, whatever `-force` says.
- */
-export function diffNeighbours(actual: ActualState, desired: GatewayState, links: LinkChanges): readonly string[] {
-  const { name } = desired.bridge
-  const present = new Map(
-    (links.bridgeAnew ? [] : actual.neighbours)
-      .filter((one) => one.device === name)
-      .map((one) => [one.address, one.mac] as const),
-  )
-  const wanted = new Set(desired.remotes.map((remote) => remote.address))
-  return [
-    ...desired.remotes
-      .filter((remote) => present.get(remote.address) !== remote.mac)
-      .map((remote) => `neigh replace ${remote.address} lladdr ${remote.mac} dev ${name} nud permanent`),
-    ...[...present.keys()]
-      .filter((address) => !wanted.has(address))
-      .map((address) => `neigh del ${address} dev ${name}`),
-  ]
 }
 
 /** The device of that name, null if there is none. @throws CausewayError `Conflict` when it is of another kind. */
@@ -102,6 +66,14 @@ function isVxlanOf({ vxlan }: Link, desired: GatewayState): boolean {
   )
 }
 
+/**
+ * Whether a BGP daemon that is not wanted any more left entries. Its mark can't be taken off them, so the device is made anew,
+ * with all of ours: that also does not depend on what the daemon still does before it ends.
+ */
+function hasDaemons({ forwarding }: ActualState, { vxlan: { name, mode } }: GatewayState): boolean {
+  return mode === 'static' && forwarding.some((one) => one.device === name && one.master !== null && one.learned)
+}
+
 function recreateVxlan(vxlan: Link | null, desired: GatewayState): readonly string[] {
   const { name, mtu, local } = desired.vxlan
   const device = `link add name ${name} mtu ${mtu} type vxlan id ${desired.vni} local ${local} dstport ${vxlanPort}`
@@ -110,12 +82,12 @@ function recreateVxlan(vxlan: Link | null, desired: GatewayState): readonly stri
 }
 
 function shapePort(vxlan: Link | null, desired: GatewayState): readonly string[] {
-  const { name } = desired.vxlan
+  const { name, flags: wanted } = desired.vxlan
   const joined = vxlan?.master === desired.bridge.name
-  const keys = Object.keys(vxlanPortFlags) as (keyof PortFlags)[]
+  const keys = Object.keys(wanted) as (keyof PortFlags)[]
   const flags = joined ? vxlan.portFlags : null
-  const wrong = keys.filter((key) => flags?.[key] !== vxlanPortFlags[key])
-  const settings = wrong.map((key) => `${key} ${vxlanPortFlags[key] ? 'on' : 'off'}`)
+  const wrong = keys.filter((key) => flags?.[key] !== wanted[key])
+  const settings = wrong.map((key) => `${key} ${wanted[key] ? 'on' : 'off'}`)
   return [
     ...(joined ? [] : [`link set dev ${name} master ${desired.bridge.name}`]),
     ...(wrong.length === 0 ? [] : [`link set dev ${name} type bridge_slave ${settings.join(' ')}`]),
@@ -128,19 +100,4 @@ function shapeMtu(link: Link | null, desired: { readonly name: string; readonly 
 
 function raise(link: Link | null, name: string): readonly string[] {
   return link?.up === true ? [] : [`link set dev ${name} up`]
-}
-
-/**
- * Deletes first, for once: an address added beside an old one of the same subnet goes away together with it. The later
- * ones first, for the same reason.
- */
-function diffAddresses(bridge: Link | null, { subnet, bridge: { name, address } }: GatewayState): readonly string[] {
-  const present = bridge?.addresses ?? []
-  const stale = present.filter((one) => one !== address && addressInSubnet(one.split('/')[0] ?? '', subnet))
-  // With an old one gone, the kernel may have taken ours along: put it back (`replace` bears that it is still there).
-  const lost = stale.length > 0 || !present.includes(address)
-  return [
-    ...stale.toReversed().map((one) => `address del ${one} dev ${name}`),
-    ...(lost ? [`address replace ${address} broadcast + dev ${name}`] : []),
-  ]
 }

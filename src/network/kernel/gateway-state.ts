@@ -1,3 +1,4 @@
+import type { PortFlags } from './actual-state.ts'
 import type { Table } from './table.ts'
 
 /** What a gateway's kernel should hold for one cluster. Computed by `desiredState`, compared by `diff`. */
@@ -6,6 +7,8 @@ export interface GatewayState {
   readonly vni: number
   /** The cluster's subnet in CIDR form; addresses of the bridge inside it are ours to manage. */
   readonly subnet: string
+  /** The same for IPv6; null where the cluster has none. */
+  readonly subnet6: string | null
   readonly bridge: {
     readonly name: string
     readonly mac: string
@@ -13,13 +16,21 @@ export interface GatewayState {
     readonly mtu: number
     /** With the subnet's prefix length: `10.77.1.254/16`. */
     readonly address: string
+    /** The same for IPv6: `fd77::a4d:1fe/64`. */
+    readonly address6: string | null
   }
   readonly vxlan: {
     readonly name: string
-    /** The underlay address that it sends from. */
+    /** The address that it sends from, IPv4 or IPv6: the underlay's, or the one in the tunnels. */
     readonly local: string
     /** Bytes; larger than the bridge's, so that the device itself answers frames that don't fit. */
     readonly mtu: number
+    /** Who writes what leads through it, neighbours included: we (`static`), or a BGP daemon (`evpn`). */
+    readonly mode: 'static' | 'evpn'
+    /** How it behaves as the bridge's port. */
+    readonly flags: PortFlags
+    /** Where to send frames that are flooded into it; none: nowhere, or where the BGP daemon says. */
+    readonly floods: readonly string[]
   }
   /** Everyone who lives behind another gateway, the gateways' own bridges included, ordered by MAC. */
   readonly remotes: readonly Remote[]
@@ -35,14 +46,17 @@ export interface GatewayState {
 export interface Remote {
   readonly mac: string
   readonly address: string
-  /** The other gateway's underlay address. */
-  readonly underlay: string
+  readonly address6: string | null
+  /** Where the VXLAN device sends what is for it: the other gateway's underlay address, or that in the tunnels. */
+  readonly endpoint: string
 }
 
 /** A station behind this gateway. */
 export interface Local {
   readonly name: string
   readonly mac: string
+  readonly address: string
+  readonly address6: string | null
   /** Its port on the bridge; as long as there is no such port, the member is pending. */
   readonly port: string
 }

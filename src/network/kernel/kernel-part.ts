@@ -13,11 +13,11 @@ export const kernelPart: Part = {
   /** @throws CausewayError as `desiredState`, `readGateway` and `diff`. */
   async look(host: Host, overlay: Overlay, gateway: string): Promise<Task> {
     const state = desiredState(overlay, gateway)
-    const actual = await readGateway(host)
+    const actual = await readGateway(host, state.vni)
     return task(host, diff(actual, state), pendingMembers(actual, state))
   },
   async lookToRemove(host: Host, vni: number): Promise<Task> {
-    return task(host, removal(await readGateway(host), vni), [])
+    return task(host, removal(await readGateway(host, vni), vni), [])
   },
 }
 

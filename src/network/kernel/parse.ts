@@ -14,6 +14,7 @@ const LinkSchema = Type.Object({
   mtu: Type.Number(),
   flags: Type.Array(Type.String()),
   master: Type.Optional(Type.String()),
+  group: Type.Optional(Type.String()),
   linkinfo: Type.Optional(
     Type.Object({
       info_kind: Type.Optional(Type.String()),
@@ -28,6 +29,7 @@ const LinkSchema = Type.Object({
         family: Type.Optional(Type.String()),
         local: Type.Optional(Type.String()),
         prefixlen: Type.Optional(Type.Number()),
+        scope: Type.Optional(Type.String()),
       }),
     ),
   ),
@@ -45,9 +47,10 @@ export function parseLinks(json: string): readonly Link[] {
       up: link.flags.includes('UP'),
       master: link.master ?? null,
       addresses: (link.addr_info ?? [])
-        .filter((one) => one.family === 'inet')
+        .filter((one) => one.family === 'inet' || (one.family === 'inet6' && one.scope === 'global'))
         .map((one) => `${one.local ?? ''}/${one.prefixlen ?? ''}`),
       kind,
+      group: link.group ?? 'default',
       bridge: kind === 'bridge' ? { stp: data.stp_state === 1, multicastSnooping: data.mcast_snooping === 1 } : null,
       vxlan: kind === 'vxlan' ? vxlanOf(data) : null,
       portFlags: link.linkinfo?.info_slave_kind === 'bridge' ? flagsOf(link.linkinfo.info_slave_data ?? {}) : null,
@@ -59,7 +62,7 @@ function vxlanOf(data: Record<string, unknown>): Link['vxlan'] {
   const text = (value: unknown) => (typeof value === 'string' ? value : null)
   return {
     vni: Number(data.id),
-    local: text(data.local),
+    local: text(data.local) ?? text(data.local6),
     port: Number(data.port),
     learning: data.learning !== false,
     remote: text(data.remote) ?? text(data.group) ?? text(data.remote6) ?? text(data.group6),
@@ -79,15 +82,23 @@ function flagsOf(data: Record<string, unknown>): PortFlags {
 const neighbours = reader(
   'ip neigh',
   Type.Array(
-    Type.Object({ dst: Type.String(), dev: Type.Optional(Type.String()), lladdr: Type.Optional(Type.String()) }),
+    Type.Object({
+      dst: Type.String(),
+      dev: Type.Optional(Type.String()),
+      lladdr: Type.Optional(Type.String()),
+      state: Type.Optional(Type.Array(Type.String())),
+    }),
   ),
 )
 
-/** `ip -j neigh show nud permanent`, IPv4 only. */
+/** `ip -j neigh show nud permanent`, which shows a routing daemon's neighbours too, whatever their state. */
 export function parseNeighbours(json: string): readonly Neighbour[] {
-  return neighbours(json)
-    .filter((one) => /^[\d.]+$/.test(one.dst))
-    .map((one) => ({ address: one.dst, mac: one.lladdr ?? '', device: one.dev ?? '' }))
+  return neighbours(json).map((one) => ({
+    address: one.dst,
+    mac: one.lladdr ?? '',
+    device: one.dev ?? '',
+    permanent: one.state?.includes('PERMANENT') ?? false,
+  }))
 }
 
 const forwarding = reader(
@@ -116,6 +127,7 @@ export function parseForwarding(json: string): readonly ForwardingEntry[] {
       dst: one.dst ?? null,
       state: one.state ?? '',
       sticky: one.flags?.includes('sticky') ?? false,
+      learned: one.flags?.includes('extern_learn') ?? false,
     }))
 }
 

@@ -13,7 +13,6 @@ export async function writeBatch(host: Host, batch: Batch): Promise<readonly Fai
     const result = await host.exec([program, '-force', '-batch', '-'], { stdin: `${lines.join('\n')}\n` })
     return batchFailures(program, lines, result)
   }
-  const devices = async () => [...(await linesTo('ip', batch.ip)), ...(await linesTo('bridge', batch.bridge))]
   const rules = async () => {
     if (batch.nft.length === 0) return []
     return wholeFailure('nft -f -', await host.exec(['nft', '-f', '-'], { stdin: `${batch.nft.join('\n')}\n` }))
@@ -22,7 +21,13 @@ export async function writeBatch(host: Host, batch: Batch): Promise<readonly Fai
     if (batch.sysctl.length === 0) return []
     return wholeFailure(`sysctl -w ${batch.sysctl.join(' ')}`, await host.exec(['sysctl', '-w', ...batch.sysctl]))
   }
-  return (await Promise.all([devices(), rules(), settings()])).flat()
+  // Settings of a device can be written only once it is there.
+  const devices = async () => {
+    const first = await linesTo('ip', batch.ip)
+    const next = await Promise.all([linesTo('bridge', batch.bridge), settings()])
+    return [...first, ...next.flat(), ...(await linesTo('ip', batch.ipLater))]
+  }
+  return (await Promise.all([devices(), rules()])).flat()
 }
 
 /** iproute2 prints why on some lines, then `Command failed -:LINE`. */
