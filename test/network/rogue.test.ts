@@ -127,6 +127,12 @@ const wrong: Record<Exclude<DropKind, 'unknown' | 'storm'>, Record<string, Buffe
   },
 }
 
+/** Nothing but a DHCP server, which leaves no files. */
+const dnsmasq = [
+  'dnsmasq --keep-in-foreground --conf-file=/dev/null --log-facility=- --pid-file --user=root',
+  '--port=0 --bind-interfaces --no-ping --leasefile-ro',
+].flatMap((line) => line.split(' '))
+
 const marker = udp(rogue, victim, 4000, 4000)
 
 describe('a rogue node', () => {
@@ -201,9 +207,10 @@ describe('a rogue node', () => {
   it('cannot be the DHCP server, and gets its own address from the right one', async (t) => {
     const served = async (host: NetnsHost, device: string, range: string, ...more: string[]) => {
       const server = await startServer(host, /DHCP, sockets bound|DHCP, IP range/, [
-        ...['dnsmasq', '--keep-in-foreground', '--conf-file=/dev/null', '--log-facility=-', '--port=0', '--no-ping'],
-        ...[`--interface=${device}`, '--bind-interfaces', `--dhcp-range=${range}`, '--leasefile-ro', '--pid-file'],
-        ...['--user=root', ...more],
+        ...dnsmasq,
+        `--interface=${device}`,
+        `--dhcp-range=${range}`,
+        ...more,
       ])
       t.after(() => server.stop())
       return server
