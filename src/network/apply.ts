@@ -1,12 +1,14 @@
 import { type CausewayError, toCausewayError } from '../base/errors.ts'
 import type { Host } from '../base/host.ts'
+import { evpnPart } from './evpn/evpn-part.ts'
 import { kernelPart } from './kernel/kernel-part.ts'
 import type { Gateway, Overlay } from './overlay.ts'
 import type { Failure, Part, Task } from './part.ts'
 import { servicesPart } from './services/services-part.ts'
+import { wireguardPart } from './wireguard/wireguard-part.ts'
 
 /** All parts, in the order in which they are brought about: each may rest on those before it. */
-const parts: readonly Part[] = [kernelPart, servicesPart]
+const parts: readonly Part[] = [wireguardPart, evpnPart, kernelPart, servicesPart]
 
 /** What came of applying a state. */
 export interface ApplyReport {

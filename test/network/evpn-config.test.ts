@@ -36,7 +36,14 @@ describe('who talks to whom', () => {
   it('is nobody without EVPN', () => assert.equal(speakerOf(sample, 'east'), null))
 
   it('goes through the tunnels where there are some, whatever is below them', () => {
-    const encryption = { subnet: '198.18.0.0/16', port: 51_820, relay: 'head', generation: 0, keys: new Map() }
+    const encryption = {
+      subnet: '198.18.0.0/16',
+      port: 51_820,
+      relay: 'head',
+      generation: 0,
+      keys: new Map(),
+      links: new Map(),
+    }
     const overlay: Overlay = { ...withGateway(evpn('head'), 'east', { underlay: '2001:db8::1' }), encryption }
     assert.equal(speaker(overlay, 'east').address, '198.18.1.254')
     assert.deepEqual(peers(overlay, 'east'), ['198.18.0.1'])
