@@ -4,6 +4,7 @@ import { CausewayError, toCausewayError } from './base/errors.ts'
 import { cacheCommand } from './cli/cache.ts'
 import { controllerCommand } from './cli/controller.ts'
 import { hostsCommand } from './cli/hosts.ts'
+import { networkCommand } from './cli/network.ts'
 import { nodesCommand } from './cli/nodes.ts'
 import { policyCommand } from './cli/policy.ts'
 import { replayCommand } from './cli/replay.ts'
@@ -18,6 +19,7 @@ const program = new Command('causeway')
   .addCommand(controllerCommand())
   .addCommand(cacheCommand())
   .addCommand(statusCommand())
+  .addCommand(networkCommand())
   .addCommand(nodesCommand())
   .addCommand(timelineCommand())
   .addCommand(whyCommand())

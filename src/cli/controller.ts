@@ -21,16 +21,15 @@ import { ReadModel } from '../hooks/read-model.ts'
 import { connectScheduler } from '../hooks/schedulers/connect.ts'
 import { applyGateway } from '../network/apply.ts'
 import type { Overlay } from '../network/overlay.ts'
-import { LocalHost } from '../sites/local-host.ts'
 import { NamespaceDriver } from '../sites/namespace-driver.ts'
 import { loadBoot } from '../sites/seed.ts'
-import { SshHost } from '../sites/ssh-host.ts'
 import { EventStore } from '../store/event-store.ts'
 import { JobStore } from '../store/job-store.ts'
 import { NodeStore } from '../store/node-store.ts'
 import { openStore } from '../store/open.ts'
 import { TunnelKeyStore } from '../store/tunnel-key-store.ts'
 import { defaultConfigFile } from './config-file.ts'
+import { gatewayHosts, hostOf } from './gateway-hosts.ts'
 import { NetworkWatch } from './network-watch.ts'
 import { secretFile } from './secret-file.ts'
 
@@ -72,21 +71,17 @@ async function startController(
   const config = live.current
   const clock = systemClock
   const { stateDir, tokenFile, poll, batch } = config.controller
-  const head = new LocalHost(config.head.name)
-  const hosts = new Map<string, Host>([[headGateway, head]])
-  const drivers = new Map<string, NamespaceDriver>()
-  for (const [name, site] of Object.entries(config.sites)) {
-    const host = new SshHost({ name, ...site.gateway.ssh })
-    hosts.set(name, host)
-    drivers.set(
-      name,
-      new NamespaceDriver({ site: name, cluster: config.cluster.name, host, shared: site.driver.shared }),
-    )
-  }
+  const hosts = gatewayHosts(config)
+  const drivers = new Map(
+    Object.entries(config.sites).map(([site, { driver }]) => {
+      const options = { site, cluster: config.cluster.name, host: hostOf(hosts, site), shared: driver.shared }
+      return [site, new NamespaceDriver(options)] as const
+    }),
+  )
   const secret = await secretFile(join(stateDir, 'secret'))
   const apiToken = (await secretFile(tokenFile)).toString('utf8').trim()
   const boot = await loadBoot()
-  const connection = await connectScheduler(config.scheduler, head, clock, {
+  const connection = await connectScheduler(config.scheduler, hostOf(hosts, headGateway), clock, {
     possible: () => registrations(live.current),
     placement: () => live.policyAt(clock.now()).placement,
     onProblem: (problem) =>
@@ -169,9 +164,7 @@ async function startController(
 
 /** Applies the overlay at a gateway; what could not be achieved there rejects. */
 async function bringToState(overlay: Overlay, gateway: string, hosts: ReadonlyMap<string, Host>) {
-  const host = hosts.get(gateway)
-  if (!host) throw new CausewayError('NotFound', `there is no host for gateway ${gateway}`)
-  const report = await applyGateway(host, overlay, gateway)
+  const report = await applyGateway(hostOf(hosts, gateway), overlay, gateway)
   if (report.missing.length === 0) return report
   const refused = report.failures.map((failure) => failure.reason).join('; ')
   throw new CausewayError('CommandFailed', `gateway ${gateway} is not as wanted: ${refused}`, {

@@ -1,14 +1,10 @@
 import { Command } from 'commander'
 import { systemClock } from '../base/clock.ts'
-import { CausewayError } from '../base/errors.ts'
-import type { Host } from '../base/host.ts'
 import { loadControllerConfig } from '../config/controller-config.ts'
-import type { ControllerConfig } from '../config/controller-schema.ts'
-import { emptyOverlay, headGateway } from '../elastic/overlay-from-nodes.ts'
+import { emptyOverlay } from '../elastic/overlay-from-nodes.ts'
 import { type Diagnosis, examine } from '../network/doctor/examine.ts'
-import { LocalHost } from '../sites/local-host.ts'
-import { SshHost } from '../sites/ssh-host.ts'
 import { defaultConfigFile } from './config-file.ts'
+import { hostOf, withGatewayHosts } from './gateway-hosts.ts'
 import { table } from './table.ts'
 
 /** `causeway network doctor`: what is wrong on each gateway, and what to do about it. */
@@ -22,16 +18,13 @@ export function networkDoctorCommand(): Command {
     .option('--json', 'print all findings as JSON')
     .action(async (options: { config: string; all?: boolean; json?: boolean }) => {
       const config = await loadControllerConfig(options.config)
-      const hosts = gatewayHosts(config)
-      try {
-        const found = await examine(emptyOverlay(config), ({ name }) => hostOf(hosts, name), systemClock)
-        process.stdout.write(
-          `${options.json ? JSON.stringify(found, null, 2) : showDiagnoses(found, options.all ?? false)}\n`,
-        )
-        if (found.some(({ findings }) => findings.some(({ level }) => level === 'bad'))) process.exitCode = 1
-      } finally {
-        await Promise.all([...hosts.values()].map((host) => host.close()))
-      }
+      const overlay = emptyOverlay(config)
+      const found = await withGatewayHosts(config, (hosts) =>
+        examine(overlay, ({ name }) => hostOf(hosts, name), systemClock),
+      )
+      const text = options.json ? JSON.stringify(found, null, 2) : showDiagnoses(found, options.all ?? false)
+      process.stdout.write(`${text}\n`)
+      if (found.some(({ findings }) => findings.some(({ level }) => level === 'bad'))) process.exitCode = 1
     })
 }
 
@@ -52,18 +45,4 @@ export function showDiagnoses(diagnoses: readonly Diagnosis[], all: boolean): st
       return `${gateway}:\n${table(['', '', ''], rows).split('\n').slice(1).join('\n')}`
     })
     .join('\n')
-}
-
-/** The head itself, and every site's gateway over SSH. */
-function gatewayHosts({ head, sites }: ControllerConfig): ReadonlyMap<string, Host> {
-  const ofSites = Object.entries(sites).map(
-    ([name, { gateway }]) => [name, new SshHost({ name, ...gateway.ssh })] as const,
-  )
-  return new Map<string, Host>([[headGateway, new LocalHost(head.name)], ...ofSites])
-}
-
-function hostOf(hosts: ReadonlyMap<string, Host>, name: string): Host {
-  const host = hosts.get(name)
-  if (!host) throw new CausewayError('NotFound', `there is no host for gateway ${name}`)
-  return host
 }

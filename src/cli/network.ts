@@ -1,0 +1,11 @@
+import { Command } from 'commander'
+import { networkDoctorCommand } from './network-doctor.ts'
+import { networkRemoveCommand } from './network-remove.ts'
+
+/** `causeway network`: the overlay and the paths between the gateways. */
+export function networkCommand(): Command {
+  return new Command('network')
+    .description('look at the overlay and the paths between the gateways, examine it, take it away')
+    .addCommand(networkDoctorCommand())
+    .addCommand(networkRemoveCommand())
+}
