@@ -3,15 +3,15 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import type { CausewayError } from '../../src/base/errors.ts'
-import { innerMtu } from '../../src/network/addressing.ts'
+import { segmentMtu } from '../../src/network/addressing.ts'
 import { type ApplyReport, applyOverlay } from '../../src/network/apply.ts'
 import type { Member, Overlay } from '../../src/network/overlay.ts'
 import { NetnsHost } from './netns-host.ts'
 
 const server = fileURLToPath(new URL('http-server.ts', import.meta.url))
 
-/** The address of the origin beyond the WAN. */
-const originAddress = '10.250.9.2'
+/** The addresses of the origin beyond the WAN. */
+const originAddresses = ['10.250.9.2', 'fd00:250:9::2']
 
 /**
  * An overlay in namespaces: a router (the WAN), a gateway on each of its legs with the underlay address that the overlay
@@ -35,17 +35,17 @@ export class Segment {
   static async create(overlay: Overlay, register: (close: () => Promise<void>) => void): Promise<Segment> {
     const segment = new Segment(await NetnsHost.create('wan'), await NetnsHost.create('origin'))
     register(() => segment.close())
-    await segment.wan.run('sysctl -qw net.ipv4.ip_forward=1')
-    await segment.#leg(segment.origin, 'origin', originAddress)
+    await segment.wan.run('sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1')
+    await segment.#leg(segment.origin, 'origin', originAddresses)
     for (const { name, underlay } of overlay.gateways) {
       const host = await NetnsHost.create(name)
       segment.#hosts.push(host)
       segment.gateways.set(name, host)
-      await segment.#leg(host, name, underlay)
+      await segment.#leg(host, name, [underlay])
     }
     await segment.wan.run(
       'nft -f -',
-      `table ip seen {
+      `table inet seen {
          counter vxlan { }
          chain forward { type filter hook forward priority 0; policy accept; udp dport 4789 counter name vxlan; }
        }`,
@@ -76,18 +76,22 @@ export class Segment {
   }
 
   /** Plugs the namespace of a member into its gateway's bridge, as a driver does with a new machine. */
-  async plug(overlay: Overlay, { name, address, mac, gateway, port }: Member): Promise<NetnsHost> {
+  async plug(overlay: Overlay, { name, address, address6, mac, gateway, port }: Member): Promise<NetnsHost> {
     const host = await NetnsHost.create(name)
     this.#hosts.push(host)
     this.nodes.set(name, host)
     const site = this.gateway(gateway)
-    const mtu = innerMtu(overlay.underlayMtu)
+    const mtu = segmentMtu(overlay)
     await site.run(`ip link add name ${port} mtu ${mtu} type veth peer name eth0 mtu ${mtu} netns ${host.netns}`)
     await site.run(`ip link set dev ${port} master cw${overlay.vni} up`)
     await host.run(`ip link set dev eth0 address ${mac} up`)
     await host.run(`ip address add ${address}/16 broadcast + dev eth0`)
-    const router = overlay.gateways.find((one) => one.name === gateway)?.address
-    await host.run(`ip route add default via ${router}`)
+    const router = overlay.gateways.find((one) => one.name === gateway)
+    await host.run(`ip route add default via ${router?.address}`)
+    if (address6 !== null) {
+      await host.run(`ip address add ${address6}/64 dev eth0 nodad`)
+      await host.run(`ip route add default via ${router?.address6}`)
+    }
     return host
   }
 
@@ -119,14 +123,17 @@ export class Segment {
     for (const host of this.#hosts) await host.close()
   }
 
-  async #leg(host: NetnsHost, name: string, address: string): Promise<void> {
-    const router = address.replace(/\.\d+$/, '.1')
+  async #leg(host: NetnsHost, name: string, addresses: readonly string[]): Promise<void> {
     await host.run(`ip link add name wan0 type veth peer name w-${name} netns ${this.wan.netns}`)
-    await host.run(`ip address add ${address}/24 dev wan0`)
     await host.run('ip link set dev wan0 up')
-    await this.wan.run(`ip address add ${router}/24 dev w-${name}`)
     await this.wan.run(`ip link set dev w-${name} up`)
-    await host.run(`ip route add default via ${router}`)
+    for (const address of addresses) {
+      const router = address.replace(/\w+$/, '1')
+      const suffix = address.includes(':') ? '/64 nodad' : '/24'
+      await host.run(`ip address add dev wan0 ${address}${suffix}`)
+      await this.wan.run(`ip address add dev w-${name} ${router}${suffix}`)
+      await host.run(`ip route add default via ${router}`)
+    }
   }
 }
 
