@@ -17,8 +17,6 @@ const root = '/var/lib/causeway/services'
 export class FakeServices implements FakeScript {
   readonly instances = new Map<string, Instance>()
   readonly #bridge: (name: string) => object | undefined
-  /** What dnsmasq is to say when it is started next; null: it starts. */
-  refusal: string | null = null
 
   /** @param bridge finds a bridge: the same object as long as it lives */
   constructor(bridge: (name: string) => object | undefined) {
@@ -53,7 +51,7 @@ export class FakeServices implements FakeScript {
 
   /** dnsmasq ends, as in a crash. */
   kill(vni: number): void {
-    const instance = this.instances.get(String(vni))
+    const instance = this.instances.get(`${vni}`)
     if (instance) instance.read = null
   }
 
@@ -72,10 +70,6 @@ export class FakeServices implements FakeScript {
     const instance = this.instances.get(vni) ?? { files: new Map<string, string>(), read: null, bridge }
     this.instances.set(vni, instance)
     takeIn(instance.files, stdin)
-    if (this.refusal !== null) {
-      instance.read = null
-      return { code: 1, stdout: '', stderr: this.refusal }
-    }
     instance.bridge = bridge
     instance.read = new Map(instance.files)
     return said('')
