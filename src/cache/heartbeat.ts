@@ -5,7 +5,9 @@ import type { Logger } from '../base/log.ts'
 
 /** Which element of which set says that the cache lives. */
 export interface Pulse {
-  /** A table of nftables' family `ip`. */
+  /** Of nftables: for IPv4 or for IPv6. */
+  readonly family: 'ip' | 'ip6'
+  /** A table of that family. */
   readonly table: string
   /** A set of type inet_service with flag timeout. */
   readonly set: string
@@ -63,8 +65,9 @@ export class Heartbeat {
     }
     if (beating === this.#beating) return
     this.#beating = beating
-    if (beating) this.#deps.log.info({ table: this.#pulse.table, set: this.#pulse.set }, 'nodes are sent to the cache')
-    else this.#deps.log.warn({ err: reason, table: this.#pulse.table }, 'nodes are not sent to the cache; still trying')
+    const { family, table, set } = this.#pulse
+    if (beating) this.#deps.log.info({ family, table, set }, 'nodes are sent to the cache')
+    else this.#deps.log.warn({ err: reason, family, table }, 'nodes are not sent to the cache; still trying')
   }
 
   /** Takes the element out, so that new connections go past the cache from now on. */
@@ -90,12 +93,12 @@ export function withdrawScript(pulse: Pulse): string {
   return `${addLine(pulse)}${deleteLine(pulse)}`
 }
 
-function addLine({ table, set, port, hold }: Pulse): string {
-  return `add element ip ${table} ${set} { ${port} timeout ${hold}ms }\n`
+function addLine({ family, table, set, port, hold }: Pulse): string {
+  return `add element ${family} ${table} ${set} { ${port} timeout ${hold}ms }\n`
 }
 
-function deleteLine({ table, set, port }: Pulse): string {
-  return `delete element ip ${table} ${set} { ${port} }\n`
+function deleteLine({ family, table, set, port }: Pulse): string {
+  return `delete element ${family} ${table} ${set} { ${port} }\n`
 }
 
 /**

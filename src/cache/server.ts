@@ -61,17 +61,19 @@ export async function startCache(
   const address = server.address() as AddressInfo
 
   const beatMs = (settings.heartbeat?.hold ?? 0) / 4
-  const heartbeat =
-    settings.heartbeat &&
-    new Heartbeat(settings.heartbeat, {
-      serves: async () => !store.troubled && (await answers(address, Math.max(100, beatMs))),
-      nft: (script) => runNft(script, Math.max(1000, beatMs)),
+  const heartbeats = (settings.heartbeat?.families ?? []).map((family) => {
+    const host = frontDoor(address.address, family)
+    const deps = {
+      serves: async () => !store.troubled && (await answers(host, address.port, Math.max(100, beatMs))),
+      nft: (script: string) => runNft(script, Math.max(1000, beatMs)),
       clock,
       log,
-    })
+    }
+    return settings.heartbeat && new Heartbeat({ ...settings.heartbeat, family }, deps)
+  })
 
   const stop = async (graceMs: number) => {
-    await heartbeat?.stop()
+    await Promise.all(heartbeats.map((heartbeat) => heartbeat?.stop()))
     await closeServer(server, fetches, graceMs, clock)
     await upstream.close()
     await fetches.idle()
@@ -107,12 +109,17 @@ function sayCounters(req: IncomingMessage, res: ServerResponse, counters: Counte
   res.end(JSON.stringify(counters))
 }
 
+/** Where nodes of that family get in. A cache that listens on IPv4 only is not found by IPv6, and has no heartbeat there. */
+function frontDoor(listening: string, family: 'ip' | 'ip6'): string {
+  if (listening === '0.0.0.0' || listening === '::') return family === 'ip' ? '127.0.0.1' : '::1'
+  return listening
+}
+
 /** Whether the server answers a request on a new connection within `timeoutMs`. */
-function answers(address: AddressInfo, timeoutMs: number): Promise<boolean> {
-  const host = { '0.0.0.0': '127.0.0.1', '::': '::1' }[address.address] ?? address.address
+function answers(host: string, port: number, timeoutMs: number): Promise<boolean> {
   return new Promise((resolve) => {
     const signal = AbortSignal.timeout(timeoutMs)
-    const request = get({ host, port: address.port, path: statsPath, agent: false, signal }, (response) => {
+    const request = get({ host, port, path: statsPath, agent: false, signal }, (response) => {
       response.on('error', () => resolve(false))
       response.resume().on('end', () => resolve(response.statusCode === 200))
     })

@@ -29,7 +29,20 @@ export const cacheSchema = Type.Object({
     { expected: 'host names in lower case', minProperties: 1 },
   ),
   /** The dead-man switch in the gateway's redirect rule: a set of nftables' `ip TABLE` that holds `port` while it serves. */
-  heartbeat: Type.Optional(Type.Object({ table: word, set: word, port: port, hold: Duration({ default: '2s' }) })),
+  heartbeat: Type.Optional(
+    Type.Object({
+      table: word,
+      set: word,
+      port: port,
+      hold: Duration({ default: '2s' }),
+      /** In which of nftables' families there is such a table; for `ip6` it must listen on `[::]`. */
+      families: Type.Array(Type.Union([Type.Literal('ip'), Type.Literal('ip6')]), {
+        default: ['ip'],
+        minItems: 1,
+        expected: 'ip, ip6, or both as a list',
+      }),
+    }),
+  ),
 })
 
 export type CacheSettings = StaticDecode<typeof cacheSchema>

@@ -13,7 +13,7 @@ import { atEnd } from './cleanup.ts'
 import { scratchFolder, until } from './start.ts'
 
 const run = promisify(execFile)
-const pulse = { table: 'causeway_77', set: 'cache_alive', port: 80, hold: 2000 }
+const pulse = { family: 'ip', table: 'causeway_77', set: 'cache_alive', port: 80, hold: 2000 } as const
 
 test('a beat is one transaction that is right whether the element is there or not', () => {
   const add = 'add element ip causeway_77 cache_alive { 80 timeout 2000ms }\n'
@@ -89,32 +89,34 @@ async function gatewayNamespace(t: TestContext): Promise<string> {
   await run('ip', ['netns', 'add', name])
   atEnd(t, () => run('ip', ['netns', 'del', name]))
   await run('ip', ['-n', name, 'link', 'set', 'lo', 'up'])
-  await run('ip', ['netns', 'exec', name, 'nft', 'add table ip causeway_77'])
-  await addSet(name)
+  for (const family of ['ip', 'ip6']) {
+    await run('ip', ['netns', 'exec', name, 'nft', `add table ${family} causeway_77`])
+    await addSet(name, family)
+  }
   return name
 }
 
-async function addSet(name: string): Promise<void> {
-  const set = 'add set ip causeway_77 cache_alive { type inet_service; flags timeout; }'
+async function addSet(name: string, family = 'ip'): Promise<void> {
+  const set = `add set ${family} causeway_77 cache_alive { type inet_service; flags timeout; }`
   await run('ip', ['netns', 'exec', name, 'nft', set])
 }
 
 /** The milliseconds that element 80 still has; undefined when it isn't there. */
-async function elementMs(name: string): Promise<number | undefined> {
-  const argv = ['netns', 'exec', name, 'nft', '-j', 'list', 'set', 'ip', 'causeway_77', 'cache_alive']
+async function elementMs(name: string, family = 'ip'): Promise<number | undefined> {
+  const argv = ['netns', 'exec', name, 'nft', '-j', 'list', 'set', family, 'causeway_77', 'cache_alive']
   const { stdout } = await run('ip', argv)
   return /"expires": \d+/.test(stdout) ? Number(/"expires": (\d+)/.exec(stdout)?.[1]) : undefined
 }
 
-async function there(name: string): Promise<boolean> {
-  return (await elementMs(name)) !== undefined
+async function there(name: string, family?: string): Promise<boolean> {
+  return (await elementMs(name, family)) !== undefined
 }
 
-function configText(folder: string, hold: string): string {
-  return `listen: 0.0.0.0:3128
+function configText(folder: string, hold: string, listen = '0.0.0.0:3128', families = '[ip]'): string {
+  return `listen: "${listen}"
 store: ${folder}/store
 origins: { mirror.lab: { address: 127.0.0.1, port: 8999 } }
-heartbeat: { table: causeway_77, set: cache_alive, port: 80, hold: ${hold} }
+heartbeat: { table: causeway_77, set: cache_alive, port: 80, hold: ${hold}, families: ${families} }
 `
 }
 
@@ -138,6 +140,27 @@ test('the kernel takes the element out when the cache is dead or stuck, and the 
 
   await child.end('SIGKILL')
   await until('the element is gone after the death', async () => !(await there(name)))
+})
+
+test('it beats in each family by itself, where it can be reached by it', async (t) => {
+  const folder = await scratchFolder(t)
+  const config = join(folder, 'cache.yaml')
+  const name = await gatewayNamespace(t)
+  const inside = ['ip', 'netns', 'exec', name]
+  for (const [listen, six] of [
+    ['0.0.0.0:3128', false],
+    ['[::]:3128', true],
+  ] as const) {
+    await writeFile(config, configText(folder, '1s', listen, '[ip6, ip]'))
+    const child = await startChild(t, config, inside)
+    await until('the element for IPv4 is there', () => there(name))
+    if (six) await until('the element for IPv6 is there', () => there(name, 'ip6'))
+    else assert.equal(await there(name, 'ip6'), false)
+    if (six) await run('ip', [...inside.slice(1), 'nft', 'delete set ip6 causeway_77 cache_alive'])
+    assert.equal(await there(name), true, 'one that fails does not stop the other')
+    await child.end('SIGTERM')
+    assert.equal(await there(name), false)
+  }
 })
 
 test('a cache that stops takes the element out itself', async (t) => {

@@ -14,7 +14,8 @@ heartbeat: { table: causeway_77, set: cache_alive, port: 80 }
 
 test('a full configuration, with what it leaves out filled in', () => {
   const settings = parseYaml(text, 'cache.yaml', cacheSchema)
-  assert.deepEqual(settings.heartbeat, { table: 'causeway_77', set: 'cache_alive', port: 80, hold: 2000 })
+  const families = ['ip']
+  assert.deepEqual(settings.heartbeat, { table: 'causeway_77', set: 'cache_alive', port: 80, hold: 2000, families })
   assert.deepEqual(
     [...originsOf(settings).values()],
     [
@@ -38,6 +39,7 @@ test('what is wrong is named with its line', () => {
     ],
     ['causeway_77', '"x; flush ruleset"', /^c:7:21: heartbeat\.table: expected a name of letters, digits and _, got/],
     ['port: 80 }', 'port: 80, hold: 2 }', /^c:7:68: heartbeat\.hold: expected a duration such as "20s".*, got 2$/],
+    ['port: 80 }', 'port: 80, families: [inet] }', /^c:7:73: heartbeat\.families\[0\]: expected "ip" or "ip6", got "inet"/],
     [/origins:[^]*(?=heartbeat)/, 'origins: {}\n', /^c:4:10: origins: expected at least 1 entries$/],
   ]
   for (const [from, to, message] of wrong) {
