@@ -32,6 +32,7 @@ const twoSites: Policy = {
   deadlines: { createMs: 90_000, bootMs: 20_000, installMs: 30_000, enrolMs: 30_000, drainMs: 86_400_000 },
   grace: { unreachableMs: 60_000, orphanMs: 60_000, reuseMs: 0 },
   breaker: { failures: 1, cooldownMs: 300_000 },
+  paths: { loss: 0.05, rttMs: Infinity },
 }
 
 /**
