@@ -49,6 +49,7 @@ export function policyFor(nodes: number): Policy {
     deadlines: { createMs: 60_000, bootMs: 120_000, installMs: 300_000, enrolMs: 60_000, drainMs: 86_400_000 },
     grace: { unreachableMs: 600_000, orphanMs: 300_000, reuseMs: 10_000 },
     breaker: { failures: 3, cooldownMs: 300_000 },
+    paths: { loss: 0.05, rttMs: Infinity },
   }
 }
 

@@ -181,6 +181,16 @@ const RulesSchema = Type.Object(
       },
       optionalMap,
     ),
+    /** What the path between two sites must be like for the nodes of one job to be at both. */
+    paths: Type.Object(
+      {
+        /** Share of packets that may be lost. */
+        loss: Type.Number({ default: 0.05, minimum: 0, maximum: 1, expected: 'a share from 0 to 1' }),
+        /** Longest round trip; left out: any. */
+        rtt: Type.Optional(Duration({ least: '1ms' })),
+      },
+      optionalMap,
+    ),
     breaker: Type.Object(
       {
         /** Failures in a row that close a type at a site. */

@@ -12,6 +12,7 @@ import { Explainer } from './explainer.ts'
 import { Loop, type Pace, type View } from './loop.ts'
 import { NetworkKeeper } from './network-keeper.ts'
 import { Observer } from './observe.ts'
+import type { Path } from './plan/observation.ts'
 import { plan } from './plan/plan.ts'
 import type { Policy } from './plan/policy.ts'
 import type { ApplyGateway } from './ports.ts'
@@ -37,6 +38,8 @@ export interface EnginePorts {
   newId(): string
   /** The token of a life; the same for the same id. */
   tokenFor(id: string): string
+  /** What is known of the paths between gateways; left out: nobody measures them. */
+  paths?(): readonly Path[]
   /** What the overlay must be for these nodes. */
   overlay(nodes: readonly NodeRecord[]): Overlay
   /** What the scheduler has to know of a node; null when there is no place for it. */
@@ -89,6 +92,7 @@ export function createEngine(ports: EnginePorts): Engine {
     registration: (node: Pick<NodeRecord, 'name' | 'site' | 'type'>) => ports.registration(node),
     machineSpec: (node: NodeRecord, token: string) => ports.machineSpec(node, token),
   }
-  const loop: Loop = new Loop(new Observer(clock, scheduler, drivers, nodes), tools, jobs, pace, decide)
+  const observer = new Observer(clock, scheduler, drivers, nodes, ports.paths && (() => ports.paths?.() ?? []))
+  const loop: Loop = new Loop(observer, tools, jobs, pace, decide)
   return { loop, acts, network, reports: new Reports(nodes, clock, policyAt, () => loop.wake()) }
 }

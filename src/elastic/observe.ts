@@ -3,7 +3,7 @@ import { CausewayError, toCausewayError } from '../base/errors.ts'
 import type { Driver } from '../sites/driver.ts'
 import type { NodeStore } from '../store/node-store.ts'
 import type { QueueSnapshot } from './plan/demand.ts'
-import type { Observation, Reading, SiteMachine } from './plan/observation.ts'
+import type { Observation, Path, Reading, SiteMachine } from './plan/observation.ts'
 import { type Budget, budgetKey } from './plan/policy.ts'
 import type { Capabilities, Scheduler } from './scheduler.ts'
 
@@ -17,10 +17,19 @@ export class Observer {
   readonly #capabilities: Capabilities
   readonly #queue: Source<QueueSnapshot>
   readonly #sites: ReadonlyMap<string, Source<readonly SiteMachine[]>>
+  readonly #paths: (() => readonly Path[]) | undefined
   readonly #orphansSinceMs = new Map<string, number>()
 
-  constructor(clock: Clock, scheduler: Scheduler, drivers: ReadonlyMap<string, Driver>, nodes: NodeStore) {
+  /** @param paths what is known of the paths between gateways; left out: nobody measures them */
+  constructor(
+    clock: Clock,
+    scheduler: Scheduler,
+    drivers: ReadonlyMap<string, Driver>,
+    nodes: NodeStore,
+    paths?: () => readonly Path[],
+  ) {
     this.#clock = clock
+    this.#paths = paths
     this.#nodes = nodes
     this.#capabilities = scheduler.capabilities
     this.#queue = new Source('the queue', clock, () => scheduler.snapshot())
@@ -54,6 +63,7 @@ export class Observer {
       registers: this.#capabilities.registers,
       confines: this.#capabilities.confines,
       sites: siteReadings,
+      ...(this.#paths ? { paths: this.#paths() } : {}),
       nodes,
       inFlight: new Set(acts.inFlight),
       settledAtMs: new Map(acts.settledAtMs),

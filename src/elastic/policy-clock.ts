@@ -101,8 +101,8 @@ function variantOf(rules: PolicyRules, inForce: string): Variant {
     .map(typePolicy)
   const caps: readonly Cap[] = windows.findLast((window) => window.caps !== null)?.caps ?? rules.caps
   const budgets = windows.findLast((window) => window.budgets !== null)?.budgets ?? rules.budgets
-  const { placement, deadlines, retry, grace, breaker } = rules
-  return { policy: { types, caps, budgets: [], placement, deadlines, retry, grace, breaker }, budgets }
+  const { placement, deadlines, retry, grace, breaker, paths } = rules
+  return { policy: { types, caps, budgets: [], placement, deadlines, retry, grace, breaker, paths }, budgets }
 }
 
 /** What the planner sees. Where windows overlap, the maximum is what counts. */

@@ -63,6 +63,8 @@ function factsOf(file: PolicyFile): ReadonlyMap<string, Facts> {
     failures: String(rules.breaker.failures),
     cooldown: formatDuration(rules.breaker.cooldownMs),
   })
+  const { loss, rttMs } = rules.paths
+  facts.set('paths', { loss: String(loss), rtt: rttMs === Infinity ? 'any' : formatDuration(rttMs) })
   for (const [site, { bootMs, spread, failures, capacity }] of siteModels(file)) {
     facts.set(`simulation ${site}`, {
       boot: formatDuration(bootMs),

@@ -44,7 +44,7 @@ export interface PolicyRules extends Omit<Policy, 'types' | 'budgets'> {
 
 /** The rules of a checked file, or of the policy part of the controller's configuration. */
 export function policyRules(file: Pick<PolicyFile, 'sites' | 'policy'>): PolicyRules {
-  const { deadlines, retry, grace, breaker, caps, budgets, placement, windows, timezone, currency } = file.policy
+  const { deadlines, retry, grace, breaker, paths, caps, budgets, placement, windows, timezone, currency } = file.policy
   const types = nodeTypes(file)
   return {
     timezone,
@@ -71,6 +71,7 @@ export function policyRules(file: Pick<PolicyFile, 'sites' | 'policy'>): PolicyR
     retry: { firstMs: retry.first, mostMs: retry.most },
     grace: { unreachableMs: grace.unreachable, orphanMs: grace.orphan, reuseMs: grace.reuse },
     breaker: { failures: breaker.failures, cooldownMs: breaker.cooldown },
+    paths: { loss: paths.loss, rttMs: paths.rtt ?? Infinity },
   }
 }
 

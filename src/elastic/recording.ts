@@ -26,10 +26,10 @@ export function encodeRound({ observation, plan }: Pick<View, 'observation' | 'p
 
 /** What tells two rounds apart but the times of their readings: equal for rounds in which nothing has changed. */
 export function essenceOf({ observation, plan }: Pick<View, 'observation' | 'plan'>): string {
-  const { queue, sites, nodes, breakers } = observation
+  const { queue, sites, nodes, breakers, paths } = observation
   const values = [...sites].map(([site, reading]) => [site, reading.ok ? reading.value : reading.code])
   const read = queue.ok ? queue.value : queue.code
-  return JSON.stringify([read, values, nodes, [...breakers], plan.steps])
+  return JSON.stringify([read, values, nodes, [...breakers], paths?.map(({ state }) => state), plan.steps])
 }
 
 /** Reads such a line; a text says why it can't be understood. */

@@ -2,6 +2,7 @@ import type { Clock } from '../../src/base/clock.ts'
 import { silentLog } from '../../src/base/log.ts'
 import { createEngine, type Engine } from '../../src/elastic/engine.ts'
 import type { Pace } from '../../src/elastic/loop.ts'
+import type { Path } from '../../src/elastic/plan/observation.ts'
 import type { Policy } from '../../src/elastic/plan/policy.ts'
 import type { ApplyGateway } from '../../src/elastic/ports.ts'
 import type { Scheduler } from '../../src/elastic/scheduler.ts'
@@ -27,6 +28,8 @@ export interface Outside {
   readonly applyGateway: ApplyGateway
   policyAt(now: number): Policy
   newId(): string
+  /** What is known of the paths between gateways; left out: nobody measures them. */
+  paths?(): readonly Path[]
 }
 
 /** One run of the controller, from its start until its fuse blows: the engine as `causeway controller` joins it. */
@@ -55,6 +58,7 @@ export function bootController(outside: Outside, fuse: Fuse, pace: Pace): Contro
     pace,
     policyAt: (now) => outside.policyAt(now),
     newId: () => outside.newId(),
+    ...(outside.paths ? { paths: () => outside.paths?.() ?? [] } : {}),
     tokenFor,
     overlay: (nodes) => overlayOf([...outside.drivers.keys()], nodes),
     registration: ({ name, site, type }) => {

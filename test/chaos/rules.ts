@@ -19,6 +19,7 @@ export const plainPolicy: Policy = {
   retry: { firstMs: 500, mostMs: 30_000 },
   grace: { unreachableMs: 60_000, orphanMs: 5000, reuseMs: 0 },
   breaker: { failures: 3, cooldownMs: 60_000 },
+  paths: { loss: 0.05, rttMs: Infinity },
 }
 
 /** What the policy is from when on: windows and reloads look alike from inside. */
@@ -47,6 +48,7 @@ export function drawRules(stream: Random, troubledMs: number): (now: number) => 
     retry: { firstMs: stream.pick([200, 500]), mostMs: stream.pick([4000, 30_000]) },
     grace: { unreachableMs: stream.int(5, 25) * 1000, orphanMs: stream.int(2, 8) * 1000, reuseMs: 2000 },
     breaker: { failures: stream.int(2, 3), cooldownMs: stream.int(8, 20) * 1000 },
+    paths: { loss: 0.05, rttMs: 150 },
   }
   const caps = drawCaps(stream)
   const count = stream.pick([1, 1, 2, 3])

@@ -29,7 +29,10 @@ export const faultKinds = [
   'user-holds',
 ] as const
 
-export type FaultKind = (typeof faultKinds)[number]
+/** Troubles of the paths between gateways: drawn apart, so that the other seeds are what they were. */
+export const pathFaultKinds = ['path-broken', 'path-lossy', 'path-unknown'] as const
+
+export type FaultKind = (typeof faultKinds)[number] | (typeof pathFaultKinds)[number]
 
 /** A job of the workload; times in ms from the start. */
 export interface PlannedJob {
@@ -62,10 +65,14 @@ export interface Scenario {
 /** Draws a scenario. */
 export function drawScenario(random: Random): Scenario {
   const stream = random.stream('scenario')
+  const ofPaths = random.stream('path faults')
   const troubledMs = stream.int(20, 60) * 1000
   return {
     places: stream.pick(['scheduler', 'causeway']),
-    faults: new Set(faultKinds.filter(() => stream.chance(0.45))),
+    faults: new Set([
+      ...faultKinds.filter(() => stream.chance(0.45)),
+      ...pathFaultKinds.filter(() => ofPaths.chance(0.45)),
+    ]),
     policyAt: drawRules(random.stream('rules'), troubledMs),
     jobs: Array.from({ length: stream.int(3, 12) }, () => drawJob(stream, troubledMs)),
     troubledMs,

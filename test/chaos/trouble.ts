@@ -1,6 +1,6 @@
 import { nodeName } from '../../src/elastic/plan/policy.ts'
 import type { Random } from './random.ts'
-import type { FaultKind, Scenario } from './scenario.ts'
+import { type FaultKind, pathFaultKinds, type Scenario } from './scenario.ts'
 import { queueWay } from './weather.ts'
 import type { World } from './world.ts'
 
@@ -74,6 +74,18 @@ export function unleash(world: World, scenario: Scenario, random: Random): void 
     world.scheduler.userHold(id)
     clock.after(lastsMs, () => world.letGo(id))
   })
+  const ends = ['head', ...sites]
+  for (const kind of pathFaultKinds) {
+    moments(kind, 4, 40_000, (stream, lastsMs) => {
+      const from = stream.pick(ends)
+      const to = stream.pick(ends.filter((end) => end !== from))
+      const state = kind === 'path-broken' ? 'broken' : kind === 'path-unknown' ? 'unknown' : 'good'
+      const how = { state, loss: kind === 'path-lossy' ? 0.2 : 0 } as const
+      world.worsen(from, to, how)
+      if (stream.chance(0.7)) world.worsen(to, from, how)
+      clock.after(lastsMs, () => world.mendPath(from, to))
+    })
+  }
   clock.after(scenario.troubledMs, () => calm(world))
 }
 
@@ -83,6 +95,7 @@ function calm(world: World): void {
   for (const way of world.weather.closed) world.mend(way)
   for (const name of world.adminDrains.keys()) world.adminUndrain(name)
   for (const { id, blocked } of world.scheduler.peek().jobs) if (blocked === 'Held') world.letGo(id)
+  for (const { from, to } of world.paths()) world.mendPath(from, to)
   for (const { at } of world.drivers.values()) at.capacity = Infinity
   world.controller?.fuse.disarm()
 }

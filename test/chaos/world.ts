@@ -1,3 +1,4 @@
+import type { Path } from '../../src/elastic/plan/observation.ts'
 import { nodeName, type Policy } from '../../src/elastic/plan/policy.ts'
 import { type Capabilities, reasonPrefix } from '../../src/elastic/scheduler.ts'
 import type { NodeRecord } from '../../src/store/node-record.ts'
@@ -59,6 +60,7 @@ export class World {
   readonly #db: Db
   readonly #store: NodeStore
   readonly #phases = new Map<string, string>()
+  readonly #paths = new Map<string, Path>()
   readonly #cutSites = new Set<string>()
   #controller: Controller | null = null
   #ids = 0
@@ -77,6 +79,8 @@ export class World {
     const { random } = options
     const first = this.policy
     this.sites = [...new Set(first.types.map((type) => type.site))]
+    const ends = ['head', ...this.sites]
+    for (const from of ends) for (const to of ends) if (from !== to) this.#setPath(from, to, {})
     const has = (fault: FaultKind) => this.#has(fault)
     const log = (text: string) => this.log(text)
     const names = first.types.flatMap((type, weight) =>
@@ -195,6 +199,30 @@ export class World {
     if (this.#cutSites.delete(way)) this.machines.mend(way)
   }
 
+  /** What is known of the paths between gateways. */
+  paths(): readonly Path[] {
+    return [...this.#paths.values()]
+  }
+
+  /** A path is not what it should be, seen from its beginning. */
+  worsen(from: string, to: string, how: Partial<Path>): void {
+    this.log(`the path from ${from} to ${to} is ${how.state}${how.loss ? ', and loses packets' : ''}`)
+    this.#setPath(from, to, how)
+    this.#controller?.loop.wake()
+  }
+
+  mendPath(from: string, to: string): void {
+    if (this.#paths.get(`${from} ${to}`)?.state !== 'good' || this.#paths.get(`${from} ${to}`)?.loss !== 0)
+      this.log(`the path between ${from} and ${to} is well again`)
+    this.#setPath(from, to, {})
+    this.#setPath(to, from, {})
+    this.#controller?.loop.wake()
+  }
+
+  #setPath(from: string, to: string, how: Partial<Path>): void {
+    this.#paths.set(`${from} ${to}`, { from, to, state: 'good', rttMs: 20, loss: 0, ...how })
+  }
+
   /** A machine loses its power, or vanishes from its site altogether. */
   loseMachine(site: string, id: string, vanishes: boolean): void {
     this.log(`${id} at ${site} ${vanishes ? 'vanishes' : 'loses its power'}`)
@@ -274,6 +302,7 @@ export class World {
       applyGateway: async (_: unknown, gateway: string) => gateways.get(gateway)?.apply() ?? { pending: [] },
       policyAt: (now: number) => this.#options.policyAt(now),
       newId: () => `id-${++this.#ids}`,
+      paths: () => this.paths(),
     }
     const controller = bootController(outside, fuse, pace)
     this.#controller = controller

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import type { Job, QueueNode } from '../../src/elastic/plan/demand.ts'
-import type { Observation } from '../../src/elastic/plan/observation.ts'
+import type { Observation, Path } from '../../src/elastic/plan/observation.ts'
 import type { Budget, Cap, PlacementRule, Policy } from '../../src/elastic/plan/policy.ts'
 import type { NodeRecord, Phase } from '../../src/store/node-record.ts'
 import { job, machine, node, now, observation, policy, queueNode } from './world.ts'
@@ -120,6 +120,28 @@ const someLimits = fc.record({
   ),
 })
 
+const ends = ['head', 'east', 'west']
+const allPaths = ends.flatMap((from) => ends.flatMap((to) => (from === to ? [] : { from, to })))
+
+/** Nobody measures, all is well, or anything. */
+const somePaths: fc.Arbitrary<readonly Path[] | undefined> = fc.oneof(
+  { weight: 3, arbitrary: fc.constant(undefined) },
+  {
+    weight: 2,
+    arbitrary: fc.tuple(
+      ...allPaths.map((path) =>
+        fc
+          .record({
+            state: fc.constantFrom('good', 'good', 'broken', 'unknown'),
+            rttMs: fc.constantFrom(null, 20, 20, 500),
+            loss: fc.constantFrom(null, 0, 0, 0.2),
+          })
+          .map((how) => ({ ...path, ...how }) as Path),
+      ),
+    ),
+  },
+)
+
 /**
  * Any state of the world that the sources could report, likely or not. Only what one source says of itself fits together: a
  * job that runs makes its nodes busy, and names only nodes that the queue has.
@@ -143,6 +165,7 @@ export const someWorld: fc.Arbitrary<SomeWorld> = fc
     places: fc.constantFrom('scheduler', 'causeway'),
     limits: someLimits,
     spent: fc.constantFrom(0, 0.9, 4),
+    paths: somePaths,
   })
   .map((w) => {
     const at = (site: string) => [
@@ -165,6 +188,7 @@ export const someWorld: fc.Arbitrary<SomeWorld> = fc
       queueNodes: w.queueNodes.flatMap((n) => (n ? { ...n, busy: n.busy || held.has(n.name) } : [])),
       jobs,
       places: w.places,
+      ...(w.paths ? { paths: w.paths } : {}),
       spent: new Map(budgets.map((budget) => [`${budget.period}/${budget.site ?? '*'}`, w.spent])),
       machines: { east: at('east'), west: at('west') },
       unreadQueue: w.unreadQueue,

@@ -36,6 +36,7 @@ export const policy: Policy = {
   deadlines: { createMs: 10_000, bootMs: 20_000, installMs: 30_000, enrolMs: 15_000, drainMs: 86_400_000 },
   grace: { unreachableMs: 60_000, orphanMs: 60_000, reuseMs: 0 },
   breaker: { failures: 2, cooldownMs: 300_000 },
+  paths: { loss: 0.05, rttMs: 100 },
 }
 
 export function node(over: Partial<NodeRecord> = {}): NodeRecord {
@@ -127,6 +128,7 @@ export function observation(
     registers: over.registers ?? false,
     confines: over.confines ?? false,
     spent: over.spent ?? new Map(),
+    ...(over.paths ? { paths: over.paths } : {}),
     sites: new Map([
       ['east', site('east')],
       ['west', site('west')],

@@ -8,8 +8,8 @@ import { isStale } from './stale.ts'
 import type { Reason, Step } from './steps.ts'
 
 /**
- * Where the scheduler places the jobs: takes names that it could not be given out of its choice (a closed type, a budget that
- * one more node would exceed, numbers beyond the maximum that is in force, as many more as live beyond it), and puts them back
+ * Where the scheduler places the jobs: takes names that it could not be given out of its choice (a closed type, a site that the
+ * head does not reach, a budget that one more node would exceed, numbers beyond the maximum that is in force, as many more as live beyond it), and puts them back
  * when their time has come. Names that it does not know are made known to it first.
  */
 export function availabilitySteps(ctx: Context, room: Room): Step[] {
@@ -70,7 +70,7 @@ function whyShut(type: TypePolicy, ctx: Context, room: Room): Reason | null {
     return { code: 'SiteClosed', text: `${typeKey(type)} is closed after failures in a row`, facts: { until } }
   }
   const refusal = room.refusal(type, leastEndMs(type, [], ctx.now))
-  return refusal?.code === 'OverBudget' ? refusal : null
+  return refusal?.code === 'OverBudget' || refusal?.code === 'PathBroken' ? refusal : null
 }
 
 /**

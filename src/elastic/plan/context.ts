@@ -3,6 +3,7 @@ import { ByWish, type Wish } from './by-wish.ts'
 import type { Job, QueueNode, Size } from './demand.ts'
 import { couldUse } from './features.ts'
 import type { Observation, Reading, SiteMachine } from './observation.ts'
+import { judgePaths, type Paths } from './paths.ts'
 import { isCapacity } from './phases.ts'
 import { type PlacementRule, type Policy, type TypePolicy, typeKey } from './policy.ts'
 import { sharesIn } from './shares.ts'
@@ -25,6 +26,7 @@ export interface Context {
   /** The rules for a type; undefined when the policy has it no more. */
   typeOf(of: TypeName): TypePolicy | undefined
   isSite(site: string): boolean
+  readonly paths: Paths
   closed(type: TypeName): boolean
   /** Whether the type may be tried with one node. */
   halfOpen(type: TypeName): boolean
@@ -68,6 +70,7 @@ export function createContext(obs: Observation, policy: Policy, now: number): Co
     lives,
     typeOf: (of) => types.get(typeKey(of)),
     isSite: (site) => sites.has(site),
+    paths: judgePaths(obs, policy),
     closed: (type) => isClosed(obs.breakers.get(typeKey(type)), now),
     halfOpen: (type) => isHalfOpen(obs.breakers.get(typeKey(type)), now),
     jobsOn: (name) => byNode.get(name) ?? [],

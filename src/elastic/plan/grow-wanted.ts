@@ -29,7 +29,11 @@ export function growWanted(ctx: Context, room: Room, caps: CapCount): Step[] {
     const overCap = caps.refusal([job])
     if (overCap) growing.expel(job, overCap)
   }
-  for (const job of jobs) growing.tryJob(job)
+  for (const job of jobs) {
+    const apart = badPath(job, ctx)
+    if (apart) growing.expel(job, apart)
+    else growing.tryJob(job)
+  }
   for (const node of wanted.values()) if (node.jobs.length === 0) growing.tryNodes([node])
   return growing.steps()
 }
@@ -124,6 +128,19 @@ class Growing {
   #of(job: Job): Wanted[] {
     return job.nodes.flatMap((name) => this.#wanted.get(name) ?? [])
   }
+}
+
+/** Why the nodes that the scheduler chose for the job should not be together. */
+function badPath(job: Job, ctx: Context): Reason | null {
+  if (job.nodeCount < 2) return null
+  const sites = [...new Set(job.nodes.flatMap((name) => parseNodeName(name, ctx.policy)?.type.site ?? []))]
+  for (const [i, one] of sites.entries()) {
+    for (const other of sites.slice(i + 1)) {
+      const reason = ctx.paths.tooBad(one, other)
+      if (reason) return reason
+    }
+  }
+  return null
 }
 
 function beyond({ type, k }: Wanted): Reason {

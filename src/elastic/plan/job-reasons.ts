@@ -57,6 +57,8 @@ const codes: Readonly<Partial<Record<Reason['code'], JobReason['code']>>> = {
   OverCap: 'OverCap',
   NoTypeFits: 'NoTypeFits',
   ProbeUnderWay: 'ProbeUnderWay',
+  PathBroken: 'PathBroken',
+  PathBad: 'PathBad',
 }
 
 function fromObstacle({ code, text, facts }: Reason): Words {
@@ -105,7 +107,10 @@ function pendingReason(job: Job, ctx: Context, placed: boolean, room: Room): Wor
     const { perNode, features } = job
     return { code: 'NoTypeFits', text: 'no node type has what it asks for', facts: { perNode, features } }
   }
-  const open = usable.filter((type) => !ctx.closed(type))
+  const unclosed = usable.filter((type) => !ctx.closed(type))
+  const open = unclosed.filter((type) => ctx.paths.cutOff(type.site) === null)
+  const cutOff = unclosed[0] && open.length === 0 ? ctx.paths.cutOff(unclosed[0].site) : null
+  if (cutOff) return fromObstacle(cutOff)
   if (open.length === 0) {
     const names = usable.map(typeKey).join(', ')
     return { code: 'SitesClosed', text: `every type it could use is closed after failures: ${names}` }

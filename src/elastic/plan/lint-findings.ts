@@ -16,9 +16,11 @@ import type { Step } from './steps.ts'
  * - `AboveMaximum`: no type has more nodes than its maximum.
  * - `BelowMinimum`: no type is drained below its minimum.
  * - `SiteClosed`: nothing begins of a closed type, and of a half-open one nothing beside its probe.
+ * - `PathBroken`: nothing begins at a site that the head does not reach, and none of its names is put back.
  * - `OverBudget`: nothing begins that, with all that is bound to come, exceeds a budget.
  * - `OverCap`: no node begins for jobs whose user, account or queue has its cap of nodes; no such job is released.
  * - `GangSplit`: nothing begins for a job that can't have all its nodes.
+ * - `GangApart`: nothing begins for a job at sites between which the path is worse than the policy allows.
  * - `AdminDrain`: what an admin took out of use is left so.
  */
 export type Invariant =
@@ -35,9 +37,11 @@ export type Invariant =
   | 'AboveMaximum'
   | 'BelowMinimum'
   | 'SiteClosed'
+  | 'PathBroken'
   | 'OverBudget'
   | 'OverCap'
   | 'GangSplit'
+  | 'GangApart'
   | 'AdminDrain'
 
 /** An invariant that a plan would break. */

@@ -2,6 +2,7 @@ import type { Breach, Invariant } from './lint-findings.ts'
 import { strangeJob } from './lint-job-steps.ts'
 import { nameFactsMissing, nameTooEarly, strangeName } from './lint-name-steps.ts'
 import { nodeFactsMissing, nodeTooEarly } from './lint-node-steps.ts'
+import { pathBroken } from './lint-paths.ts'
 import { deedOf, isLegal } from './lint-phases.ts'
 import { readingMissing } from './lint-readings.ts'
 import { isShut, namesOf, runningOn, siteOf, typeOf, type World } from './lint-world.ts'
@@ -19,6 +20,7 @@ export const stepChecks: readonly (readonly [Invariant, (step: Step, world: Worl
   ['TooEarly', tooEarly],
   ['JobRunning', jobRunning],
   ['SiteClosed', siteClosed],
+  ['PathBroken', pathBroken],
   ['AdminDrain', adminDrain],
 ]
 

@@ -1,6 +1,7 @@
 import type { Breach, Finding, Invariant } from './lint-findings.ts'
 import { gangBreaches } from './lint-gangs.ts'
 import { capBreaches, moneyBreaches } from './lint-limits.ts'
+import { gangsApart } from './lint-paths.ts'
 import { usefulPhases } from './lint-phases.ts'
 import { stepChecks } from './lint-step.ts'
 import { numberOf, typeOf, type World, worldOf } from './lint-world.ts'
@@ -26,6 +27,7 @@ export function lintPlan(plan: Plan, observation: Observation, policy: Policy, n
   for (const [code, step, breach] of moneyBreaches(world)) report(code, step, breach)
   for (const [code, step, breach] of capBreaches(world)) report(code, step, breach)
   for (const [code, step, breach] of gangBreaches(world)) report(code, step, breach)
+  for (const [code, step, breach] of gangsApart(world)) report(code, step, breach)
   return findings
 }
 

@@ -14,6 +14,18 @@ export interface SiteMachine {
   readonly state: 'running' | 'stopped'
 }
 
+/** What is known of the path from one gateway (a site's, or the `head`'s) to another. */
+export interface Path {
+  readonly from: string
+  readonly to: string
+  /** Does not flutter: it takes several measurements to change. `unknown` is not broken. */
+  readonly state: 'good' | 'broken' | 'unknown'
+  /** Mean round trip, ms; null when it is not known. */
+  readonly rttMs: number | null
+  /** Share of packets lost, 0 to 1; null when it is not known. */
+  readonly loss: number | null
+}
+
 /** Everything that a plan is made from: one immutable picture of the queue, the sites and the store. */
 export interface Observation {
   readonly queue: Reading<QueueSnapshot>
@@ -28,6 +40,8 @@ export interface Observation {
   readonly confines?: boolean
   /** By site name. */
   readonly sites: ReadonlyMap<string, Reading<readonly SiteMachine[]>>
+  /** Between all gateways. Left out: nobody measures them. */
+  readonly paths?: readonly Path[]
   /** All lives that are not gone. */
   readonly nodes: readonly NodeRecord[]
   /** Ids of nodes with an act under way: they are left alone in this round. */

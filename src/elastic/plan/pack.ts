@@ -3,6 +3,7 @@ import type { Context } from './context.ts'
 import { leastEndMs } from './cost.ts'
 import type { Job } from './demand.ts'
 import { type Bin, hasRoom, livingBins, put, takesWhole } from './pack-bins.ts'
+import { joined } from './paths.ts'
 import { type TypePolicy, typeKey } from './policy.ts'
 import type { Room } from './room.ts'
 import { sharesIn, sharesNeeded } from './shares.ts'
@@ -125,15 +126,17 @@ class Packer implements Packing {
     const { spread } = this.#ctx.placementOf(job)
     // What is confined already, by default, can't span sites though it might.
     const oneSite = spread === 'one-site' || (spread === 'may-span' && job.confinedTo !== undefined)
-    const areas = oneSite ? this.#sitesFor(job, kind) : [kind.usable]
-    const refusals: Reason[] = []
+    const areas = oneSite ? this.#sitesFor(job, kind) : this.#areasFor(job, kind)
+    const refusals: Reason[] = areas.length > 1 && !oneSite ? this.#badPaths(kind) : []
     for (const pass of passes) {
       for (const area of areas) {
         const found = this.#gather(job, kind, area, pass, refusals, spread === 'must-span')
         if (!found) continue
         for (const { bin, shares } of found) this.#think(job, bin, shares)
         const site = found[0]?.bin.type.site
-        if (oneSite && job.nodeCount > 1 && site !== undefined) this.sites.set(job.id, site)
+        // What is kept from some sites by bad paths is confined to its one site, too: the scheduler knows nothing of paths.
+        const confined = oneSite || (areas.length > 1 && found.every(({ bin }) => bin.type.site === site))
+        if (confined && job.nodeCount > 1 && site !== undefined) this.sites.set(job.id, site)
         return null
       }
     }
@@ -150,6 +153,20 @@ class Packer implements Packing {
     const first = job.confinedTo
     if (first !== undefined && sites.includes(first)) sites.unshift(...sites.splice(sites.indexOf(first), 1))
     return sites.map((site) => kind.usable.filter((type) => type.site === site))
+  }
+
+  /** The types that the nodes of a job which may span sites can have: all, or those of sites between which the paths are good enough. */
+  #areasFor(job: Job, kind: Kind): (readonly TypePolicy[])[] {
+    if (job.nodeCount < 2) return [kind.usable]
+    const sets = joined(sitesOf(kind.usable), this.#ctx.paths)
+    if (sets.length === 1) return [kind.usable]
+    return sets.map((sites) => kind.usable.filter((type) => sites.includes(type.site)))
+  }
+
+  /** The paths that keep the nodes of a job from being at any of its sites. */
+  #badPaths({ usable }: Kind): Reason[] {
+    const sites = sitesOf(usable)
+    return sites.flatMap((one, i) => sites.slice(i + 1).flatMap((other) => this.#ctx.paths.tooBad(one, other) ?? []))
   }
 
   /** Enough places for the job in these types; null if there are not. What is begun for nothing is taken back. */
@@ -261,7 +278,7 @@ function sitesOf(types: readonly TypePolicy[]): string[] {
 /** What is said of a job that finds no place: every obstacle once, under the code of the one that weighs most. */
 function summary(refusals: readonly Reason[]): Reason {
   const texts = [...new Set(refusals.map(({ text }) => text))]
-  const weight = ['OverBudget', 'AboveMaximum', 'ProbeUnderWay', 'SiteClosed']
+  const weight = ['OverBudget', 'AboveMaximum', 'ProbeUnderWay', 'SiteClosed', 'PathBroken', 'PathBad']
   const first = refusals.toSorted((a, b) => weight.indexOf(a.code) - weight.indexOf(b.code))[0]
   const text = texts.join('; ') || 'no node is free'
   return { code: first?.code ?? 'AboveMaximum', text, ...(first?.facts ? { facts: first.facts } : {}) }

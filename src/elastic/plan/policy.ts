@@ -89,6 +89,13 @@ export interface Policy {
     /** How long a name stays unused after its node is gone, where Causeway chooses the names. */
     readonly reuseMs: number
   }
+  /** What the path between two sites must be like for the nodes of one job to be at both. */
+  readonly paths: {
+    /** Share of packets that may be lost, 0 to 1. */
+    readonly loss: number
+    /** Longest mean round trip; Infinity: any. */
+    readonly rttMs: number
+  }
   readonly breaker: {
     /** Failures in a row that close a type at a site. */
     readonly failures: number

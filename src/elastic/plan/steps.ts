@@ -15,7 +15,7 @@ export interface Reason {
  * `MachineFound`.
  * Waiting: `ActUnderWay`, `BackingOff`, `SiteUnreachable`, `QueueUnreachable`, `StaleReading`, `InTime`, `Busy`, `IdleTimeRunning`,
  * `LifetimeRunning`, `PaidFor`, `AtMinimum`, `Spare`, `DemandWaiting`, `DrainedByAdmin`, `DrainNotSeen`, `DrainOverdue`, `QueueSaysDown`,
- * `UnknownSite`, `ProbeUnderWay`, `NoTypeFits`.
+ * `UnknownSite`, `ProbeUnderWay`, `NoTypeFits`, `PathBroken`, `PathBad`.
  */
 type ReasonCode =
   | 'WantedByQueue'
@@ -60,6 +60,8 @@ type ReasonCode =
   | 'UnknownSite'
   | 'ProbeUnderWay'
   | 'NoTypeFits'
+  | 'PathBroken'
+  | 'PathBad'
 
 /** One thing to do. Steps on different nodes are independent of each other. */
 export type Step = NodeStep | NameStep | JobStep
@@ -155,6 +157,8 @@ export interface JobReason {
     | 'OverCap'
     | 'NoTypeFits'
     | 'ProbeUnderWay'
+    | 'PathBroken'
+    | 'PathBad'
     | 'WaitsForScheduler'
   readonly text: string
   readonly facts?: Readonly<Record<string, unknown>>
