@@ -176,18 +176,22 @@ export class Lab {
   }
 
   /**
-   * Makes the nodes in the controller's configuration file known on the head, as an admin does after a change to them. Slurm
-   * with cloud nodes: writes what `causeway slurm-nodes` prints and starts slurmctld again. Grid Engine, which knows hosts
-   * by their names: puts what `causeway hosts` prints into /etc/hosts. Slurm with dynamic nodes: nothing.
+   * Makes the nodes in the controller's configuration file known on the head, as an admin does after a change to them: puts
+   * what `causeway hosts` prints into /etc/hosts, and for Slurm with cloud nodes writes what `causeway slurm-nodes` prints
+   * and starts slurmctld again.
    */
   async declareNodes(): Promise<void> {
+    await this.#nameNodes()
     if (this.slurm && this.scheduler === 'slurm') {
       this.head.write(slurmNodesPath, { content: await this.#printed('slurm-nodes') })
       await this.slurm.slurmctld.kill()
       await this.slurm.restart()
-    } else if (this.scheduler === 'sge') {
-      this.head.write('/etc/hosts', { content: `${this.#hostsOf('head')}${await this.#printed('hosts')}` })
     }
+  }
+
+  /** A scheduler stands still for seconds when it calls a node whose name it can't resolve. */
+  async #nameNodes(): Promise<void> {
+    this.head.write('/etc/hosts', { content: `${this.#hostsOf('head')}${await this.#printed('hosts')}` })
   }
 
   /**
@@ -313,11 +317,12 @@ export class Lab {
           order: siteOrder[name],
         }))
         const dynamic = this.scheduler === 'slurm-dynamic'
+        await this.#nameNodes()
         this.slurm = await startSlurm(this.head, { cluster: 'lab', sites, dynamic, oneSite: !dynamic })
         break
       }
       case 'sge':
-        await this.declareNodes()
+        await this.#nameNodes()
         this.sge = await startElasticSge(this.head)
         break
       case 'none':

@@ -1,7 +1,10 @@
 import { Command } from 'commander'
 import { systemClock } from '../base/clock.ts'
 import { loadControllerConfig } from '../config/controller-config.ts'
-import { emptyOverlay } from '../elastic/overlay-from-nodes.ts'
+import type { ControllerConfig } from '../config/controller-schema.ts'
+import { nodePlaces } from '../config/node-places.ts'
+import { emptyOverlay, headGateway } from '../elastic/overlay-from-nodes.ts'
+import { nodeName } from '../elastic/plan/policy.ts'
 import { type Diagnosis, examine } from '../network/doctor/examine.ts'
 import { defaultConfigFile } from './config-file.ts'
 import { hostOf, withGatewayHosts } from './gateway-hosts.ts'
@@ -20,12 +23,22 @@ export function networkDoctorCommand(): Command {
       const config = await loadControllerConfig(options.config)
       const overlay = emptyOverlay(config)
       const found = await withGatewayHosts(config, (hosts) =>
-        examine(overlay, ({ name }) => hostOf(hosts, name), systemClock),
+        examine(
+          overlay,
+          ({ name }) => hostOf(hosts, name),
+          systemClock,
+          ({ name }) => (name === headGateway ? firstNames(config) : []),
+        ),
       )
       const text = options.json ? JSON.stringify(found, null, 2) : showDiagnoses(found, options.all ?? false)
       process.stdout.write(`${text}\n`)
       if (found.some(({ findings }) => findings.some(({ level }) => level === 'bad'))) process.exitCode = 1
     })
+}
+
+/** The first node's name of each type: the scheduler must find all of them. */
+function firstNames(config: ControllerConfig): readonly string[] {
+  return nodePlaces(config).map(({ prefix }) => nodeName(prefix, 1))
 }
 
 /** The findings as text, the worst of a gateway first. */

@@ -9,6 +9,7 @@ export function checkHost(overlay: Overlay, gateway: Gateway, reading: Reading):
     ...checkKernel(overlay, reading),
     ...checkPrograms(overlay, reading),
     ...checkSettings(gateway, reading),
+    ...checkNames(reading),
   ]
 }
 
@@ -132,4 +133,13 @@ function checkSettings(gateway: Gateway, { settings }: Reading): readonly Findin
     }
   }
   return orOk(found, 'settings', 'they are as they should be')
+}
+
+/** A scheduler that can't resolve the name of a node stands still for seconds each time it calls it. */
+function checkNames({ names }: Reading): readonly Finding[] {
+  if (names.size === 0) return []
+  const unknown = [...names].filter(([, found]) => !found).map(([name]) => name)
+  const todo = 'causeway hosts >> /etc/hosts, or the head as its own name server: see docs/network.md'
+  const found = unknown.length > 0 ? [bad('names', `${unknown.join(', ')} can't be resolved`, todo)] : []
+  return orOk(found, 'names', "nodes' names are found")
 }

@@ -16,15 +16,20 @@ export interface Diagnosis {
 /**
  * Examines all gateways at the same time, by themselves: no controller is needed, nothing is changed. A gateway that can't be
  * reached or read is a finding and stops nobody.
+ * @param names names of nodes that a gateway must be able to resolve
  */
 export async function examine(
   overlay: Overlay,
   hostFor: (gateway: Gateway) => Host,
   clock: Pick<Clock, 'now'>,
+  names: (gateway: Gateway) => readonly string[] = () => [],
 ): Promise<readonly Diagnosis[]> {
   const one = async (gateway: Gateway): Promise<Diagnosis> => {
     try {
-      return { gateway: gateway.name, findings: await examineOne(overlay, gateway, hostFor(gateway), clock) }
+      return {
+        gateway: gateway.name,
+        findings: await examineOne(overlay, gateway, hostFor(gateway), clock, names(gateway)),
+      }
     } catch (thrown) {
       const { message } = toCausewayError(thrown)
       const todo = 'see whether the host is up, and that ssh with the key and host key of the configuration gets there'
@@ -34,12 +39,19 @@ export async function examine(
   return Promise.all(overlay.gateways.map(one))
 }
 
-async function examineOne(overlay: Overlay, gateway: Gateway, host: Host, clock: Pick<Clock, 'now'>) {
+async function examineOne(
+  overlay: Overlay,
+  gateway: Gateway,
+  host: Host,
+  clock: Pick<Clock, 'now'>,
+  names: readonly string[],
+) {
   const script = new HostScript(host, 'scripts/site/causeway-doctor')
   const others = overlay.gateways.filter(({ name }) => name !== gateway.name)
-  const argv = [String(overlay.underlayMtu), ...others.flatMap(({ underlay, address }) => [underlay, address])]
+  const least = [String(overlay.underlayMtu), names.join(',') || '-']
+  const argv = [...least, ...others.flatMap(({ underlay, address }) => [underlay, address])]
   // The script is there now: what is measured below is not the time that bringing it takes.
-  await script.call([String(overlay.underlayMtu)])
+  await script.call(least)
   const askedAtMs = clock.now()
   const text = await script.call(argv)
   return diagnose(overlay, gateway, parseReading(text, askedAtMs, clock.now()))

@@ -20,6 +20,8 @@ export interface Reading {
   readonly offenders: readonly { readonly table: string; readonly port: string }[]
   /** Ports that are redirected to a living cache. */
   readonly alive: readonly { readonly table: string; readonly port: number }[]
+  /** Names of nodes, and whether they can be resolved. */
+  readonly names: ReadonlyMap<string, boolean>
   /** By the other gateway's underlay address: whether packets of the path's MTU, or only small ones, got there. */
   readonly paths: ReadonlyMap<string, 'full' | 'small' | 'none'>
   /** By the other gateway's address in the segment: whether it answers there. */
@@ -52,6 +54,7 @@ export function parseReading(text: string, askedAtMs: number, answeredAtMs: numb
     counters: of('counter').map(([table = '', name = '', packets]) => ({ table, name, packets: numberOf(packets) })),
     offenders: of('offender').map(([table = '', port = '']) => ({ table, port })),
     alive: of('alive').map(([table = '', port]) => ({ table, port: numberOf(port) })),
+    names: pairs('name', ([, found]) => found === 'yes'),
     paths: pairs('path', ([, how]) => (how === 'full' || how === 'small' ? how : 'none')),
     segment: pairs('segment', ([, answers]) => answers === 'yes'),
   }
@@ -70,6 +73,7 @@ const lengths: Readonly<Record<string, number>> = {
   counter: 3,
   alive: 2,
   offender: 2,
+  name: 2,
   path: 2,
   segment: 2,
 }

@@ -41,6 +41,7 @@ counter bridge/causeway_77 dropped_mac 0
 counter bridge/causeway_78 dropped_storm 9
 offender bridge/causeway_78 cwp00000009
 alive ip/causeway_77 80
+name east-1 yes
 path 10.250.0.2 full
 path 10.250.2.2 full
 segment 10.77.0.1 yes
@@ -160,6 +161,7 @@ describe('a gateway is found', () => {
       /ip link del/,
     ],
     ['without a living cache', /alive .*/, '', 'warning cache it does not answer', /causeway cache/],
+    ['not to find names', /east-1 yes/, 'east-1 no', "bad names east-1 can't be resolved", /causeway hosts >> /],
     [
       'to drop frames',
       /dropped_mac 0/,
