@@ -39,6 +39,7 @@ const calls: ControllerCalls = {
   ...controllerCalls({
     readModel: { status: nobody, nodes: nobody, timeline: nobody, why: nobody },
     policy: { reload: nobody },
+    keys: null,
     reports: { report: nobody },
     events,
     watch: new EngineWatch(systemClock),

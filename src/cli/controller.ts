@@ -134,7 +134,11 @@ async function startController(
     view: () => loop.view,
     brokenGateways: () => network.broken(),
   })
-  const calls = controllerCalls({ readModel, policy: live, reports, events, watch, wake: () => loop.wake() })
+  const calls = controllerCalls({
+    ...{ readModel, policy: live, reports, events, watch },
+    keys: gateways.keys,
+    wake: () => loop.wake(),
+  })
   const doors = await openDoors({ ...config.controller, apiTokenHash: hashToken(apiToken) }, calls, (error) => {
     log.error({ err: error }, 'the doors broke; the controller ends')
     process.exit(1)

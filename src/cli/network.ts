@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { networkDoctorCommand } from './network-doctor.ts'
+import { networkKeysCommand, networkRotateCommand } from './network-keys.ts'
 import { networkRemoveCommand } from './network-remove.ts'
 
 /** `causeway network`: the overlay and the paths between the gateways. */
@@ -7,5 +8,7 @@ export function networkCommand(): Command {
   return new Command('network')
     .description('look at the overlay and the paths between the gateways, examine it, take it away')
     .addCommand(networkDoctorCommand())
+    .addCommand(networkKeysCommand())
+    .addCommand(networkRotateCommand())
     .addCommand(networkRemoveCommand())
 }

@@ -7,6 +7,7 @@ import { answerError, answerUnknownRoute } from './answer-error.ts'
 import type { AppServices } from './app-services.ts'
 import { bearerToken } from './bearer-token.ts'
 import { hookRoutes } from './hook-routes.ts'
+import { keyRoutes } from './key-routes.ts'
 import { nodeRoutes } from './node-routes.ts'
 import { describeRoutes } from './openapi.ts'
 import { policyRoutes } from './policy-routes.ts'
@@ -55,6 +56,7 @@ export function buildApp(services: AppServices, options: DoorOptions): FastifyIn
     hookRoutes(guarded, services)
     readRoutes(guarded, services)
     policyRoutes(guarded, services)
+    keyRoutes(guarded, services)
     selfRoutes(guarded, services)
   })
   return app

@@ -1,9 +1,10 @@
+import { CausewayError } from '../base/errors.ts'
 import type { ReloadReport } from '../elastic/live-config.ts'
 import type { PhaseReport, Reports } from '../elastic/reports.ts'
 import type { EventStore, NewEvent } from '../store/event-store.ts'
 import type { EngineFigures, EngineWatch } from './engine-figures.ts'
 import type { ReadModel } from './read-model.ts'
-import type { JobReport, NodeReport, StatusReport, TimelineReport } from './reports.ts'
+import type { JobReport, KeyReport, NodeReport, StatusReport, TimelineReport } from './reports.ts'
 
 /**
  * All that the doors want of the controller behind them. Every call may cross a thread: arguments and results are plain data,
@@ -16,6 +17,10 @@ export interface ControllerCalls {
   why(job: string): Promise<JobReport>
   /** Reads the policy again, and wakes the loop. */
   reloadPolicy(): Promise<ReloadReport>
+  /** The keys of the tunnels. */
+  keys(): Promise<KeyReport>
+  /** Begins to change them. */
+  rotateKeys(): Promise<KeyReport>
   reportPhase(id: string, token: string, report: PhaseReport): Promise<void>
   /** Wakes the loop at once, then records the events: all of them, or none when it rejects. */
   recordHooks(events: readonly NewEvent[]): Promise<void>
@@ -28,6 +33,8 @@ export interface ControllerCalls {
 export interface ControllerParts {
   readonly readModel: Pick<ReadModel, 'status' | 'nodes' | 'timeline' | 'why'>
   readonly policy: { reload(): Promise<ReloadReport> }
+  /** Null where the overlay is not encrypted. */
+  readonly keys: { report(): KeyReport; rotate(): Promise<KeyReport> } | null
   readonly reports: Pick<Reports, 'report'>
   readonly events: Pick<EventStore, 'appendAll' | 'recentHookIds'>
   readonly watch: Pick<EngineWatch, 'figures'>
@@ -48,6 +55,8 @@ export function controllerCalls(parts: ControllerParts): ControllerCalls {
       parts.wake()
       return report
     },
+    keys: async () => keysOf(parts).report(),
+    rotateKeys: async () => keysOf(parts).rotate(),
     reportPhase: (id, token, report) => reports.report(id, token, report),
     recordHooks: (hooks) => {
       parts.wake()
@@ -58,6 +67,15 @@ export function controllerCalls(parts: ControllerParts): ControllerCalls {
   }
 }
 
+/** @throws CausewayError `NotFound` */
+function keysOf({ keys }: ControllerParts): NonNullable<ControllerParts['keys']> {
+  if (keys) return keys
+  throw new CausewayError(
+    'NotFound',
+    'the overlay is not encrypted: the configuration has no cluster.overlay.encryption',
+  )
+}
+
 /** The names of the calls, for who passes them on. */
 export const controllerCallNames = [
   'status',
@@ -65,6 +83,8 @@ export const controllerCallNames = [
   'timeline',
   'why',
   'reloadPolicy',
+  'keys',
+  'rotateKeys',
   'reportPhase',
   'recordHooks',
   'recentHookIds',

@@ -11,6 +11,7 @@ const meaning = {
   400: ['InvalidRequest', 'What was sent is not what it should be; sending it again is of no use.'],
   401: ['Unauthorized', 'The token is missing or wrong.'],
   404: ['NotFound', 'There is no such thing.'],
+  409: ['Conflict', 'Something else is under way, or has the name.'],
   429: ['RateLimited', 'Too many calls; `Retry-After` says when to come again, seconds.'],
   503: ['Overloaded', 'Too much waits to be recorded; `Retry-After` says when to come again, seconds.'],
 } as const
@@ -39,6 +40,7 @@ export function describeRoutes(app: FastifyInstance): void {
         { name: 'nodes', description: 'What nodes report, and what is known of them.' },
         { name: 'status', description: 'What the controller sees and does.' },
         { name: 'policy', description: "The admin's rules." },
+        { name: 'network', description: 'The overlay between the gateways.' },
       ],
       components: {
         securitySchemes: {

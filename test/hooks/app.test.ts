@@ -56,7 +56,7 @@ describe('the HTTP application', () => {
     })
     const reports = new Reports(nodes, clock, () => policy, wake)
     const watch = new EngineWatch(clock)
-    const controller = controllerCalls({ readModel, policy: live, reports, events, watch, wake })
+    const controller = controllerCalls({ readModel, policy: live, keys: null, reports, events, watch, wake })
     inbox = new HookInbox({ record: (batch) => controller.recordHooks(batch), clock, log: silentLog })
     const services = { clock, controller, inbox, metrics: new Metrics() }
     app = buildApp(services, { apiTokenHash: null, serves: 'all', callsPerSecond: 1000 })
@@ -313,6 +313,15 @@ describe('the HTTP application', () => {
     assert.match((await reload()).json().error.message, /causeway.yaml:7:3: wrong/)
     assert.equal(await maximum(), before + 1)
     assert.equal((await remote.inject({ method: 'POST', url: '/v1/policy/reload' })).statusCode, 401)
+  })
+
+  test('without encryption there are no keys to change', async () => {
+    const rotate = { method: 'POST', url: '/v1/network/rotate-keys' } as const
+    const refused = await app.inject(rotate)
+    assert.equal(refused.statusCode, 404)
+    assert.match(refused.json().error.message, /not encrypted/)
+    assert.equal((await app.inject('/v1/network/keys')).statusCode, 404)
+    assert.equal((await remote.inject(rotate)).statusCode, 401)
   })
 
   test('nodes, timeline and why tell what happened', async () => {

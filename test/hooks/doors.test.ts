@@ -42,6 +42,8 @@ suite("the doors' own thread", () => {
       timeline: no,
       why: no,
       reloadPolicy: no,
+      keys: no,
+      rotateKeys: no,
       reportPhase: no,
       recordHooks: async (events) => {
         recorded.push(...events)

@@ -54,6 +54,7 @@ export class KeyKeeper {
   readonly #options: KeyKeeperOptions
   #facts: KeyFacts = { generation: 0, keys: new Map(), links: new Map() }
   #beganAtMs = 0
+  #started = false
   #changing = false
   #beginning = false
   /** Gateways whose routes have left the older device. */
@@ -84,6 +85,7 @@ export class KeyKeeper {
     let facts: KeyFacts = { ...this.#facts, generation: latest.generation }
     for (const key of await store.keys()) facts = withKey(facts, key.gateway, key.generation, key.publicKey)
     this.#facts = onlyOf(facts, gateways)
+    this.#started = true
     this.#watching = Promise.all(gateways.map((one) => this.#watch(one.name)))
   }
 
@@ -96,10 +98,11 @@ export class KeyKeeper {
 
   /**
    * Begins to change all keys. It goes on in the background, over restarts too.
-   * @throws CausewayError `Conflict` while keys are being changed; what the store throws.
+   * @throws CausewayError `Conflict` while keys are being changed; `Overloaded` before `start`; what the store throws.
    */
   async rotate(): Promise<KeyReport> {
     const { store, clock, gateways } = this.#options
+    if (!this.#started) throw new CausewayError('Overloaded', 'the controller has not read its keys yet')
     if (this.#changing || this.#beginning) {
       const waits = waitsFor(this.#facts, gateways)
       throw new CausewayError(
