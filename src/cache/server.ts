@@ -8,7 +8,7 @@ import type { Logger } from '../base/log.ts'
 import { AccessLog } from './access-log.ts'
 import { type Counters, newCounters } from './counters.ts'
 import { Fetches } from './fetches.ts'
-import { Heartbeat, runNft } from './heartbeat.ts'
+import { Heartbeat, type Pulse, runNft } from './heartbeat.ts'
 import { Proxy, sayNo } from './proxy.ts'
 import { type CacheSettings, originsOf, splitListen } from './settings.ts'
 import { Store } from './store.ts'
@@ -60,20 +60,18 @@ export async function startCache(
   await usable(`listen ${settings.listen}`, once(server, 'listening'))
   const address = server.address() as AddressInfo
 
-  const beatMs = (settings.heartbeat?.hold ?? 0) / 4
-  const heartbeats = (settings.heartbeat?.families ?? []).map((family) => {
-    const host = frontDoor(address.address, family)
-    const deps = {
-      serves: async () => !store.troubled && (await answers(host, address.port, Math.max(100, beatMs))),
-      nft: (script: string) => runNft(script, Math.max(1000, beatMs)),
+  const heartbeats = pulsesOf(settings).map((pulse) => {
+    const door = frontDoor(address.address, pulse.family)
+    return new Heartbeat(pulse, {
+      serves: async () => !store.troubled && (await answers(door, address.port, Math.max(100, pulse.hold / 4))),
+      nft: (script) => runNft(script, Math.max(1000, pulse.hold / 4)),
       clock,
       log,
-    }
-    return settings.heartbeat && new Heartbeat({ ...settings.heartbeat, family }, deps)
+    })
   })
 
   const stop = async (graceMs: number) => {
-    await Promise.all(heartbeats.map((heartbeat) => heartbeat?.stop()))
+    await Promise.all(heartbeats.map((heartbeat) => heartbeat.stop()))
     await closeServer(server, fetches, graceMs, clock)
     await upstream.close()
     await fetches.idle()
@@ -107,6 +105,11 @@ function sayCounters(req: IncomingMessage, res: ServerResponse, counters: Counte
   if (!near) return sayNo(res, 403, 'the counters are for this machine only')
   res.writeHead(200, { 'content-type': 'application/json' })
   res.end(JSON.stringify(counters))
+}
+
+/** One for each family, so that one that fails does not stop the other. */
+function pulsesOf({ heartbeat }: CacheSettings): readonly Pulse[] {
+  return heartbeat === undefined ? [] : heartbeat.families.map((family) => ({ ...heartbeat, family }))
 }
 
 /** Where nodes of that family get in. A cache that listens on IPv4 only is not found by IPv6, and has no heartbeat there. */
