@@ -109,6 +109,16 @@ describe('the overlay over three gateways by BGP EVPN', () => {
     assert.ok(await reaches(segment.node('east-1'), '10.77.2.1', 60))
   })
 
+  it('keeps the sites together while the reflector is cut off', async () => {
+    const head = segment.gateway('head')
+    await head.run('ip link set dev wan0 down')
+    const { stdout } = await segment.node('east-1').exec(['ping', '-q', '-c', '6', '-i', '1', '-W', '2', '10.77.2.1'])
+    await head.run('ip link set dev wan0 up')
+    await head.run('ip route replace default via 10.250.0.1')
+    assert.match(stdout, / 6 received/)
+    assert.ok(await reaches(segment.node('east-1'), '10.77.0.1', 60))
+  })
+
   it('floods when it may', async () => {
     const flooding: Overlay = { ...evpn, flood: { broadcast: true, unknown: false } }
     await segment.apply(flooding)
