@@ -2,7 +2,7 @@ import { CausewayError } from '../../base/errors.ts'
 import { bridgeName, parseNetwork, segmentMtu, vxlanName } from '../addressing.ts'
 import type { Gateway, Overlay } from '../overlay.ts'
 import type { PortFlags } from './actual-state.ts'
-import type { GatewayState } from './gateway-state.ts'
+import type { GatewayState, Local, Remote } from './gateway-state.ts'
 import { type Stations, stationsOf } from './stations.ts'
 import { desiredTables } from './tables.ts'
 
@@ -36,11 +36,21 @@ export function desiredState(overlay: Overlay, gatewayName: string): GatewayStat
       flags: vxlanFlags(overlay),
       floods: floodsOf(overlay, gateway, stations),
     },
-    remotes: stations.all.flatMap((one) => (one.gateway === gateway.name ? [] : one.remote)),
-    locals: stations.all.flatMap((one) => (one.gateway === gateway.name && one.local !== null ? one.local : [])),
+    ...placesOf(stations, gateway),
     tables: desiredTables(overlay, gateway),
     sysctls: desiredSysctls(overlay, gateway),
   }
+}
+
+/** Who is behind other gateways, and who behind this one. A loop: it runs for each gateway over all members. */
+function placesOf({ all }: Stations, { name }: Gateway): Pick<GatewayState, 'remotes' | 'locals'> {
+  const remotes: Remote[] = []
+  const locals: Local[] = []
+  for (const { gateway, remote, local } of all) {
+    if (gateway !== name) remotes.push(remote)
+    else if (local !== null) locals.push(local)
+  }
+  return { remotes, locals }
 }
 
 /**
