@@ -18,7 +18,7 @@ function paths(over: Record<string, Partial<Path>> = {}, sites = ['east', 'west'
   const ends = ['head', ...sites]
   return ends.flatMap((from) =>
     ends.flatMap((to) =>
-      from === to ? [] : [{ from, to, state: 'good', rttMs: 20, loss: 0, ...over[`${from} ${to}`] } as Path],
+      from === to ? [] : [{ from, to, state: 'good', rttMs: 20, loss: 0, ...over[`${from} ${to}`] }],
     ),
   )
 }

@@ -136,7 +136,7 @@ const somePaths: fc.Arbitrary<readonly Path[] | undefined> = fc.oneof(
             rttMs: fc.constantFrom(null, 20, 20, 500),
             loss: fc.constantFrom(null, 0, 0, 0.2),
           })
-          .map((how) => ({ ...path, ...how }) as Path),
+          .map((how) => ({ ...path, ...how })),
       ),
     ),
   },

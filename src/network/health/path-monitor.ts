@@ -84,7 +84,7 @@ export class PathMonitor {
   async stop(): Promise<void> {
     this.#stop.abort()
     await this.#running
-    await Promise.all([...this.#rows.values()].map((row) => row.busy))
+    await Promise.all([...this.#rows.values()].flatMap(({ busy }) => busy ?? []))
   }
 
   /** The MTU of the path between any two gateways, bytes. Raised only when every pair is known, lowered at once. */

@@ -42,7 +42,7 @@ test('lost packets alone never break a path', () => {
 test('loss is told once enough packets were sent, of the last twelve rounds', () => {
   assert.equal(loss(after(good, good, poor)), null)
   assert.equal(loss(after(good, good, good, poor)), 0.2)
-  assert.equal(loss(after(...Array<Round>(8).fill(silent), ...Array<Round>(12).fill(good))), 0)
+  assert.equal(loss(after(...Array.from({ length: 8 }, () => silent), ...Array.from({ length: 12 }, () => good))), 0)
 })
 
 test('what was lost while a path was broken is forgotten when it is good again', () => {
