@@ -131,9 +131,8 @@ function guardChains({ vni, storm }: Overlay): readonly Chain[] {
     // A probe (RFC 5227) has no sender's address; it may be for one's own only.
     makeChain('from_arp', null, [
       `${asSent} != @macs ${refuse('mac')}`,
-      `iifname . arp saddr ether != @macs ${refuse('arp')}`,
       'iifname . arp saddr ether . arp saddr ip @members4 accept',
-      `arp operation request arp saddr ip 0.0.0.0 ${asSent} . arp daddr ip @members4 accept`,
+      `arp operation request arp saddr ip 0.0.0.0 iifname . arp saddr ether . arp daddr ip @members4 accept`,
       refuse('arp'),
     ]),
 
