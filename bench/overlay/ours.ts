@@ -1,7 +1,7 @@
-import { HostScript } from '../../src/base/host-script.ts'
 import { memberMac, segmentMtu, tunnelName } from '../../src/network/addressing.ts'
 import { applyOverlay } from '../../src/network/apply.ts'
 import type { Encryption, Gateway, Overlay } from '../../src/network/overlay.ts'
+import { tunnelScript } from '../../src/network/wireguard/tunnel-script.ts'
 import { type Contender, nodeAddress } from './contender.ts'
 import { type Side, sides, underlayOf, type Wan } from './wan.ts'
 
@@ -37,7 +37,7 @@ export const plain: Contender = ours('plain', 81, null, ['udp dport 4789'])
 export const encrypted: Contender = ours(
   'encrypted',
   82,
-  { subnet: '198.18.0.0/16', port: 51_820, relay: siteOf(1), generation: 0, keys: new Map() },
+  { subnet: '198.18.0.0/16', port: 51_820, relay: siteOf(1), generation: 0, keys: new Map(), links: new Map() },
   ['udp dport { 51820, 51821 }'],
 )
 
@@ -91,8 +91,7 @@ async function applied(wan: Wan, overlay: Overlay): Promise<void> {
 /** The gateways' public keys of the first generation, made now if there are none. */
 async function keysOf(wan: Wan, vni: number): Promise<Encryption['keys']> {
   const told = sides.map(async (side): Promise<[string, ReadonlyMap<number, string>]> => {
-    const script = new HostScript(wan.gateways[side], 'scripts/site/causeway-wireguard')
-    const key = await script.call(['key', tunnelName(vni, 0)])
+    const key = await tunnelScript(wan.gateways[side]).call(['key', tunnelName(vni, 0), '0'])
     return [siteOf(side), new Map([[0, key.trim()]])]
   })
   return new Map(await Promise.all(told))

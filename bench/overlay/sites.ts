@@ -27,12 +27,13 @@ export class Sites {
   static async up(line: Line, contenders: readonly Contender[]): Promise<Sites> {
     const wan = await Wan.up(line)
     const paths: Path[] = []
-    for (const [index, contender] of contenders.entries()) paths.push(await connect(wan, contender, index))
-    const sites = new Sites(wan, paths)
-    for (const path of [sites.raw, ...paths]) {
+    for (const [index, contender] of contenders.entries()) {
+      const path = await connect(wan, contender, index)
       await until(`${path.name} carries packets`, 60_000, () => reaches(path))
-      await sites.#serve(path)
+      paths.push(path)
     }
+    const sites = new Sites(wan, paths)
+    await Promise.all([sites.raw, ...paths].map((path) => sites.#serve(path)))
     return sites
   }
 
