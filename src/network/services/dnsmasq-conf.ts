@@ -3,20 +3,28 @@ import { bridgeName, parseNetwork, segmentMtu } from '../addressing.ts'
 import type { Gateway, Overlay, Services } from '../overlay.ts'
 import { reverseZones, reverseZones6, served6 } from './zone.ts'
 
+/**
+ * How long an IPv6 lease lasts. Not for ever: dnsmasq knows an IPv6 client by an identifier of its own making (RFC 8415, section 11),
+ * and gives the address to nobody else before the lease is over, not even to the same card with another system on it.
+ */
+const lease6 = '1h'
+
 /** Seconds between unasked router advertisements, and how long the router may be used after the last one. */
 const advertisement = { every: 200, lifetime: 1800 }
 
 /**
  * The configuration of a gateway's dnsmasq; each line is one of its long options. `folder` is where its files are.
  *
- * Leases last for ever: an address belongs to its member as long as that lives, also while the gateway is away.
+ * IPv4 leases last for ever: an address belongs to its member as long as that lives, also while the gateway is away.
  */
 export function dnsmasqConf(overlay: Overlay, services: Services, gateway: Gateway, folder: string): string {
   const sections = [
     bridgeLines(overlay, folder),
     nameLines(overlay, services, folder),
     dhcpLines(overlay, services, gateway, folder),
-    overlay.subnet6 === null || gateway.address6 === null ? [] : dhcp6Lines(overlay, overlay.subnet6, gateway),
+    overlay.subnet6 === null || gateway.address6 === null
+      ? []
+      : dhcp6Lines(overlay, services, overlay.subnet6, gateway),
   ]
   return ['# Written by Causeway: what is changed here is lost.', ...sections.flat(), ''].join('\n')
 }
@@ -66,14 +74,15 @@ function dhcpLines(overlay: Overlay, { zone }: Services, { address, routes }: Ga
 }
 
 /** Router advertisements without addresses of their own making, and DHCPv6. A gateway that does not route is no router. */
-function dhcp6Lines(overlay: Overlay, subnet6: string, { address6, routes }: Gateway): string[] {
+function dhcp6Lines(overlay: Overlay, { zone }: Services, subnet6: string, { address6, routes }: Gateway): string[] {
   const { first, prefix } = served6(subnet6)
   const lifetime = routes ? advertisement.lifetime : 0
   return [
     'enable-ra',
     `ra-param=${bridgeName(overlay.vni)},mtu:${segmentMtu(overlay)},${advertisement.every},${lifetime}`,
-    `dhcp-range=${first},static,${prefix},infinite`,
+    `dhcp-range=${first},static,${prefix},${lease6}`,
     `dhcp-option=option6:dns-server,[${address6}]`,
+    `dhcp-option=option6:domain-search,${zone}`,
   ]
 }
 
@@ -83,8 +92,8 @@ function dhcp6Lines(overlay: Overlay, subnet6: string, { address6, routes }: Gat
 export function dhcpHosts(overlay: Overlay, gateway: string): string {
   const local = overlay.members.filter((member) => member.gateway === gateway && member.port !== null)
   const lines = local.map(({ mac, address, address6, name }) => {
-    const six = address6 === null ? [] : [`[${address6}]`]
-    return `${[mac, address, ...six, name, 'infinite'].join(',')}\n`
+    const six = address6 === null ? '' : `${mac},[${address6}],${name},${lease6}\n`
+    return `${mac},${address},${name},infinite\n${six}`
   })
   return `# The members behind this gateway\n${lines.join('')}`
 }
