@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { until } from '../../lab/until.ts'
+import { HostScript } from '../../src/base/host-script.ts'
+import { tunnelName } from '../../src/network/addressing.ts'
 import { removeOverlay } from '../../src/network/apply.ts'
 import type { Member, Overlay } from '../../src/network/overlay.ts'
 import type { NetnsHost } from './netns-host.ts'
@@ -186,6 +188,48 @@ describe('two clusters on the same gateways', () => {
     await removeOverlay(segment.gateway('east'), 78)
     assert.deepEqual(await segment.apply(one), [])
     assert.ok(await reaches(segment.node('e77'), '10.77.0.1'))
+  })
+})
+
+describe('BGP EVPN through tunnels', () => {
+  it('joins the members as without, and goes on while keys are changed', async (t) => {
+    const segment = await Segment.create(evpn, (close) => t.after(close))
+    const keys = new Map<string, Map<number, string>>(evpn.gateways.map(({ name }) => [name, new Map()]))
+    const make = async (generation: number) => {
+      for (const { name } of evpn.gateways) {
+        const script = new HostScript(segment.gateway(name), 'scripts/site/causeway-wireguard')
+        keys
+          .get(name)
+          ?.set(generation, (await script.call(['key', tunnelName(77, generation), String(generation)])).trim())
+      }
+    }
+    const names = evpn.gateways.map(({ name }) => name)
+    const all = new Map(names.map((name) => [name, new Set(names.filter((other) => other !== name))]))
+    const encrypted = (generation: number, links = all): Overlay => ({
+      ...evpn,
+      encryption: { subnet: '198.18.0.0/16', port: 51_820, relay: 'head', generation, keys, links },
+    })
+    await make(0)
+    await segment.apply(encrypted(0))
+    for (const one of evpn.members) if (one.port !== null) await segment.plug(encrypted(0), one)
+    await segment.apply(encrypted(0))
+    await converged(segment, evpn)
+    assert.deepEqual(await segment.apply(encrypted(0)), [])
+    const east = segment.node('east-1')
+    let reached = false
+    const beside = await segment.wanPackets(async () => {
+      reached = (await reaches(east, '10.77.2.1')) && (await reaches(east, '10.77.0.1'))
+    })
+    assert.deepEqual([reached, beside], [true, 0])
+
+    const before = await Promise.all([...segment.gateways.values()].map(daemons))
+    await make(1)
+    await segment.apply(encrypted(1, new Map()))
+    await segment.apply(encrypted(1))
+    assert.match(await segment.gateway('east').run('ip route show 198.18.2.254'), /cwg77b/)
+    await converged(segment, evpn)
+    assert.ok(await reaches(east, '10.77.2.1'))
+    assert.deepEqual(await Promise.all([...segment.gateways.values()].map(daemons)), before)
   })
 })
 
