@@ -50,6 +50,7 @@ export class FakeDevices {
     ['net.ipv6.conf.all.forwarding', '0'],
     ['net.ipv6.conf.default.accept_ra', '1'],
     ['net.ipv6.conf.default.disable_ipv6', '0'],
+    ['net.ipv6.conf.default.forwarding', '0'],
   ])
   entries: Entry[] = []
   #macs = 0
@@ -148,6 +149,10 @@ export class FakeDevices {
   setSysctl(key: string, value: string): void {
     if (!this.sysctls.has(key)) throw new Refusal(`sysctl: cannot stat ${key}`)
     this.sysctls.set(key, value)
+    if (key === 'net.ipv6.conf.all.forwarding') {
+      for (const one of this.sysctls.keys())
+        if (/^net\.ipv6\.conf\..*\.forwarding$/.test(one)) this.sysctls.set(one, value)
+    }
     const device = this.devices.get(/^net\.ipv6\.conf\.(.*)\.disable_ipv6$/.exec(key)?.[1] ?? '')
     if (device !== undefined && value === '1') this.#stopIpv6(device)
   }
@@ -199,12 +204,14 @@ export class FakeDevices {
   }
 
   #ipv6Settings(device: string): readonly string[] {
-    return ['accept_ra', 'disable_ipv6'].map((name) => `net.ipv6.conf.${device}.${name}`)
+    return ['accept_ra', 'disable_ipv6', 'forwarding'].map(
+      (name) => `net.ipv6.conf.${device.replaceAll('.', '/')}.${name}`,
+    )
   }
 
   #startIpv6(device: string): void {
     for (const key of this.#ipv6Settings(device)) {
-      this.sysctls.set(key, this.sysctls.get(key.replace(`.${device}.`, '.default.')) ?? '')
+      this.sysctls.set(key, this.sysctls.get(key.replace(/conf\..*\./, 'conf.default.')) ?? '')
     }
   }
 

@@ -15,7 +15,7 @@ for (const [kernel, create] of Object.entries(kernels)) {
       it(name, async (t) => {
         const host = await create()
         t.after(() => host.close())
-        const transcript = new Transcript(host)
+        const transcript = new Transcript(host, name === 'from nothing')
         await play(transcript)
         assertGolden(name.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-'), await transcript.finish())
       })

@@ -229,6 +229,18 @@ export const plays: Readonly<Record<string, (play: Transcript) => Promise<void>>
     await settled(play, both)
   },
 
+  'a gateway that begins to forward still hears its own routers': async (play) => {
+    await play.run('ip link add name up0.5 type veth peer name up1')
+    await play.run('ip link add name up2 type veth peer name up3')
+    await play.run('sysctl -w net.ipv6.conf.up1.accept_ra=0')
+    await play.run('sysctl -w net.ipv6.conf.up2.forwarding=1')
+    const both = withIpv6(sample)
+    await play.apply(both, 'east')
+    await settled(play, both)
+    await play.run('sysctl -w net.ipv6.conf.up1.accept_ra=1')
+    await settled(play, both)
+  },
+
   'over an IPv6 WAN': async (play) => {
     const overlay = overIpv6(sample)
     await play.apply(overlay, 'east')

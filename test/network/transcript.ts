@@ -13,10 +13,13 @@ import type { Overlay } from '../../src/network/overlay.ts'
  */
 export class Transcript {
   readonly host: Host
+  readonly #isWhole: boolean
   #text = ''
 
-  constructor(host: Host) {
+  /** @param isWhole also what the guard's rules say, which is long and the same everywhere, is written down */
+  constructor(host: Host, isWhole = false) {
     this.host = host
+    this.#isWhole = isWhole
   }
 
   /** Does something to the kernel from outside. */
@@ -54,14 +57,16 @@ export class Transcript {
 
   /** The play so far and the state that it led to. */
   async finish(): Promise<string> {
-    return `${this.#text}\n${describeState(await readGateway(this.host, 77))}`
+    const state = describeState(await readGateway(this.host, 77))
+    return `${this.#text}\n${this.#isWhole ? state : state.replaceAll(/^( {2}chain \w+ - causeway) .*$/gm, '$1 ...')}`
   }
 
   #report(report: ApplyReport): ApplyReport {
     const list = (title: string, lines: readonly string[]) => {
       for (const line of lines) this.#text += `  ${title}${line}\n`
     }
-    list('', report.commands.length > 0 ? report.commands : ['(nothing to do)'])
+    const commands = this.#isWhole ? report.commands : withoutGuard(report.commands)
+    list('', commands.length > 0 ? commands : ['(nothing to do)'])
     list(
       'refused: ',
       report.failures.map((one) => one.command),
@@ -70,6 +75,14 @@ export class Transcript {
     list('pending: ', report.pending)
     return report
   }
+}
+
+/** The commands with one line instead of all that make the guard's rules. */
+function withoutGuard(commands: readonly string[]): readonly string[] {
+  const isGuard = (command: string) =>
+    /^nft (add (counter|set|chain|rule)|flush chain) bridge causeway_\d+ /.test(command)
+  const rest = commands.filter((command) => !isGuard(command))
+  return rest.length === commands.length ? commands : [...rest, 'nft ... bridge: the rules']
 }
 
 /** The state as text, without what the kernel adds of its own accord (random MACs, multicast groups, loopback). */

@@ -1,5 +1,6 @@
 import { bridgeName } from '../addressing.ts'
 import type { ActualState } from './actual-state.ts'
+import { keptAdvertisements } from './advertisements.ts'
 import type { GatewayState } from './gateway-state.ts'
 
 /**
@@ -7,10 +8,11 @@ import type { GatewayState } from './gateway-state.ts'
  * left out.
  */
 export function diffSysctls(actual: ActualState, desired: GatewayState): readonly string[] {
-  return Object.entries(desired.sysctls).flatMap(([key, value]) => {
+  const wrong = Object.entries(desired.sysctls).filter(([key, value]) => {
     const present = settingOf(actual, desired.vni, key)
-    return present === null || present === value ? [] : [`${key}=${value}`]
+    return present !== null && present !== value
   })
+  return [...keptAdvertisements(actual, desired), ...wrong.map(([key, value]) => `${key}=${value}`)]
 }
 
 /** Whether the bridge is, or is going to be made, without IPv6, though the cluster needs it. */

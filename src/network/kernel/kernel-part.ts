@@ -1,6 +1,7 @@
 import type { Host } from '../../base/host.ts'
 import type { Overlay } from '../overlay.ts'
 import type { Part, Task } from '../part.ts'
+import { withAdvertisements } from './advertisements.ts'
 import { type Batch, commandsOf } from './batch.ts'
 import { desiredState } from './desired-state.ts'
 import { diff, pendingMembers } from './diff.ts'
@@ -13,7 +14,7 @@ export const kernelPart: Part = {
   /** @throws CausewayError as `desiredState`, `readGateway` and `diff`. */
   async look(host: Host, overlay: Overlay, gateway: string): Promise<Task> {
     const state = desiredState(overlay, gateway)
-    const actual = await readGateway(host, state.vni)
+    const actual = await withAdvertisements(host, await readGateway(host, state.vni), state)
     return task(host, diff(actual, state), pendingMembers(actual, state))
   },
   async lookToRemove(host: Host, vni: number): Promise<Task> {
