@@ -9,4 +9,4 @@ createServer((request, response) => {
   const bytes = /^\/bytes\/(\d+)$/.exec(request.url ?? '')?.[1]
   const client = request.socket.remoteAddress?.replace('::ffff:', '')
   response.end(bytes === undefined ? JSON.stringify({ server: name, client }) : Buffer.alloc(Number(bytes)))
-}).listen(Number(port), '0.0.0.0', () => process.stdout.write('ready\n'))
+}).listen(Number(port), '::', () => process.stdout.write('ready\n'))
