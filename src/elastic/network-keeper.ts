@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Clock } from '../base/clock.ts'
 import { type CausewayError, toCausewayError } from '../base/errors.ts'
 import type { Member, Overlay } from '../network/overlay.ts'
+import { concerns } from './gateway-concern.ts'
 import type { ApplyGateway } from './ports.ts'
 
 /** How long an applied state is trusted before it is checked again, ms. */
@@ -97,6 +98,10 @@ class GatewayKeeper {
   }
 
   want(wanted: Overlay): void {
+    const { overlay } = this.#applied ?? {}
+    if (this.#applied && overlay !== wanted && overlay === this.#wanted && !concerns(this.#name, overlay, wanted)) {
+      this.#applied = { ...this.#applied, overlay: wanted }
+    }
     this.#wanted = wanted
     if (this.#isDue()) void this.#start()
   }

@@ -141,3 +141,28 @@ test('an old state is checked again after a while, and a broken gateway is tried
   await keeper.idle()
   assert.deepEqual(applied.slice(before + 1), ['head ', 'east '])
 })
+
+test('under EVPN a member concerns its own gateway only, unless there are name servers', async () => {
+  const { keeper, applied, pass } = stage()
+  const mode = { kind: 'evpn', asn: 64_512, reflectors: ['head'] } as const
+  const services = { zone: 'lab.internal', forwarders: [], hosts: {} }
+  const want = async (wanted: Overlay) => {
+    applied.length = 0
+    keeper.want(wanted)
+    await keeper.settled(['head', 'east'])
+    return [...applied]
+  }
+  await want({ ...overlay('east-1'), mode })
+  assert.deepEqual(await want({ ...overlay('east-1', 'east-2'), mode }), ['east east-1,east-2'])
+  assert.deepEqual(
+    await want({ ...overlay('east-1', 'east-2'), mode, storm: 9 }),
+    ['head', 'east'].map((name) => `${name} east-1,east-2`),
+  )
+  await want({ ...overlay('east-1'), mode, services })
+  assert.equal((await want({ ...overlay('east-1', 'east-2'), mode, services })).length, 2)
+  assert.equal((await want(overlay('east-1', 'east-2'))).length, 2)
+  assert.equal((await want(overlay('east-1'))).length, 2, 'static: all gateways')
+  await want({ ...overlay('east-1'), mode })
+  pass(60_000)
+  assert.equal((await want({ ...overlay('east-1', 'east-2'), mode })).length, 2, 'all are looked at from time to time')
+})
