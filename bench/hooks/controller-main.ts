@@ -39,6 +39,9 @@ const calls: ControllerCalls = {
   ...controllerCalls({
     readModel: { status: nobody, nodes: nobody, timeline: nobody, why: nobody },
     policy: { reload: nobody },
+    network: () => {
+      throw new CausewayError('NotFound', 'nobody asks in this benchmark')
+    },
     keys: null,
     reports: { report: nobody },
     events,

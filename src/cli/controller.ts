@@ -10,7 +10,8 @@ import { loadControllerConfig } from '../config/controller-config.ts'
 import { createEngine } from '../elastic/engine.ts'
 import { LiveConfig } from '../elastic/live-config.ts'
 import { machineSpec } from '../elastic/machine-spec.ts'
-import { headGateway, overlayFromNodes } from '../elastic/overlay-from-nodes.ts'
+import { networkReport } from '../elastic/network-report.ts'
+import { emptyOverlay, headGateway, overlayFromNodes } from '../elastic/overlay-from-nodes.ts'
 import { Recorder } from '../elastic/recorder.ts'
 import { registrationOf, registrations } from '../elastic/registrations.ts'
 import { hashToken, tokenFor } from '../elastic/tokens.ts'
@@ -121,6 +122,7 @@ async function startController(
     policyChangesAtMs: (now) => live.changesAtMs(now),
     newId: randomUUID,
     tokenFor: (id) => tokenFor(secret, id),
+    paths: () => gateways.paths.paths(),
     overlay: (living) => overlayFromNodes(live.current, living, gateways.facts),
     registration: (node) => registrationOf(live.current, node),
     machineSpec: (node, token) => machineSpec(live.current, node, { token, boot, role, facts: gateways.facts }),
@@ -135,8 +137,18 @@ async function startController(
     brokenGateways: () => network.broken(),
   })
   const calls = controllerCalls({
-    ...{ readModel, policy: live, reports, events, watch },
+    readModel,
+    policy: live,
+    network: () =>
+      networkReport({
+        overlay: () => emptyOverlay(live.current, gateways.facts),
+        keeper: network,
+        monitor: gateways.paths,
+      }),
     keys: gateways.keys,
+    reports,
+    events,
+    watch,
     wake: () => loop.wake(),
   })
   const doors = await openDoors({ ...config.controller, apiTokenHash: hashToken(apiToken) }, calls, (error) => {

@@ -12,6 +12,12 @@ const recheckAfterMs = 60_000
 const retryAfterMs = 5_000
 
 /**
+ * How a gateway stands to what is wanted: not yet brought there (`waiting`, also when something else is wanted now), there but
+ * for members whose port is not there yet (`pending`), there, or not to be brought there.
+ */
+export type GatewayState = 'waiting' | 'pending' | 'applied' | 'broken'
+
+/**
  * Keeps the gateways at the overlay wanted last. Each gateway is worked on by itself: at most one apply at a time, and what
  * is wanted meanwhile is applied in the next one, so a slow or broken gateway holds up nobody else.
  */
@@ -56,6 +62,11 @@ export class NetworkKeeper {
     const broken = new Map<string, CausewayError>()
     for (const [name, keeper] of this.#gateways) if (keeper.error) broken.set(name, keeper.error)
     return broken
+  }
+
+  /** How each gateway stands to what is wanted. */
+  states(): ReadonlyMap<string, GatewayState> {
+    return new Map([...this.#gateways].map(([name, keeper]) => [name, keeper.state]))
   }
 
   /** Resolves when no apply runs any more. */
@@ -104,6 +115,12 @@ class GatewayKeeper {
     }
     this.#wanted = wanted
     if (this.#isDue()) void this.#start()
+  }
+
+  get state(): GatewayState {
+    if (this.error) return 'broken'
+    if (this.#applied?.overlay !== this.#wanted) return 'waiting'
+    return this.#applied?.pending ? 'pending' : 'applied'
   }
 
   doubt(): void {

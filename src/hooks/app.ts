@@ -8,6 +8,7 @@ import type { AppServices } from './app-services.ts'
 import { bearerToken } from './bearer-token.ts'
 import { hookRoutes } from './hook-routes.ts'
 import { keyRoutes } from './key-routes.ts'
+import { networkRoutes } from './network-routes.ts'
 import { nodeRoutes } from './node-routes.ts'
 import { describeRoutes } from './openapi.ts'
 import { policyRoutes } from './policy-routes.ts'
@@ -56,6 +57,7 @@ export function buildApp(services: AppServices, options: DoorOptions): FastifyIn
     hookRoutes(guarded, services)
     readRoutes(guarded, services)
     policyRoutes(guarded, services)
+    networkRoutes(guarded, services)
     keyRoutes(guarded, services)
     selfRoutes(guarded, services)
   })

@@ -1,5 +1,6 @@
 import { CausewayError } from '../base/errors.ts'
 import type { ReloadReport } from '../elastic/live-config.ts'
+import type { NetworkReport } from '../elastic/network-report.ts'
 import type { PhaseReport, Reports } from '../elastic/reports.ts'
 import type { EventStore, NewEvent } from '../store/event-store.ts'
 import type { EngineFigures, EngineWatch } from './engine-figures.ts'
@@ -17,6 +18,8 @@ export interface ControllerCalls {
   why(job: string): Promise<JobReport>
   /** Reads the policy again, and wakes the loop. */
   reloadPolicy(): Promise<ReloadReport>
+  /** The gateways and the paths between them. */
+  network(): Promise<NetworkReport>
   /** The keys of the tunnels. */
   keys(): Promise<KeyReport>
   /** Begins to change them. */
@@ -33,6 +36,7 @@ export interface ControllerCalls {
 export interface ControllerParts {
   readonly readModel: Pick<ReadModel, 'status' | 'nodes' | 'timeline' | 'why'>
   readonly policy: { reload(): Promise<ReloadReport> }
+  network(): NetworkReport
   /** Null where the overlay is not encrypted. */
   readonly keys: { report(): KeyReport; rotate(): Promise<KeyReport> } | null
   readonly reports: Pick<Reports, 'report'>
@@ -55,6 +59,7 @@ export function controllerCalls(parts: ControllerParts): ControllerCalls {
       parts.wake()
       return report
     },
+    network: async () => parts.network(),
     keys: async () => keysOf(parts).report(),
     rotateKeys: async () => keysOf(parts).rotate(),
     reportPhase: (id, token, report) => reports.report(id, token, report),
@@ -83,6 +88,7 @@ export const controllerCallNames = [
   'timeline',
   'why',
   'reloadPolicy',
+  'network',
   'keys',
   'rotateKeys',
   'reportPhase',

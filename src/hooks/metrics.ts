@@ -1,10 +1,13 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import type { NetworkReport } from '../elastic/network-report.ts'
 import type { EngineFigures } from './engine-figures.ts'
 import { knownEvents } from './hook-bodies.ts'
+import { PathMetrics } from './path-metrics.ts'
 
 /** What `GET /v1/metrics` tells, in Prometheus' text format. Times are seconds, as is the custom there. */
 export class Metrics {
   readonly #registry = new Registry()
+  readonly #paths = new PathMetrics(this.#registry)
   readonly #requests = new Histogram({
     name: 'causeway_http_request_seconds',
     help: 'Time to answer a request, by route',
@@ -48,7 +51,8 @@ export class Metrics {
   }
 
   /** All of it as text. */
-  async text(engine: EngineFigures, queued: number): Promise<string> {
+  async text(engine: EngineFigures, queued: number, paths: NetworkReport['paths']): Promise<string> {
+    this.#paths.become(paths)
     this.#queued.set(queued)
     become(this.#rounds, engine.rounds)
     become(this.#readings, engine.readings)

@@ -8,6 +8,7 @@ import { nodeAddress } from '../elastic/overlay-from-nodes.ts'
 import { isClosed, isHalfOpen } from '../elastic/plan/breaker.ts'
 import { createContext } from '../elastic/plan/context.ts'
 import { Ledger } from '../elastic/plan/cost.ts'
+import { judgePaths } from '../elastic/plan/paths.ts'
 import { typeKey } from '../elastic/plan/policy.ts'
 import type { EventStore, PhaseTime } from '../store/event-store.ts'
 import type { JobRecord, JobStore } from '../store/job-store.ts'
@@ -44,6 +45,7 @@ export class ReadModel {
     const now = clock.now()
     const policy = config.policyAt(now)
     const jobs: Record<string, number> = {}
+    const paths = view && judgePaths(view.observation, policy)
     const queue = view?.observation.queue
     for (const job of queue?.ok ? queue.value.jobs : []) jobs[job.state] = (jobs[job.state] ?? 0) + job.count
     return {
@@ -72,7 +74,11 @@ export class ReadModel {
           reachable: reading?.ok ?? false,
           closedUntilMs: isClosed(breaker, now) ? (breaker?.closedUntilMs ?? null) : null,
           halfOpen: isHalfOpen(breaker, now),
-          trouble: [reading && !reading.ok ? reading.text : '', broken.get(site)?.message ?? '']
+          trouble: [
+            reading && !reading.ok ? reading.text : '',
+            paths?.cutOff(site)?.text ?? '',
+            broken.get(site)?.message ?? '',
+          ]
             .filter(Boolean)
             .join('; '),
           phases,

@@ -14,7 +14,8 @@ export function selfRoutes(app: TypedApp, { controller, inbox, metrics }: AppSer
   const text = { 200: { description: "Prometheus' text format", content: { 'text/plain': { schema: Type.String() } } } }
   const schema = { summary: 'Figures for monitoring', tags: ['status'], produces: ['text/plain'], response: text }
   app.get('/v1/metrics', { schema }, async (_request, reply) => {
-    const all = await metrics.text(await controller.figures(), inbox.queued)
+    const [figures, { paths }] = await Promise.all([controller.figures(), controller.network()])
+    const all = await metrics.text(figures, inbox.queued, paths)
     return reply.type(metricsType).send(all)
   })
 }

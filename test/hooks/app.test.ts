@@ -19,6 +19,7 @@ import { NodeStore } from '../../src/store/node-store.ts'
 import { type Db, openStore } from '../../src/store/open.ts'
 import { policy } from '../elastic/world.ts'
 import { someConfig } from '../support/controller-config.ts'
+import { someNetwork } from '../support/network-report.ts'
 
 const cause = { code: 'Test', text: 'because' }
 const clock = { now: () => 5000, sleep: async () => undefined }
@@ -56,7 +57,16 @@ describe('the HTTP application', () => {
     })
     const reports = new Reports(nodes, clock, () => policy, wake)
     const watch = new EngineWatch(clock)
-    const controller = controllerCalls({ readModel, policy: live, keys: null, reports, events, watch, wake })
+    const controller = controllerCalls({
+      readModel,
+      policy: live,
+      network: () => someNetwork,
+      keys: null,
+      reports,
+      events,
+      watch,
+      wake,
+    })
     inbox = new HookInbox({ record: (batch) => controller.recordHooks(batch), clock, log: silentLog })
     const services = { clock, controller, inbox, metrics: new Metrics() }
     app = buildApp(services, { apiTokenHash: null, serves: 'all', callsPerSecond: 1000 })

@@ -11,6 +11,7 @@ import { hashToken } from '../../src/elastic/tokens.ts'
 import type { ControllerCalls } from '../../src/hooks/controller-calls.ts'
 import { type DoorSettings, type Doors, openDoors } from '../../src/hooks/doors.ts'
 import type { NewEvent } from '../../src/store/event-store.ts'
+import { someNetwork } from '../support/network-report.ts'
 import { hookScript } from './hook-script-rig.ts'
 
 const node = { id: 'id-1', site: 'east', phase: 'ready' }
@@ -49,6 +50,7 @@ suite("the doors' own thread", () => {
         recorded.push(...events)
       },
       recentHookIds: async () => ['known-0001'],
+      network: async () => someNetwork,
       figures: async () => ({ rounds: 3, readings: 0, failedReadings: 0, readingMs: null, readingAgeMs: null }),
     }
     doors = null
