@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, type TestContext, test } from 'node:test'
-import { siteNames } from '../../lab/config.ts'
+import { type LabOverlay, siteNames } from '../../lab/config.ts'
 import { must } from '../../lab/demo/must.ts'
 import { jobStates } from '../../lab/demo/results.ts'
 import type { Lab } from '../../lab/lab.ts'
@@ -11,14 +11,22 @@ import { allHear, assertAllTold, echoes, type Mesh, nodesOf, pairsOf, stopMesh, 
 
 type Pair = [string, string]
 
-describe('troubles between the sites, while a job talks over all three', () => {
+/** All that a gateway can lose. */
+const overlay: LabOverlay = {
+  encryption: { kind: 'wireguard' },
+  services: { zone: 'lab.internal' },
+  subnet6: 'fd00:77::/64',
+  underlay6: true,
+}
+
+describe('troubles between three sites, encrypted over an IPv6 WAN, while a job talks over all of them', () => {
   let lab: Lab
   let mesh: Mesh
   let pairs: Pair[]
   let machines: string[]
 
   before(async () => {
-    lab = await clusterUp({ sites: siteNames }, (config) => {
+    lab = await clusterUp({ sites: siteNames, overlay }, (config) => {
       config.controller.poll = '1s' // so that it does look while there is trouble
     })
     mesh = await submitMesh(lab, 'until-stop', 2 ** 18)
@@ -27,7 +35,10 @@ describe('troubles between the sites, while a job talks over all three', () => {
     await allHear(lab, mesh, pairs)
     machines = lab.machines()
   })
-  after(() => lab.down())
+  after(async () => {
+    await lab.down()
+    assert.deepEqual(await lab.leftovers(), [])
+  })
 
   const touches = (site: string) => (pair: Pair) => pair.some((node) => node.startsWith(`${site}-`))
 
@@ -145,12 +156,17 @@ describe('troubles between the sites, while a job talks over all three', () => {
       const { south } = lab.hosts
       await must(south.exec(['ip', 'link', 'delete', 'cwx77']))
       await must(south.exec(['bridge', 'fdb', 'flush', 'dev', 'cw77']))
-      await must(south.exec(['nft', 'delete', 'table', 'ip', 'causeway_77']))
+      await must(south.exec(['nft', 'flush', 'ruleset']))
+      const daemons = (await must(south.exec(['pgrep', 'wireguard-go|dnsmasq']))).trim().split('\n')
+      assert.ok(daemons.length >= 2)
+      await must(south.exec(['kill', '-KILL', ...daemons]))
       const sinceMs = Date.now()
       await until('south talks to the other gateways in the segment', 90_000, async () => {
         return (await south.exec(['ping', '-c', '1', '-W', '1', '10.77.2.254'])).code === 0
       })
       await must(south.exec(['nft', 'list', 'table', 'ip', 'causeway_77']))
+      const dig = ['dig', '+short', '+tries=1', '@10.77.3.254', 'west-1.lab.internal']
+      assert.equal((await must(south.exec(dig))).trim(), '10.77.2.1')
       t.diagnostic(`put right after ${Date.now() - sinceMs} ms`)
       await allHear(lab, others, both)
     })

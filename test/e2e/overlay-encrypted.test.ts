@@ -22,7 +22,10 @@ describe('jobs over three sites, encrypted, with names from their own gateways',
     lab = await clusterUp({ sites: siteNames, overlay })
     capture = await WanCapture.start(lab)
   })
-  after(() => lab.down())
+  after(async () => {
+    await lab.down()
+    assert.deepEqual(await lab.leftovers(), [])
+  })
 
   /** The devices with tunnels of a gateway, and when each of their peers shook hands last, seconds since the epoch. */
   async function handshakes(gateway: (typeof gateways)[number]): Promise<{ device: string; atS: number }[]> {

@@ -6,6 +6,7 @@ import type { Lab } from '../../lab/lab.ts'
 import { until } from '../../lab/until.ts'
 import { clusterUp, jobReaches } from './cluster.ts'
 import { allHear, assertAllTold, type Mesh, nodesOf, pairsOf, stopMesh, submitMesh } from './mesh.ts'
+import { onNode } from './on-node.ts'
 
 interface Entry {
   readonly mac: string
@@ -14,14 +15,17 @@ interface Entry {
   readonly master?: string
 }
 
-describe('jobs over three sites, by BGP EVPN', () => {
+describe('jobs over three sites, by BGP EVPN, with IPv6 too', () => {
   let lab: Lab
   let mesh: Mesh
   let nodes: string[]
   before(async () => {
-    lab = await clusterUp({ sites: siteNames, overlay: { mode: 'evpn' } })
+    lab = await clusterUp({ sites: siteNames, overlay: { mode: 'evpn', subnet6: 'fd00:77::/64' } })
   })
-  after(() => lab.down())
+  after(async () => {
+    await lab.down()
+    assert.deepEqual(await lab.leftovers(), [])
+  })
 
   /** The forwarding entries of a gateway that lead to other gateways. */
   async function entries(gateway: 'head' | (typeof siteNames)[number]): Promise<Entry[]> {
@@ -49,6 +53,14 @@ describe('jobs over three sites, by BGP EVPN', () => {
       }
       for (const entry of found)
         assert.ok(entry.flags?.includes('extern_learn'), `${gateway}: ${JSON.stringify(entry)}`)
+    }
+  })
+
+  test('nodes of different sites reach each other by IPv6', async () => {
+    for (const [from, to] of pairsOf(nodes)) {
+      const site = siteNames.findIndex((name) => to.startsWith(`${name}-`)) + 1
+      const ping = ['ping', '-6', '-c', '1', '-W', '5', `fd00:77::a4d:${site}01`]
+      assert.equal((await onNode(lab, from, ping)).code, 0, `${from} to ${to}`)
     }
   })
 
