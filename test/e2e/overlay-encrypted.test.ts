@@ -97,7 +97,7 @@ describe('jobs over three sites, encrypted, with names from their own gateways',
 
   test('nobody on the WAN could read it, nor see that it was Ethernet', async () => {
     await capture.stop()
-    assert.deepEqual(await capture.packets('udp port 4789'), [])
+    assert.deepEqual((await capture.packets('udp port 4789')).slice(0, 5), [])
     assert.equal(capture.shows(plaintext), false)
     const packets = await capture.packets('udp port 51820 or udp port 51821')
     for (const [one, other] of [
