@@ -23,6 +23,8 @@ export class FakeTunnels implements FakeScript {
   readonly #routes = new Map<string, string>()
   /** Public keys by `DEVICE.GENERATION`. */
   readonly keys = new Map<string, string>()
+  /** The peers that it has shaken hands with, by public key. */
+  readonly shaken = new Set<string>()
   #made = 0
 
   constructor(devices: FakeDevices, nft: FakeNft) {
@@ -92,7 +94,7 @@ export class FakeTunnels implements FakeScript {
   }
 
   #show(vni: string): string {
-    const lines = [`cwg${vni}a`, `cwg${vni}b`].flatMap((device) => this.#showDevice(device))
+    const lines = ['now 1000', ...[`cwg${vni}a`, `cwg${vni}b`].flatMap((device) => this.#showDevice(device))]
     try {
       lines.push(`rules ${this.#nft.exec(['-j', 'list', 'table', 'inet', `causeway_${vni}_tunnels`], '')}`)
     } catch (thrown) {
@@ -121,7 +123,10 @@ export class FakeTunnels implements FakeScript {
     for (const [key, { endpoint, allowed, keepalive }] of tunnel.peers) {
       lines.push(`endpoints ${name} ${key}\t${endpoint}`)
       lines.push(`allowed-ips ${name} ${key}\t${allowed.size === 0 ? '(none)' : [...allowed].join(' ')}`)
-      lines.push(`persistent-keepalive ${name} ${key}\t${keepalive}`, `latest-handshakes ${name} ${key}\t0`)
+      lines.push(
+        `persistent-keepalive ${name} ${key}\t${keepalive}`,
+        `latest-handshakes ${name} ${key}\t${this.shaken.has(key) ? 999 : 0}`,
+      )
     }
     return lines
   }

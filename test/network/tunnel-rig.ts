@@ -48,6 +48,7 @@ export class TunnelRig {
   /** What went wrong while it was applied: what is away counts as nothing. */
   readonly problems: string[] = []
   readonly #store: TunnelKeyStore
+  readonly #rotateAfterMs: number | null
   readonly #closing: (() => Promise<void>)[]
   readonly #due = new Set<string>()
   readonly #applying = new Map<string, Promise<unknown>>()
@@ -57,7 +58,9 @@ export class TunnelRig {
     gateways: readonly Gateway[],
     store: TunnelKeyStore,
     closing: (() => Promise<void>)[],
+    rotateAfterMs: number | null,
   ) {
+    this.#rotateAfterMs = rotateAfterMs
     this.wan = wan
     this.gateways = gateways
     this.#store = store
@@ -69,6 +72,7 @@ export class TunnelRig {
   static async create(
     gateways: readonly Gateway[],
     register: (close: () => Promise<void>) => void,
+    options: { readonly rotateAfterMs?: number } = {},
   ): Promise<TunnelRig> {
     const closing: (() => Promise<void>)[] = []
     register(async () => {
@@ -82,7 +86,7 @@ export class TunnelRig {
     const db = await openStore(':memory:')
     closing.push(() => db.destroy())
     const wan = await host('wan')
-    const rig = new TunnelRig(wan, gateways, new TunnelKeyStore(db), closing)
+    const rig = new TunnelRig(wan, gateways, new TunnelKeyStore(db), closing, options.rotateAfterMs ?? null)
     closing.push(() =>
       rig.keeper
         .stop()
@@ -100,8 +104,8 @@ export class TunnelRig {
         await forwards(router)
         await router.run(
           'nft -f -',
-          `table ip nat { chain out { type nat hook postrouting priority 100; oifname "wan0" masquerade; } }
-           table ip guard { chain in { type filter hook forward priority 0; iifname "wan0" ct state new drop; } }`,
+          `table ip nat { chain out { type nat hook postrouting priority 100; oifname "wan0" masquerade; }; }
+           table ip guard { chain in { type filter hook forward priority 0; iifname "wan0" ct state new drop; }; }`,
         )
       } else await leg(made, wan, gateway.name, gateway.underlay)
     }
@@ -177,6 +181,19 @@ export class TunnelRig {
     return code === 0
   }
 
+  /** The processes of wireguard-go at a gateway. */
+  async processes(name: string): Promise<readonly string[]> {
+    const { host } = this.host(name)
+    const { stdout } = await host.exec(['pgrep', '-f', '^wireguard-go -f'])
+    const inside = (await execChecked(host, ['ip', 'netns', 'pids', host.netns])).split('\n')
+    return stdout.split('\n').filter((pid) => pid !== '' && inside.includes(pid))
+  }
+
+  /** Gives a gateway one more address on the WAN, and the router the first of its subnet. */
+  async address2(name: string, address: string): Promise<void> {
+    await legAddress(this.host(name).host, this.wan, name, address)
+  }
+
   /** Pings from one gateway to another every 10 ms until the result is asked for. */
   ping(from: string, to: string): { stop(): Promise<{ sent: number; lost: number }> } {
     const [program = '', ...args] = this.host(from).host.argv('ping', '-qn', '-i', '0.01', this.address(to))
@@ -216,7 +233,7 @@ export class TunnelRig {
       hosts: this.hosts,
       store: this.#store,
       clock: systemClock,
-      rotateAfterMs: null,
+      rotateAfterMs: this.#rotateAfterMs,
       onChange: () => this.apply(),
     })
   }
@@ -234,15 +251,19 @@ async function forwards(host: NetnsHost): Promise<void> {
 
 /** A cable from a host's `wan0` to a router; the router has the first address of the subnet. */
 async function leg(host: NetnsHost, router: NetnsHost, name: string, address: string): Promise<void> {
+  await execChecked(host, `ip link add name wan0 type veth peer name w-${name} netns ${router.netns}`.split(' '))
+  await host.run('ip link set dev wan0 up')
+  await router.run(`ip link set dev w-${name} up`)
+  await legAddress(host, router, name, address)
+}
+
+async function legAddress(host: NetnsHost, router: NetnsHost, name: string, address: string): Promise<void> {
   const six = address.includes(':')
   const [prefix, first] = six ? [64, address.replace(/:[^:]*$/, ':1')] : [24, address.replace(/\.\d+$/, '.1')]
   // An IPv6 address could not be used at once else: it would be asked whether another has it.
   const nodad = six ? ' nodad' : ''
-  await execChecked(host, `ip link add name wan0 type veth peer name w-${name} netns ${router.netns}`.split(' '))
   await host.run(`ip address add ${address}/${prefix} dev wan0${nodad}`)
-  await host.run('ip link set dev wan0 up')
   await router.run(`ip address add ${first}/${prefix} dev w-${name}${nodad}`)
-  await router.run(`ip link set dev w-${name} up`)
   await host.run(`ip ${six ? '-6 ' : ''}route add default via ${first}`)
 }
 

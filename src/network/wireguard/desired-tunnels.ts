@@ -1,10 +1,10 @@
 import { CausewayError } from '../../base/errors.ts'
-import { addressFamily } from '../../base/ipv6.ts'
+import { addressFamily, formatIpv6, parseIpv6 } from '../../base/ipv6.ts'
 import { tunnelAddress, tunnelName } from '../addressing.ts'
 import type { Encryption, Gateway, Overlay } from '../overlay.ts'
 import { areToBeLinked, generationsInUse, pairGeneration } from './generations.ts'
 import { tunnelRules } from './tunnel-rules.ts'
-import type { Peer, TunnelDevice, TunnelState } from './tunnel-state.ts'
+import type { TunnelDevice, TunnelState, WantedPeer } from './tunnel-state.ts'
 
 /**
  * How often a gateway behind NAT is heard of, seconds: what NATs are usually asked to bear (WireGuard's own advice).
@@ -66,9 +66,9 @@ function peersOf(
   gateway: Gateway,
   relay: Gateway | undefined,
   generation: number,
-): ReadonlyMap<string, Peer> {
+): ReadonlyMap<string, WantedPeer> {
   const { gateways, encryption } = overlay
-  const peers = new Map<string, Peer>()
+  const peers = new Map<string, WantedPeer>()
   for (const other of gateways) {
     const publicKey = encryption.keys.get(other.name)?.get(generation)
     if (other.name === gateway.name || publicKey === undefined || !isDirect(gateway, other)) continue
@@ -80,6 +80,7 @@ function peersOf(
       endpoint: other.nat ? null : endpointOf(encryption, other, generation),
       allowedIps: [other, ...beyond].map((one) => `${addressOf(overlay, one)}/32`).sort(),
       keepalive: keepaliveOf(encryption, gateway, other, generation),
+      roams: addressFamily(gateway.underlay) !== addressFamily(other.underlay),
     })
   }
   return peers
@@ -102,10 +103,12 @@ function addressOf({ subnet, encryption }: EncryptedOverlay, { address }: Gatewa
 }
 
 function endpointOf(encryption: Encryption, { name, underlay }: Gateway, generation: number): string {
-  const family = addressFamily(underlay)
-  if (family === null) throw invalid(`${name}: not an address: '${underlay}'`)
   const port = portOf(encryption, generation)
-  return family === 4 ? `${underlay}:${port}` : `[${underlay}]:${port}`
+  if (addressFamily(underlay) === 4) return `${underlay}:${port}`
+  // In the form that WireGuard shows, or it would look like another one each time.
+  const address = parseIpv6(underlay)
+  if (address === null) throw invalid(`${name}: not an address: '${underlay}'`)
+  return `[${formatIpv6(address)}]:${port}`
 }
 
 function portOf({ port }: Encryption, generation: number): number {

@@ -1,6 +1,9 @@
 import { CausewayError } from '../../base/errors.ts'
 import { ruleComments, rulesScript } from './tunnel-rules.ts'
-import type { ActualDevice, ActualTunnels, Peer, TunnelDevice, TunnelState } from './tunnel-state.ts'
+import type { ActualDevice, ActualPeer, ActualTunnels, TunnelDevice, TunnelState, WantedPeer } from './tunnel-state.ts'
+
+/** How long after a handshake a session can be used, seconds: REJECT_AFTER_TIME of WireGuard's paper, section 6.1. */
+const sessionSeconds = 180
 
 /**
  * The lines for `causeway-wireguard run` that bring what is there to what is wanted: none when it is. Adds come before
@@ -14,7 +17,7 @@ export function diffTunnels(actual: ActualTunnels, desired: TunnelState): readon
   return [
     ...diffRules(actual, desired),
     ...devices.flatMap(({ device, now }) => shapeDevice(actual, device, now)),
-    ...devices.flatMap(({ device, now }) => addPeers(device, now)),
+    ...devices.flatMap(({ device, now }) => addPeers(device, now, actual.readAt)),
     ...addRoutes(actual, desired),
     ...devices.flatMap(({ device, now }) => removals(device, now, desired)),
     ...actual.devices.filter((one) => isOurs(one) && !wanted.has(one.name)).map((one) => `delete ${one.name}`),
@@ -68,17 +71,19 @@ function shapeDevice({ keys }: ActualTunnels, wanted: TunnelDevice, now: ActualD
   return lines
 }
 
-function addPeers({ name, peers }: TunnelDevice, now: ActualDevice | null): readonly string[] {
+function addPeers({ name, peers }: TunnelDevice, now: ActualDevice | null, readAt: number): readonly string[] {
   return [...peers].flatMap(([publicKey, peer]) => {
     const present = now?.publicKey == null ? undefined : now.peers.get(publicKey)
-    const words = peerWords(peer, present)
+    const words = peerWords(peer, present, readAt)
     return words.length === 0 ? [] : [`wg set ${name} peer ${publicKey} ${words.join(' ')}`]
   })
 }
 
-function peerWords({ endpoint, allowedIps, keepalive }: Peer, present: Peer | undefined): readonly string[] {
+function peerWords(wanted: WantedPeer, present: ActualPeer | undefined, readAt: number): readonly string[] {
+  const { endpoint, allowedIps, keepalive, roams } = wanted
   const words: string[] = []
-  if (endpoint !== null && present?.endpoint !== endpoint) words.push('endpoint', endpoint)
+  const hasRoamed = roams && present !== undefined && readAt - present.handshakeAt < sessionSeconds
+  if (endpoint !== null && present?.endpoint !== endpoint && !hasRoamed) words.push('endpoint', endpoint)
   if (present?.allowedIps.join() !== allowedIps.join()) words.push('allowed-ips', allowedIps.join())
   if ((present?.keepalive ?? 0) !== keepalive) words.push('persistent-keepalive', String(keepalive))
   return words

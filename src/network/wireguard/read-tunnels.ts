@@ -25,8 +25,13 @@ export function parseTunnels(text: string): ActualTunnels {
   const keys: { device: string; generation: number; publicKey: string }[] = []
   const facts = new Map<string, DeviceFacts>()
   let rules: readonly string[] | null = null
+  let readAt = 0
   for (const line of text.split('\n').filter((one) => one !== '')) {
     const [fact = '', device = ''] = line.split(' ', 2)
+    if (fact === 'now') {
+      readAt = number(device, line)
+      continue
+    }
     if (fact === 'rules') {
       rules = commentsOf(line.slice('rules '.length))
       continue
@@ -47,7 +52,7 @@ export function parseTunnels(text: string): ActualTunnels {
       of.peers.set(key(publicKey, line), ofPeer.set(fact, value))
     }
   }
-  return { keys, devices: [...facts].map(([name, of]) => deviceOf(name, of)), rules }
+  return { readAt, keys, devices: [...facts].map(([name, of]) => deviceOf(name, of)), rules }
 }
 
 interface DeviceFacts {

@@ -25,7 +25,7 @@ export interface TunnelDevice {
   /** Whether packets from here may be passed on: at the relay. */
   readonly forwarding: boolean
   /** By public key. */
-  readonly peers: ReadonlyMap<string, Peer>
+  readonly peers: ReadonlyMap<string, WantedPeer>
 }
 
 /** Another gateway as WireGuard sees it. */
@@ -36,6 +36,15 @@ export interface Peer {
   readonly allowedIps: readonly string[]
   /** Seconds; 0: none. */
   readonly keepalive: number
+}
+
+/** A peer as it should be. */
+export interface WantedPeer extends Peer {
+  /**
+   * Whether it may answer from another address than it is called at: each of the two knows the other by an address of another
+   * family. WireGuard then goes by the last one that it heard of.
+   */
+  readonly roams: boolean
 }
 
 /** An nftables table of family inet. */
@@ -49,6 +58,8 @@ export interface TunnelRules {
 
 /** What was read from a gateway. */
 export interface ActualTunnels {
+  /** When it was read, by the gateway's own clock, seconds since the epoch. */
+  readonly readAt: number
   readonly keys: readonly { readonly device: string; readonly generation: number; readonly publicKey: string }[]
   readonly devices: readonly ActualDevice[]
   /** The comments of the table's rules, in order; null when there is no table. */
