@@ -121,6 +121,24 @@ describe('the overlay over three gateways by BGP EVPN', () => {
     assert.ok(await reaches(segment.node('east-1'), '10.77.0.1', 60))
   })
 
+  it('keeps the sites together while one of two reflectors is dead', async () => {
+    const two: Overlay = { ...evpn, mode: { kind: 'evpn', asn: 64_512, reflectors: ['head', 'west'] } }
+    await segment.apply(two)
+    await converged(segment, two)
+    for (const name of ['bgpd', 'zebra']) await killDaemon(segment.gateway('head'), name)
+    await until(
+      'east misses the head',
+      20_000,
+      async () => !(await knows(segment.gateway('east'), '02:43:0a:4d:00:01')),
+    )
+    const { stdout } = await segment.node('east-1').exec(['ping', '-q', '-c', '3', '-i', '0.2', '-W', '2', '10.77.2.1'])
+    assert.match(stdout, / 3 received/)
+    for (const overlay of [two, evpn]) {
+      await segment.apply(overlay)
+      await converged(segment, overlay)
+    }
+  })
+
   it('floods when it may', async () => {
     const flooding: Overlay = { ...evpn, flood: { broadcast: true, unknown: false } }
     await segment.apply(flooding)
