@@ -43,7 +43,8 @@ export class FakeNft {
 
   #line(line: string): void {
     if (line === 'flush ruleset') return this.#tables.clear()
-    const head = /^(add|delete|flush) (table|counter|set|chain|rule|element) (\S+ \S+)(?: (\S+))?(?: (.*))?$/.exec(line)
+    const head =
+      /^(add|insert|delete|flush) (table|counter|set|chain|rule|element) (\S+ \S+)(?: (\S+))?(?: (.*))?$/.exec(line)
     if (head === null) throw unknown(line)
     const [, verb = '', object = '', id = '', name = '', rest = ''] = head
     if (object === 'table') return this.#table(verb, id, line)
@@ -114,7 +115,11 @@ function changeElements({ sets }: FakeTable, verb: string, name: string, rest: s
   const [, list = ''] = /^{ (.*) }$/.exec(rest) ?? []
   if (set === undefined) throw missing(line)
   for (const text of list.split(', ')) {
-    const element = text.replaceAll('"', '').replace(/ timeout \S+$/, '')
+    // As the kernel has it: without what else is said about it, and numbers without leading zeros.
+    const element = text
+      .replaceAll('"', '')
+      .replace(/ timeout \S+$/, '')
+      .replaceAll(/\b0x0*(?=[0-9a-f])/g, '0x')
     if (element.split(' . ').length !== set.type.length) throw new Refusal(`Error: datatype mismatch: ${line}`)
     if (verb === 'add') set.elements.add(element)
     else if (!set.elements.delete(element)) throw missing(line)
@@ -137,10 +142,11 @@ function changeChain(table: FakeTable, act: string, name: string, rest: string, 
       if (chain.rules.length > 0 || isNamed(table.chains, `(jump|goto) ${name}`)) throw busy()
       table.chains.delete(name)
       return
-    case 'add rule': {
+    case 'add rule':
+    case 'insert rule': {
       const [, text = rest, comment = null] = /^(.*) comment "([^"]*)"$/.exec(rest) ?? []
       checkNames(table, text, line)
-      chain.rules.push({ text, comment })
+      chain.rules[act === 'add rule' ? 'push' : 'unshift']({ text, comment })
       return
     }
     default:

@@ -161,6 +161,27 @@ export const plays: Readonly<Record<string, (play: Transcript) => Promise<void>>
     await settled(play)
   },
 
+  'a bent guard is straightened': async (play) => {
+    await play.apply(sample, 'east')
+    await play.nft('flush chain bridge causeway_77 guard')
+    await play.apply(sample, 'east')
+    await play.nft('flush set bridge causeway_77 members4')
+    await play.nft('add element bridge causeway_77 ports { "eth0" }')
+    await play.nft('add element bridge causeway_77 macs { "cwp000000e1" . 02:00:00:00:00:99 }')
+    await play.nft('delete element bridge causeway_77 links6 { "cwp000000e2" . 02:43:0a:4d:01:02 . 0x02430a4d0102 }')
+    await play.apply(sample, 'east')
+    await play.nft('add set bridge causeway_77 mine { type ether_addr; }')
+    await play.nft('insert rule bridge causeway_77 guard ether saddr @mine accept')
+    await play.apply(sample, 'east')
+    await plug(play, 'cwp000000e1')
+    await play.apply(sample, 'east')
+    await play.run('ip link set dev cwp000000e1 group 0')
+    await play.run('ip link set dev cwp000000e1 type bridge_slave flood on')
+    await play.apply(sample, 'east')
+    await play.apply({ ...sample, storm: 50 }, 'east')
+    await settled(play, { ...sample, storm: 50 })
+  },
+
   'what is taken is a conflict': async (play) => {
     await play.run('ip link add name cw77 type veth peer name other')
     await play.refused(play.apply(sample, 'east'))

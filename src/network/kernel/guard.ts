@@ -37,6 +37,11 @@ export function dropCounter(kind: DropKind): string {
 /** The set that says from which ports frames were dropped, with a counter each. */
 export const offenders = 'offenders'
 
+/** The set that knows how much each port has shouted. Its elements keep the limit that they began with: another limit, another set. */
+function shouts(storm: number): string {
+  return `shouts_${storm}`
+}
+
 /** How long a port stays among the offenders after its last offence. */
 const offenceMinutes = 60
 
@@ -79,7 +84,7 @@ function guardSets(overlay: Overlay, gateway: Gateway): readonly TableSet[] {
     own('members6', 'ifname . ether_addr . ipv6_addr'),
     raw('targets6', targetField),
     raw('links6', linkField),
-    perPort('shouts', 1),
+    perPort(shouts(overlay.storm), 1),
     perPort(offenders, offenceMinutes),
   ]
 }
@@ -113,7 +118,7 @@ function guardChains({ vni, storm }: Overlay): readonly Chain[] {
     ]),
     makeChain('to_many', null, [
       `ether daddr & ff:ff:ff:ff:ff:f0 == 01:80:c2:00:00:00 ${refuse('bpdu')}`,
-      `update @shouts { iifname limit rate over ${storm}/second burst ${storm} packets } ${refuse('storm')}`,
+      `update @${shouts(storm)} { iifname limit rate over ${storm}/second burst ${storm} packets } ${refuse('storm')}`,
     ]),
 
     makeChain('from_ipv4', null, [
