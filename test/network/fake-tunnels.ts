@@ -15,6 +15,8 @@ interface Tunnel {
   hangs: boolean
 }
 
+let hosts = 0
+
 /** `causeway-wireguard` on a host whose kernel is a model without WireGuard of its own: each device is a process's. */
 export class FakeTunnels implements FakeScript {
   readonly #devices: FakeDevices
@@ -25,6 +27,8 @@ export class FakeTunnels implements FakeScript {
   readonly keys = new Map<string, string>()
   /** The peers that it has shaken hands with, by public key. */
   readonly shaken = new Set<string>()
+  /** No two hosts make the same keys. */
+  readonly #seed = ++hosts
   #made = 0
 
   constructor(devices: FakeDevices, nft: FakeNft) {
@@ -86,7 +90,7 @@ export class FakeTunnels implements FakeScript {
     const file = `${device}.${generation}`
     const running = this.#tunnels.get(device)?.publicKey
     const digest = createHash('sha256')
-      .update(`${file} ${++this.#made}`)
+      .update(`${this.#seed} ${++this.#made}`)
       .digest('base64')
     const key = this.keys.get(file) ?? (running !== undefined && running === known ? running : digest)
     this.keys.set(file, key)

@@ -56,7 +56,8 @@ export class KeyKeeper {
   #beganAtMs = 0
   #started = false
   #changing = false
-  #beginning = false
+  /** A generation is being begun or ended in the store. */
+  #writing = false
   /** Gateways whose routes have left the older device. */
   readonly #moved = new Set<string>()
   #allMovedAtMs: number | null = null
@@ -103,14 +104,14 @@ export class KeyKeeper {
   async rotate(): Promise<KeyReport> {
     const { store, clock, gateways } = this.#options
     if (!this.#started) throw new CausewayError('Overloaded', 'the controller has not read its keys yet')
-    if (this.#changing || this.#beginning) {
+    if (this.#changing || this.#writing) {
       const waits = waitsFor(this.#facts, gateways)
       throw new CausewayError(
         'Conflict',
         `keys are being changed already; this waits for ${waits.join(', ') || 'routes'}`,
       )
     }
-    this.#beginning = true
+    this.#writing = true
     try {
       const now = clock.now()
       await store.begin(this.#facts.generation + 1, now)
@@ -120,7 +121,7 @@ export class KeyKeeper {
       this.#allMovedAtMs = null
       this.#set({ ...this.#facts, generation: this.#facts.generation + 1, links: new Map() })
     } finally {
-      this.#beginning = false
+      this.#writing = false
     }
     this.#wakeAll()
     return this.report()
@@ -184,7 +185,14 @@ export class KeyKeeper {
   }
 
   async #told(gateway: string, generation: number, publicKey: string): Promise<void> {
-    if (this.#facts.keys.get(gateway)?.get(generation) === publicKey) return
+    const { keys } = this.#facts
+    if (keys.get(gateway)?.get(generation) === publicKey) return
+    const twin = [...keys].find(([other, ofOther]) => other !== gateway && [...ofOther.values()].includes(publicKey))
+    // WireGuard can't tell them apart; the overlay would be one that can't be, for all gateways.
+    if (twin) {
+      const why = 'its disk is a copy; delete the files in /var/lib/causeway/wireguard and its tunnel devices'
+      throw new CausewayError('Conflict', `${gateway} has the same key as ${twin[0]}: ${why}`)
+    }
     const { store, clock } = this.#options
     await store.save({ gateway, generation, publicKey, toldAtMs: clock.now() })
     this.#set(withKey(this.#facts, gateway, generation, publicKey))
@@ -213,15 +221,21 @@ export class KeyKeeper {
     const { store, clock, gateways, rotateAfterMs } = this.#options
     const now = clock.now()
     if (!this.#changing) {
-      if (rotateAfterMs !== null && now - this.#beganAtMs >= rotateAfterMs && !this.#beginning) await this.rotate()
+      if (rotateAfterMs !== null && now - this.#beganAtMs >= rotateAfterMs && !this.#writing) await this.rotate()
       return
     }
     const all = waitsFor(this.#facts, gateways).length === 0 && gateways.every((one) => this.#moved.has(one.name))
     this.#allMovedAtMs = all ? (this.#allMovedAtMs ?? now) : null
     if (this.#allMovedAtMs === null || now - this.#allMovedAtMs < lingerMs) return
-    this.#changing = false
-    await store.settle(this.#facts.generation, now)
-    this.#set(settledFacts(this.#facts))
+    if (this.#writing) return
+    this.#writing = true
+    try {
+      await store.settle(this.#facts.generation, now)
+      this.#changing = false
+      this.#set(settledFacts(this.#facts))
+    } finally {
+      this.#writing = false
+    }
   }
 
   #set(facts: KeyFacts): void {
