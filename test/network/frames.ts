@@ -12,7 +12,7 @@ export interface Sender {
   readonly address6: string
 }
 
-export const broadcast = 'ff:ff:ff:ff:ff:ff'
+const broadcast = 'ff:ff:ff:ff:ff:ff'
 
 /** A frame with an EtherType; padded to the 60 bytes that Ethernet wants. */
 export function ethernet(to: string, from: string, type: number, payload: Buffer): Buffer {
@@ -53,7 +53,7 @@ export function udp(from: Pick<Sender, 'mac' | 'address'>, to: Sender, sport: nu
 }
 
 /** Anything over IPv6; 58 is ICMPv6, whose checksum is put where it belongs. */
-export function ipv6(
+function ipv6(
   from: Pick<Sender, 'mac' | 'address6'>,
   to: Pick<Sender, 'mac' | 'address6'>,
   next: number,
@@ -80,7 +80,7 @@ export function udp6(from: Sender, to: Sender, sport: number, dport: number): Bu
 }
 
 /** All that listen to neighbour discovery (RFC 4291, section 2.7.1). */
-export const allNodes = { mac: '33:33:00:00:00:01', address6: 'ff02::1' }
+const allNodes = { mac: '33:33:00:00:00:01', address6: 'ff02::1' }
 
 /** A neighbour solicitation (135) or advertisement (136, RFC 4861): `link` is the address in its only option. */
 export function neighbour(
