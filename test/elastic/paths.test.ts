@@ -52,6 +52,7 @@ describe('a site is cut off', () => {
   })
   test('not as long as nothing is known, nor by losses or slowness', () => {
     assert.ok(!isCut(both('head', 'east', unknown)))
+    assert.ok(!isCut({ ...both('head', 'east', unknown), ...both('head', 'west', broken) }))
     assert.ok(!isCut(both('head', 'east', { loss: 0.9, rttMs: 5000 })))
     assert.equal(judgePaths({}, policy).cutOff('east'), null)
   })
