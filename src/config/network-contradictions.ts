@@ -90,6 +90,11 @@ function* tunnels({ cluster, ...config }: ControllerConfig): Generator<Problem> 
 
 function* reflectors({ cluster }: ControllerConfig, gateways: readonly GatewayPlace[]): Generator<Problem> {
   if (cluster.overlay.mode !== 'evpn') return
+  const six = gateways.find(({ underlay }) => addressFamily(underlay) === 6)
+  if (six && !cluster.overlay.encryption) {
+    const text = `FRR's EVPN knows IPv4 endpoints only, and ${six.name} has ${six.underlay}: add cluster.overlay.encryption, whose tunnels are IPv4`
+    yield problemAt(['cluster', 'overlay', 'mode'], text)
+  }
   for (const [index, name] of cluster.overlay.evpn.reflectors.entries()) {
     if (gateways.some((gateway) => gateway.name === name)) continue
     yield problemAt(['cluster', 'overlay', 'evpn', 'reflectors', String(index)], `there is no gateway ${name}`)

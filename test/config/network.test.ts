@@ -107,6 +107,16 @@ describe("the configuration's network", () => {
       /evpn\.reflectors\.1: there is no gateway north/,
     ],
     [
+      'EVPN over IPv6 without tunnels',
+      {
+        overlay: { mode: 'evpn' },
+        head: { underlay: '2001:db8::9' },
+        east: { underlay: '2001:db8::1' },
+        west: { underlay: '2001:db8::2' },
+      },
+      /overlay\.mode: FRR's EVPN knows IPv4 endpoints only/,
+    ],
+    [
       'an IPv6 subnet without room',
       { cluster: { subnet6: 'fd77::/112' } },
       /subnet6: expected an IPv6 subnet of \/96 or shorter/,
