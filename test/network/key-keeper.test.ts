@@ -53,7 +53,11 @@ async function stage(t: TestContext, rotateAfterMs: number | null = null) {
   let changes = 0
   const newKeeper = () =>
     new KeyKeeper({
-      ...{ vni: 77, gateways, hosts, clock, rotateAfterMs },
+      vni: 77,
+      gateways,
+      hosts,
+      clock,
+      rotateAfterMs,
       store: new TunnelKeyStore(db),
       onChange: () => void changes++,
     })
@@ -81,7 +85,7 @@ async function stage(t: TestContext, rotateAfterMs: number | null = null) {
     /** Lets time pass, and every gateway be asked once more. */
     pass: async (ms: number) => {
       now += ms
-      for (const finish of [...sleepers]) finish()
+      for (const finish of sleepers) finish()
       await asleep()
     },
     asleep,

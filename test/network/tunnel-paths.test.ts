@@ -63,10 +63,7 @@ describe('tunnels', () => {
     await rig.connected()
     await rig.settled()
     const endpoints = await rig.host('east').host.run('wg show cwg77a endpoints')
-    assert.deepEqual([...endpoints.matchAll(/\t(.*)/g)].map(([, one]) => one).sort(), [
-      '10.250.2.2:51820',
-      '[fd00:250::2]:51820',
-    ])
+    for (const one of ['10.250.2.2:51820', '[fd00:250::2]:51820']) assert.ok(endpoints.includes(`\t${one}\n`), one)
     assert.deepEqual(rig.problems, [])
   })
 

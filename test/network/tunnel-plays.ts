@@ -23,7 +23,7 @@ export function encrypted(extra: Partial<Encryption> = {}, overlay: Overlay = sa
 }
 
 /** Keys by gateway: the first is of generation 0. `null`: it is `east`'s own, and which one plays no part. */
-export function told(keys: Readonly<Record<string, readonly (string | null)[]>>): Encryption['keys'] {
+function told(keys: Readonly<Record<string, readonly (string | null)[]>>): Encryption['keys'] {
   const own = 'b3duIGtleXMgYXJlIG1hZGUgYXMgdGhlIHBsYXkgZ29lcyA='
   return new Map(
     Object.entries(keys).map(([gateway, list]) => [gateway, new Map(list.map((key, k) => [k, key ?? own]))]),
@@ -100,8 +100,8 @@ export function describeTunnels({ keys, devices, rules }: ActualTunnels): string
   ].join('\n')
 }
 
-/** Every gateway but the head is behind NAT. */
-export function behindNat(overlay: Overlay, ...names: string[]): Overlay {
+/** The overlay with these gateways behind NAT. */
+function behindNat(overlay: Overlay, ...names: string[]): Overlay {
   return names.reduce((all, name) => withGateway(all, name, { nat: true }), overlay)
 }
 

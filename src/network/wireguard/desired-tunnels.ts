@@ -49,7 +49,7 @@ export function desiredTunnels(overlay: EncryptedOverlay, gatewayName: string): 
 }
 
 /** Whether one of two gateways can call the other. */
-export function isDirect(a: Pick<Gateway, 'nat'>, b: Pick<Gateway, 'nat'>): boolean {
+function isDirect(a: Pick<Gateway, 'nat'>, b: Pick<Gateway, 'nat'>): boolean {
   return !(a.nat && b.nat)
 }
 

@@ -27,7 +27,7 @@ export function diffTunnels(actual: ActualTunnels, desired: TunnelState): readon
 }
 
 /** Whether a device of one of our names is of a kind that we make. */
-export function isOurs(device: ActualDevice): boolean {
+function isOurs(device: ActualDevice): boolean {
   return device.kind === 'wireguard' || device.kind === 'tun'
 }
 
