@@ -41,8 +41,9 @@ export interface NetworkSources {
 }
 
 /** How it stands with the overlay and the paths now. */
-export function networkReport({ overlay, keeper, monitor }: NetworkSources): NetworkReport {
-  const wanted = overlay()
+export function networkReport(from: NetworkSources): NetworkReport {
+  const { keeper, monitor } = from
+  const wanted = from.overlay()
   const [states, broken, unasked] = [keeper.states(), keeper.broken(), monitor.unasked()]
   return {
     vni: wanted.vni,
