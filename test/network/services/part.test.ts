@@ -3,6 +3,7 @@ import { describe, it, type TestContext } from 'node:test'
 import { execChecked } from '../../../src/base/exec.ts'
 import type { Host } from '../../../src/base/host.ts'
 import type { Overlay } from '../../../src/network/overlay.ts'
+import { serviceFiles } from '../../../src/network/services/service-files.ts'
 import { servicesPart } from '../../../src/network/services/services-part.ts'
 import { FakeKernel } from '../fake-kernel.ts'
 import { NetnsHost } from '../netns-host.ts'
@@ -204,6 +205,15 @@ describe('causeway-services on a real host', () => {
       ])
       assert.equal(running.trim().split('\n').length, 1, running)
     }
+  })
+
+  it('has files read that were in their place when an apply was killed', async (t) => {
+    const host = await started(t)
+    const path = 'names/at-west'
+    await host.run(`tee ${folder}/${path}`, serviceFiles(grown, services, 'east').get(path)?.text)
+    await host.run(`touch ${folder}/unread`)
+    assert.deepEqual(await applied(host, grown), ['have dnsmasq read its files'])
+    assert.equal(await ask(host, 'west-2.lab.internal'), '10.77.2.2')
   })
 
   it("never ends another's process, whatever its records say", async (t) => {
