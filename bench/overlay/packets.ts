@@ -20,6 +20,8 @@ export interface Packets {
   /** In a second, while nothing is sent. */
   readonly idle: number
   readonly leases: number
+  /** ARP requests that nobody answered. */
+  readonly silent: number
 }
 
 /** Sends each contender's nodes' ARP, DHCP, broadcasts and frames for a MAC that nobody has, and counts what comes out on the WAN. */
@@ -50,9 +52,13 @@ async function countOf(path: Path): Promise<Packets> {
     return Math.max(0, Math.round(packets - (idle.packets * ms) / idle.ms))
   }
   const pings = ['-q', '-n', '-c', String(times), '-i', '0.05', '-W', '0.2']
-  const arp = await more(() =>
-    sent('arping', '-q', '-b', '-c', String(times), '-i', '0.05', '-I', 'eth0', path.address),
-  )
+  let silent = 0
+  const arp = await more(async () => {
+    for (let time = 0; time < times; time += 1) {
+      const { code } = await run(inside(path, ['arping', '-q', '-b', '-c', '1', '-w', '1', '-I', 'eth0', path.address]))
+      if (code !== 0) silent += 1
+    }
+  })
   const broadcast = await more(() => sent('ping', '-b', ...pings, `${contender.subnet}.255.255`))
   await must(
     inside(path, ['ip', 'neigh', 'replace', nobody, 'lladdr', '02:43:00:00:00:fa', 'dev', 'eth0', 'nud', 'permanent']),
@@ -64,17 +70,18 @@ async function countOf(path: Path): Promise<Packets> {
     const { code, stderr } = await run(inside(path, client))
     if (code === 0 && stderr.includes(`lease of ${nodeAddress(contender, 1)} obtained`)) leases += 1
   })
-  return { contender: name, arp, dhcp, broadcast, unknown, idle: (1000 * idle.packets) / idle.ms, leases }
+  return { contender: name, arp, dhcp, broadcast, unknown, idle: (1000 * idle.packets) / idle.ms, leases, silent }
 }
 
 /** Ours must send nothing over the WAN, and yet answer. */
 export function packetRows(counts: readonly Packets[]): BenchRow[] {
   const rows: BenchRow[] = []
-  for (const { contender, arp, dhcp, broadcast, unknown, leases } of counts) {
+  for (const { contender, arp, dhcp, broadcast, unknown, leases, silent } of counts) {
     if (contender !== 'plain' && contender !== 'encrypted') continue
     const row = (what: string, ours: number) =>
       rows.push(alone({ case: `${contender}: ${what}`, unit: 'WAN packets', ours, goal: 0 }))
     row(`${times} ARP requests for a node of the other site`, arp)
+    rows.push(alone({ case: `${contender}: those without an answer`, unit: 'requests', ours: silent, goal: 0 }))
     row(`${times} broadcasts`, broadcast)
     row(`${times} frames for a MAC that nobody has`, unknown)
     row('a DHCP client', dhcp)

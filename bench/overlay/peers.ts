@@ -45,18 +45,13 @@ const openvpn = daemon('openvpn', 91, 1400, ['udp dport 1195'], async (wan, tap)
   }
   for (const side of sides) {
     const [mine, far] = [underlayOf(side), underlayOf(other(side))]
-    await startForDevice(
-      wan.gateways[side],
-      [
-        ...['openvpn', '--dev', tap, '--dev-type', 'tap', '--proto', 'udp4', '--tun-mtu', '1400'],
-        ...['--local', mine, '--lport', '1195', '--remote', far, '1195'],
-        ...(side === 1 ? ['--tls-server', '--dh', 'none'] : ['--tls-client']),
-        ...['--cert', '/root/ov.crt', '--key', '/root/ov.key', '--peer-fingerprint', prints[other(side)]],
-        ...['--data-ciphers', 'AES-128-GCM', '--sndbuf', '2097152', '--rcvbuf', '2097152'],
-        ...['--keepalive', '10', '60'],
-      ],
-      tap,
-    )
+    const certified = ['--cert', '/root/ov.crt', '--key', '/root/ov.key', '--peer-fingerprint', prints[other(side)]]
+    const buffers = ['--sndbuf', '2097152', '--rcvbuf', '2097152']
+    const usual = ['--data-ciphers', 'AES-128-GCM', '--keepalive', '10', '60', ...buffers]
+    const device = ['--dev', tap, '--dev-type', 'tap', '--proto', 'udp4', '--tun-mtu', '1400']
+    const ends = ['--local', mine, '--lport', '1195', '--remote', far, '1195']
+    const role = side === 1 ? ['--tls-server', '--dh', 'none'] : ['--tls-client']
+    await startForDevice(wan.gateways[side], ['openvpn', ...device, ...ends, ...role, ...certified, ...usual], tap)
   }
 })
 

@@ -9,7 +9,7 @@ import { inside, type Path, type Sites } from './sites.ts'
 interface Sample {
   /** Mbit/s. */
   readonly rate: number
-  /** Seconds of this machine's processor time for 10^9 bytes, both ends, the line and whatever else ran. */
+  /** Seconds of this machine's processor time for 10^9 bytes, both ends and the line. */
   readonly perGigabyte: number
 }
 
@@ -18,21 +18,23 @@ export type Throughput = ReadonlyMap<string, readonly Sample[]>
 
 /** One stream over each path in turn, over and over. */
 export async function measureThroughput(sites: Sites, rounds: number, seconds: number): Promise<Throughput> {
+  const otherwise = await busyCores()
   const samples = new Map<string, Sample[]>()
   for (let round = 0; round < rounds; round += 1) {
     for (const path of [sites.raw, ...sites.paths]) {
-      samples.set(path.name, [...(samples.get(path.name) ?? []), await transfer(path, seconds)])
+      samples.set(path.name, [...(samples.get(path.name) ?? []), await transfer(path, seconds, otherwise)])
     }
   }
   return samples
 }
 
-async function transfer(path: Path, seconds: number): Promise<Sample> {
-  const before = machineSeconds()
+async function transfer(path: Path, seconds: number, otherwise: number): Promise<Sample> {
+  const [before, began] = [machineSeconds(), performance.now()]
   const argv = ['iperf3', '--client', path.address, '--time', String(seconds), '--omit', '1', '--json']
   const { stdout } = await run(inside(path, argv), { timeoutMs: (seconds + 60) * 1000 })
   const { megabits, gigabytes } = parseIperf(stdout)
-  return { rate: megabits, perGigabyte: (machineSeconds() - before) / gigabytes }
+  const others = (otherwise * (performance.now() - began)) / 1000
+  return { rate: megabits, perGigabyte: (machineSeconds() - before - others) / gigabytes }
 }
 
 /** The rates of one path, against the raw path's of the same rounds. */
@@ -88,13 +90,17 @@ export function throughputRows(line: string, all: Throughput, goals: ThroughputG
   ]
 }
 
-/** How much of one core this machine works when the benchmark does not, for the reader to judge by. */
-export async function busyRow(): Promise<BenchRow> {
-  const before = machineSeconds()
-  const began = performance.now()
+/** How many cores this machine keeps busy while the benchmark measures nothing. */
+async function busyCores(): Promise<number> {
+  const [before, began] = [machineSeconds(), performance.now()]
   await new Promise((resolve) => setTimeout(resolve, 1000))
-  const busy = (machineSeconds() - before) / ((performance.now() - began) / 1000)
-  return alone({ case: 'machine before the start: busy with other things', unit: 'cores', ours: busy, goal: null })
+  return (machineSeconds() - before) / ((performance.now() - began) / 1000)
+}
+
+/** The same before anything is up, for the reader to judge by. */
+export async function busyRow(): Promise<BenchRow> {
+  const name = 'machine before the start: busy with other things'
+  return alone({ case: name, unit: 'cores', ours: await busyCores(), goal: null })
 }
 
 function whole(value: number): string {
