@@ -65,6 +65,7 @@ export interface LabPolicy {
   deadlines: { create: string; boot: string; install: string; enrol: string }
   grace: { unreachable: string; orphan: string }
   breaker: { failures: number; cooldown: string }
+  paths?: { loss?: number; rtt?: string }
   timezone?: string
   currency?: string
   caps?: object[]

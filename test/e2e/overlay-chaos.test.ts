@@ -28,6 +28,7 @@ describe('troubles between three sites, encrypted over an IPv6 WAN, while a job 
   before(async () => {
     lab = await clusterUp({ sites: siteNames, overlay }, (config) => {
       config.controller.poll = '1s' // so that it does look while there is trouble
+      config.policy.paths = { loss: 1 } // what was lost in one trouble is not to hold up the jobs of the next
     })
     mesh = await submitMesh(lab, 'until-stop', 2 ** 18)
     await jobReaches(lab, mesh.job, 'RUNNING')
@@ -49,11 +50,14 @@ describe('troubles between three sites, encrypted over an IPv6 WAN, while a job 
     assert.ok(lives(lab).every((life) => life.phase === 'ready'))
   }
 
-  /** Asserts that no question over a site's cable was answered that was asked between these moments, ms since the epoch. */
+  /**
+   * Asserts that no answer came over a site's cable between these moments, ms since the epoch. (A question that was asked then may
+   * be answered later: a host keeps some packets while it looks for the next one on their way.)
+   */
   function assertCut(site: string, fromMs: number, toMs: number): void {
     const all = echoes(lab, mesh, [...new Set(pairs.map(([from]) => from))])
     const over = all.filter(({ from, to }) => touches(site)([from, to]))
-    assert.deepEqual(over.filter(({ askedAtMs }) => askedAtMs >= fromMs && askedAtMs < toMs).slice(0, 3), [])
+    assert.deepEqual(over.filter(({ answeredAtMs }) => answeredAtMs > fromMs && answeredAtMs < toMs).slice(0, 3), [])
   }
 
   /** Cuts a site off by `cut` until the controller has seen it, heals it, and waits until all hear each other again. */
@@ -77,7 +81,7 @@ describe('troubles between three sites, encrypted over an IPv6 WAN, while a job 
       await heal()
     }
     const firstReplyMs = await allHear(lab, mesh, pairs, healedAtMs)
-    assertCut(site, cutAtMs, healedAtMs - 200) // what was asked last may have been on its way for so long
+    assertCut(site, cutAtMs + 500, healedAtMs)
     t.diagnostic(`${site} was cut off for ${healedAtMs - cutAtMs} ms; all heard each other ${firstReplyMs} ms after`)
     await until(`the controller reaches ${site} again`, 60_000, () =>
       lives(lab).every((life) => life.unreachableSinceMs === null),
@@ -149,7 +153,14 @@ describe('troubles between three sites, encrypted over an IPv6 WAN, while a job 
       others = await submitMesh(lab, 'until-stop', 2 ** 16, ['east', 'west'])
       await jobReaches(lab, others.job, 'RUNNING')
       both = pairsOf(await nodesOf(lab, others))
-      await until('south has no machine', 60_000, () => lab.machines().every((machine) => !machine.startsWith('south')))
+      // Were it still to be taken out of the overlay, that alone would put south right.
+      await until('all gateways have forgotten the node at south', 60_000, async () => {
+        const fdb = await Promise.all(
+          (['head', 'east', 'west'] as const).map((host) => must(lab.hosts[host].exec(['bridge', 'fdb', 'show']))),
+        )
+        const living = lives(lab).some(({ site, phase }) => site === 'south' && phase !== 'gone')
+        return !living && !fdb.join().includes('02:43:0a:4d:03:01')
+      })
     })
 
     test('is put right when somebody has emptied it', async (t) => {
