@@ -98,7 +98,10 @@ async function startController(
   const recorder = record && new Recorder({ folder: record.folder, keepMs: record.keep }, clock, log)
   const watch = new EngineWatch(clock)
   const gateways = new NetworkWatch({
-    ...{ config, hosts, clock, log },
+    config,
+    hosts,
+    clock,
+    log,
     keys: new TunnelKeyStore(db),
     onChange: () => loop.wake(),
     onBroken: (names) => network.doubt(names),

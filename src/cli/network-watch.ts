@@ -38,13 +38,21 @@ export class NetworkWatch {
     const onChange = () => this.#changed()
     this.keys = overlay.encryption
       ? new KeyKeeper({
-          ...{ vni, hosts, clock, onChange, store: options.keys },
+          vni,
+          hosts,
+          clock,
+          onChange,
+          store: options.keys,
           gateways: emptyOverlay(config).gateways,
           rotateAfterMs: overlay.encryption.rotate ?? null,
         })
       : null
     this.paths = new PathMonitor({
-      ...{ clock, log, hosts, onChange, overlay: () => emptyOverlay(config, this.#facts) },
+      clock,
+      log,
+      hosts,
+      onChange,
+      overlay: () => emptyOverlay(config, this.#facts),
       head: headGateway,
       findsPathMtu: underlayMtu === 'measured',
     })

@@ -43,7 +43,7 @@ const Evpn = Type.Object(
 )
 
 /** How the sites are joined. */
-export const OverlaySchema = Type.Object(
+const OverlaySchema = Type.Object(
   {
     /** Entries written by the controller, or exchanged by FRR between the gateways. */
     mode: Type.Union([Type.Literal('static'), Type.Literal('evpn')], { default: 'static' }),
