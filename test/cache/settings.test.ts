@@ -39,7 +39,11 @@ test('what is wrong is named with its line', () => {
     ],
     ['causeway_77', '"x; flush ruleset"', /^c:7:21: heartbeat\.table: expected a name of letters, digits and _, got/],
     ['port: 80 }', 'port: 80, hold: 2 }', /^c:7:68: heartbeat\.hold: expected a duration such as "20s".*, got 2$/],
-    ['port: 80 }', 'port: 80, families: [inet] }', /^c:7:73: heartbeat\.families\[0\]: expected "ip" or "ip6", got "inet"/],
+    [
+      'port: 80 }',
+      'port: 80, families: [inet] }',
+      /^c:7:73: heartbeat\.families\[0\]: expected "ip" or "ip6", got "inet"/,
+    ],
     [/origins:[^]*(?=heartbeat)/, 'origins: {}\n', /^c:4:10: origins: expected at least 1 entries$/],
   ]
   for (const [from, to, message] of wrong) {

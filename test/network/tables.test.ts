@@ -46,7 +46,10 @@ describe('the tables of a gateway', () => {
       ip6: ['isolate', 'intercept', 'outward'],
       bridge: ['guard', 'intercept'],
     })
-    assert.deepEqual(hooks(intercepting(withIpv6(sample, '2001:db8:77::/64'), '2001:db8::1')).ip6, ['isolate', 'intercept'])
+    assert.deepEqual(hooks(intercepting(withIpv6(sample, '2001:db8:77::/64'), '2001:db8::1')).ip6, [
+      'isolate',
+      'intercept',
+    ])
     assert.deepEqual(hooks(intercepting(sample, '2001:db8::1')).ip6, ['isolate'])
   })
 
