@@ -17,7 +17,7 @@ export interface Options {
 }
 
 export const usage = `  -- --only throughput,rtt,packets,scale,cut   a part of it
-  -- --seconds 3 --rounds 3                    of each transfer
+  -- --seconds 2 --rounds 3                    of each transfer
   -- --peers encrypted,softether,...           whom to compare with; our own plain overlay is always there
   -- --cut 30                                  seconds of the cut`
 
@@ -31,7 +31,7 @@ export function parseOptions(argv: readonly string[], known: readonly string[]):
     args: [...argv],
     options: {
       only: { type: 'string' },
-      seconds: { type: 'string', default: '3' },
+      seconds: { type: 'string', default: '2' },
       rounds: { type: 'string', default: '3' },
       peers: { type: 'string' },
       cut: { type: 'string', default: '30' },

@@ -16,7 +16,7 @@ const tap = 'tap_bench'
 const probeAddress = (side: Side) => `10.195.0.${side}`
 
 /** How often it is tried to have the servers take to each other. */
-const attempts = 8
+const attempts = 6
 
 /** SoftEther VPN: a server at each gateway with a hub on a TAP device, the second one's cascaded to the first one's over TLS. */
 export const softether: Contender = {
@@ -35,30 +35,37 @@ export const softether: Contender = {
 
 /**
  * Starts both servers and connects them. In about one of four lives of a server (5.01.9674) its sessions are established but never
- * get a connection that carries data, however often they begin anew: then both servers are started anew.
+ * get a connection that carries data, however often they begin anew, or it answers nothing: then both servers are started anew.
  */
 async function join(wan: Wan): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
-    const servers = { 1: await serve(wan.gateways[1]), 2: await serve(wan.gateways[2]) }
-    await cascade(wan)
-    for (const side of sides)
-      await batch(wan.gateways[side].netns, [`address add ${probeAddress(side)}/24 dev ${tap}`, `link set ${tap} up`])
+    const servers: LabProcess[] = []
     try {
+      for (const side of sides) servers.push(await start(wan.gateways[side]))
+      for (const side of sides) await prepare(wan.gateways[side])
+      await cascade(wan)
+      for (const side of sides) {
+        const { netns } = wan.gateways[side]
+        await batch(netns, [`address add ${probeAddress(side)}/24 dev ${tap}`, `link set ${tap} up`])
+      }
       await until('SoftEther carries data', 10_000, () => carries(wan))
       for (const side of sides) await wan.gateways[side].exec(['ip', 'address', 'flush', 'dev', tap])
       return
     } catch (error) {
       if (attempt === attempts || !(error instanceof CausewayError) || error.code !== 'CommandTimeout') throw error
-      await Promise.all(sides.map((side: Side) => servers[side].kill('SIGKILL')))
+      await Promise.all(servers.map((one) => one.kill('SIGKILL')))
     }
   }
 }
 
-async function serve(host: LabHost): Promise<LabProcess> {
+async function start(host: LabHost): Promise<LabProcess> {
   const folders = ['/run/softether', '/var/lib/softether', '/var/log/softether']
   await host.exec(['rm', '-rf', ...folders])
   await host.exec(['mkdir', '-p', ...folders])
-  const running = await host.start([server, 'execsvc'])
+  return host.start([server, 'execsvc'])
+}
+
+async function prepare(host: LabHost): Promise<void> {
   await until('SoftEther answers', 20_000, async () => (await vpncmd(host, '/CMD', 'ServerInfoGet')).code === 0)
   const { code, stdout } = await vpncmd(host, '/CMD', 'ServerPasswordSet', password)
   if (code !== 0) throw new Error(`${host.name}: SoftEther refuses a password: ${stdout.trim().slice(-300)}`)
@@ -68,10 +75,8 @@ async function serve(host: LabHost): Promise<LabProcess> {
     'HubDelete DEFAULT',
   ]
   await tell(host, 'server', ...hub)
-  await until('SoftEther has its device', 20_000, async () => {
-    return (await host.exec(['ip', 'link', 'show', 'dev', tap])).code === 0
-  })
-  return running
+  const made = async () => (await host.exec(['ip', 'link', 'show', 'dev', tap])).code === 0
+  await until('SoftEther has its device', 20_000, made)
 }
 
 async function cascade(wan: Wan): Promise<void> {
@@ -104,5 +109,5 @@ async function tell(host: LabHost, whom: 'server' | 'hub', ...commands: string[]
 }
 
 function vpncmd(host: LabHost, ...how: string[]) {
-  return host.exec(['vpncmd', 'localhost:5555', '/SERVER', ...how])
+  return host.exec(['vpncmd', 'localhost:5555', '/SERVER', ...how], { timeoutMs: 8000 })
 }
