@@ -149,6 +149,8 @@ class GatewayKeeper {
   #start(): Promise<void> {
     this.#running ??= this.#run().finally(() => {
       this.#running = null
+      // What was wanted meanwhile does not wait until someone wants something the next time.
+      if (!this.error && this.#applied && this.#applied.overlay !== this.#wanted) void this.#start()
     })
     return this.#running
   }

@@ -94,6 +94,14 @@ test('one that differs in a member, or in a gateway, is applied', async () => {
   assert.deepEqual(applied.slice(6), ['head east-1', 'east east-1'])
 })
 
+test('what is wanted while a gateway is worked on is applied after that, though nobody asks again', async () => {
+  const { keeper, applied } = stage()
+  keeper.want(overlay('east-1'))
+  keeper.want(overlay('east-2'))
+  await keeper.idle()
+  assert.ok(applied.includes('east east-2') && applied.includes('head east-2'))
+})
+
 test('what is wanted while a gateway is worked on is waited for, too', async () => {
   const { keeper, applied } = stage()
   keeper.want(overlay('east-1'))
