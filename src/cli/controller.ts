@@ -104,7 +104,10 @@ async function startController(
     log,
     keys: new TunnelKeyStore(db),
     onChange: () => loop.wake(),
-    onBroken: (names) => network.doubt(names),
+    onSilence: (names) => {
+      network.doubt(names)
+      loop.wake()
+    },
   })
   const { loop, network, reports } = createEngine({
     record: (round) => {

@@ -18,8 +18,8 @@ export interface NetworkWatchOptions {
   readonly log: Logger
   /** Facts or paths are other than before. */
   onChange(): void
-  /** Paths from or to these gateways have broken. */
-  onBroken(gateways: ReadonlySet<string>): void
+  /** Paths between these gateways have fallen silent: what they hold may not be what it was. */
+  onSilence(gateways: ReadonlySet<string>): void
 }
 
 /** Watches the gateways, their keys and the paths between them, and keeps the facts that the overlay is computed from. */
@@ -29,7 +29,6 @@ export class NetworkWatch {
   readonly keys: KeyKeeper | null
   readonly paths: PathMonitor
   #facts: NetworkFacts = noFacts
-  #broken: ReadonlySet<string> = new Set()
 
   constructor(options: NetworkWatchOptions) {
     this.#options = options
@@ -52,6 +51,7 @@ export class NetworkWatch {
       log,
       hosts,
       onChange,
+      onSilence: (gateways) => options.onSilence(gateways),
       overlay: () => emptyOverlay(config, this.#facts),
       head: headGateway,
       findsPathMtu: underlayMtu === 'measured',
@@ -81,10 +81,6 @@ export class NetworkWatch {
 
   #changed(): void {
     this.#refresh()
-    const paths = this.paths.paths().filter(({ state }) => state === 'broken')
-    const news = paths.filter(({ from, to }) => !this.#broken.has(`${from} ${to}`))
-    this.#broken = new Set(paths.map(({ from, to }) => `${from} ${to}`))
-    if (news.length > 0) this.#options.onBroken(new Set(news.flatMap(({ from, to }) => [from, to])))
     this.#options.onChange()
   }
 

@@ -185,7 +185,7 @@ const RulesSchema = Type.Object(
     paths: Type.Object(
       {
         /** Share of packets that may be lost. */
-        loss: Type.Number({ default: 0.05, minimum: 0, maximum: 1, expected: 'a share from 0 to 1' }),
+        loss: Type.Number({ default: 0.2, minimum: 0, maximum: 1, expected: 'a share from 0 to 1' }),
         /** Longest round trip; left out: any. */
         rtt: Type.Optional(Duration({ least: '1ms' })),
       },

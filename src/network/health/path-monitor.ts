@@ -54,6 +54,8 @@ export interface PathMonitorOptions {
   overlay(): Overlay
   /** Called when a path became good, broken or unknown, or `pathMtu` changed. */
   onChange?(): void
+  /** Called after a round in which paths fell silent that carried in the one before, with the gateways at their ends. */
+  onSilence?(gateways: ReadonlySet<string>): void
 }
 
 /**
@@ -130,6 +132,7 @@ export class PathMonitor {
     )
     done.abort()
     this.#tell()
+    this.#tellSilence()
   }
 
   async #run(): Promise<void> {
@@ -171,6 +174,17 @@ export class PathMonitor {
       if (names.has(name)) row.paths?.keep(names)
       else this.#rows.delete(name)
     }
+  }
+
+  /** One silent round is no broken path yet, but reason enough to look at what the two gateways hold. */
+  #tellSilence(): void {
+    const ends = this.#gateways.flatMap(({ name: from }) =>
+      this.#gateways.flatMap(({ name: to }) => {
+        const record = this.#rows.get(from)?.paths?.sight(to)?.record
+        return record?.state === 'good' && record.silent === 1 ? [from, to] : []
+      }),
+    )
+    if (ends.length > 0) this.#options.onSilence?.(new Set(ends))
   }
 
   #tell(): void {

@@ -35,9 +35,11 @@ export function afterRound(before: PathRecord, echoes: Echoes, nowMs: number): P
   const silent = isSilent ? before.silent + 1 : 0
   const answered = isSilent ? 0 : before.answered + 1
   const state = nextState(before.state, silent, answered)
-  // How much was lost while nothing passed says nothing of what passes now.
+  // How much was lost while nothing passed, or before there was a path at all, says nothing of what passes now.
+  const isFirst = !isSilent && before.rounds.every(({ rttsMs }) => rttsMs.length === 0)
   const healed = before.state === 'broken' && state === 'good'
-  const rounds = [...before.rounds, echoes].slice(healed ? -healsAfter : -remembered)
+  const kept = isFirst ? 1 : healed ? healsAfter : remembered
+  const rounds = [...before.rounds, echoes].slice(-kept)
   return { state, silent, answered, rounds, measuredAtMs: nowMs }
 }
 

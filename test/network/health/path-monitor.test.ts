@@ -98,6 +98,16 @@ describe('the monitor of paths', () => {
     assert.equal(states(paths)['head east'], 'good')
   })
 
+  test('a path that falls silent has the gateways at its ends named at once, and once', async () => {
+    const told: string[][] = []
+    const paths = monitor({ onSilence: (gateways) => told.push([...gateways].sort()) })
+    await rounds(paths, 2)
+    assert.deepEqual(told, [])
+    fake.cut.add('head east')
+    await rounds(paths, 4)
+    assert.deepEqual(told, [['east', 'head']])
+  })
+
   test('a gateway that nobody can log in to makes its row unknown, not its column', async () => {
     const paths = monitor()
     await rounds(paths, 1)

@@ -50,6 +50,11 @@ test('what was lost while a path was broken is forgotten when it is good again',
   assert.deepEqual([record.state, loss(record)], ['good', 0])
 })
 
+test('what was lost before the first answer counts for nothing: the overlay was only being made', () => {
+  const record = after(silent, good, good, good, good)
+  assert.deepEqual([record.state, loss(record)], ['good', 0])
+})
+
 test('round trips are of what was answered', () => {
   assert.equal(roundTrips(unmeasured), null)
   assert.equal(roundTrips(after(silent)), null)
