@@ -63,7 +63,7 @@ export interface LabNodes {
 /** The policy in the lab's configuration, with the rules that it does not have unless somebody adds them. */
 export interface LabPolicy {
   deadlines: { create: string; boot: string; install: string; enrol: string }
-  grace: { unreachable: string; orphan: string }
+  grace: { unreachable: string; orphan: string; reuse?: string }
   breaker: { failures: number; cooldown: string }
   paths?: { loss?: number; rtt?: string }
   timezone?: string

@@ -12,7 +12,11 @@ export async function sgeUp(
   options: Partial<LabOptions> = {},
   change: (config: LabConfig) => void = () => undefined,
 ): Promise<Lab> {
-  const lab = await clusterUp({ name: 'sgelab', scheduler: 'sge', ...options }, change)
+  const lab = await clusterUp({ name: 'sgelab', scheduler: 'sge', ...options }, (config) => {
+    // The tests name the nodes that they get: the preferred ones, also when these were there a moment ago.
+    config.policy.grace.reuse = '0s'
+    change(config)
+  })
   try {
     await isSetUp(lab)
     return lab
