@@ -5,7 +5,7 @@ import { SlurmRig } from './scheduler-slurm-rig.ts'
 suite('what Causeway says of jobs in a real slurmctld', () => {
   let rig: SlurmRig
   before(async () => {
-    rig = await SlurmRig.open('slurmport2')
+    rig = await SlurmRig.open('slurmexplain')
     await rig.scheduler.close(['east-1', 'east-2', 'west-1'], 'no node is to be had')
   })
   after(() => rig?.close())

@@ -5,7 +5,7 @@ import { SlurmRig } from './scheduler-slurm-rig.ts'
 suite('job_submit.lua in a real slurmctld', () => {
   let rig: SlurmRig
   before(async () => {
-    rig = await SlurmRig.open('slurmport2', { oneSite: true })
+    rig = await SlurmRig.open('slurmonesite', { oneSite: true })
   })
   afterEach(() => rig.reset())
   after(() => rig?.close())

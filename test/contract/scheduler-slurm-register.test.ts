@@ -10,7 +10,7 @@ import { registration, SlurmRig } from './scheduler-slurm-rig.ts'
 suite('nodes that are made while slurmctld runs', () => {
   let rig: SlurmRig
   before(async () => {
-    rig = await SlurmRig.open('slurmport2')
+    rig = await SlurmRig.open('slurmreg')
   })
   after(() => rig?.close())
 

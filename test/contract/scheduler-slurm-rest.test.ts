@@ -16,7 +16,7 @@ suite('a real slurmrestd', () => {
   let url: string
   const opened: SlurmRest[] = []
   before(async () => {
-    rig = await SlurmRig.open('slurmport2', { jwt: true })
+    rig = await SlurmRig.open('slurmrest', { jwt: true })
     // A user of no rights; slurmrestd runs neither as root nor as SlurmUser.
     const folder = rig.head.path('/run/slurmrestd')
     mkdirSync(folder, { mode: 0o777 })
