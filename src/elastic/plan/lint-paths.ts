@@ -1,3 +1,4 @@
+import type { Job } from './demand.ts'
 import type { Breach, Invariant } from './lint-findings.ts'
 import { jobsById, siteOf, type World } from './lint-world.ts'
 import type { Path } from './observation.ts'
@@ -22,7 +23,7 @@ export function gangsApart(world: World): (readonly [Invariant, Step | null, Bre
       const job = jobs.get(id)
       // The elements of an array that the queue lists as a whole are different jobs.
       if (!job || job.nodeCount < 2 || job.count > 1) continue
-      const sites = sitesOf.get(id) ?? new Set(job.nodes.flatMap((name) => siteOfName(name, world) ?? []))
+      const sites = sitesOf.get(id) ?? new Set(chosenFor(job).flatMap((name) => siteOfName(name, world) ?? []))
       sitesOf.set(id, sites.add(step.site))
     }
   }
@@ -34,6 +35,11 @@ export function gangsApart(world: World): (readonly [Invariant, Step | null, Bre
     const text = `the path between the sites of job ${job} is too bad`
     return job === undefined ? [] : [['GangApart', step, { text, facts: { job } }]]
   })
+}
+
+/** A job that waits has no nodes, whatever the queue still names with it. */
+function chosenFor({ state, nodes }: Job): readonly string[] {
+  return state === 'pending' ? [] : nodes
 }
 
 function siteOfName(name: string, { policy }: World): string | undefined {
