@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { KeyReport } from '../hooks/reports.ts'
+import type { KeyReport } from '../elastic/network-report.ts'
 import { queryCommand } from './query.ts'
 import { ago, table } from './table.ts'
 

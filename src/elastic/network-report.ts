@@ -4,6 +4,9 @@ import type { PathReport } from '../network/health/path-monitor.ts'
 import type { Overlay } from '../network/overlay.ts'
 import type { GatewayState } from './network-keeper.ts'
 
+/** `GET /v1/network/keys`. Named here for those above, who know nothing of the network's own parts. */
+export type { KeyReport } from '../network/wireguard/key-report.ts'
+
 /** The overlay and the paths between its gateways, as plain data. Lengths are bytes. */
 export interface NetworkReport {
   readonly vni: number

@@ -1,11 +1,11 @@
 import { CausewayError } from '../base/errors.ts'
 import type { ReloadReport } from '../elastic/live-config.ts'
-import type { NetworkReport } from '../elastic/network-report.ts'
+import type { KeyReport, NetworkReport } from '../elastic/network-report.ts'
 import type { PhaseReport, Reports } from '../elastic/reports.ts'
 import type { EventStore, NewEvent } from '../store/event-store.ts'
 import type { EngineFigures, EngineWatch } from './engine-figures.ts'
 import type { ReadModel } from './read-model.ts'
-import type { JobReport, KeyReport, NodeReport, StatusReport, TimelineReport } from './reports.ts'
+import type { JobReport, NodeReport, StatusReport, TimelineReport } from './reports.ts'
 
 /**
  * All that the doors want of the controller behind them. Every call may cross a thread: arguments and results are plain data,

@@ -1,7 +1,7 @@
 import { Type } from 'typebox'
+import type { KeyReport } from '../elastic/network-report.ts'
 import type { AppServices } from './app-services.ts'
 import { errorAnswers } from './openapi.ts'
-import type { KeyReport } from './reports.ts'
 import type { TypedApp } from './typed-app.ts'
 
 const Keys = Type.Unsafe<KeyReport>({
