@@ -1,10 +1,11 @@
-import { type Kysely, sql } from 'kysely'
+import type { Kysely } from 'kysely'
 import type { Facts } from '../base/errors.ts'
 import { appendEvent, appendEvents, type NewEvent } from './event-store.ts'
 import { LiveNodes } from './live-nodes.ts'
 import type { BreakerRecord, Failure, NodeRecord, Phase } from './node-record.ts'
 import { type NewLife, newRow, toRecord } from './node-row.ts'
 import type { Db } from './open.ts'
+import { lastFailures, lastGone, type Period, spent } from './past-lives.ts'
 import { portions } from './portions.ts'
 import type { NodesTable, Schema } from './schema.ts'
 
@@ -21,9 +22,6 @@ export interface NodeNote {
   readonly idleSinceMs?: number | null
   readonly unreachableSinceMs?: number | null
 }
-
-/** The longest time that can be charged for at once, ms. */
-const monthMs = 31 * 86_400_000
 
 /** A life whose machine is about to be made. */
 export interface StartedLife extends NewLife {
@@ -199,47 +197,17 @@ export class NodeStore {
 
   /** When each name last failed, for failures after `sinceMs`. */
   async lastFailures(sinceMs: number): Promise<Map<string, number>> {
-    const rows = await this.#db
-      .selectFrom('nodes')
-      .select(['name', 'failed_at'])
-      .where('failed_at', '>', sinceMs)
-      .orderBy('failed_at')
-      .execute()
-    return new Map(rows.map((row) => [row.name, Number(row.failed_at)]))
+    return lastFailures(this.#db, sinceMs)
   }
 
   /** When the last life of each name ended, of the names whose last life ended after a time (ms since the epoch). */
   async lastGone(sinceMs: number): Promise<Map<string, number>> {
-    const rows = await this.#db
-      .selectFrom('nodes')
-      .select(['name', 'gone_at'])
-      .where('gone_at', 'is not', null)
-      .where('gone_at', '>', sinceMs)
-      .orderBy('gone_at')
-      .execute()
-    return new Map(rows.map((row) => [row.name, Number(row.gone_at)]))
+    return lastGone(this.#db, sinceMs)
   }
 
-  /**
-   * What the lives that are over have cost within a period: charged times counted whole, as `costWithin` of the planner has it
-   * for those that go on.
-   * @param site null: at all sites
-   */
-  async spent(period: { startMs: number; endMs: number; site: string | null }): Promise<number> {
-    const { startMs, endMs, site } = period
-    const charged = sql<number>`case when billing_ms > 0
-      then ((gone_at - began_at + billing_ms - 1) / billing_ms) * billing_ms
-      else gone_at - began_at end`
-    const within = sql<number>`max(0, min(began_at + ${charged}, ${endMs}) - max(began_at, ${startMs}))`
-    const row = await this.#db
-      .selectFrom('nodes')
-      .select(sql<number | null>`sum(${within} / 3600000.0 * cost_per_hour)`.as('cost'))
-      .where('gone_at', 'is not', null)
-      // A charged time may reach beyond the end of a life, but no further than its own length, which is a month at most.
-      .where('gone_at', '>', startMs - monthMs)
-      .$if(site !== null, (query) => query.where('site', '=', site))
-      .executeTakeFirst()
-    return row?.cost ?? 0
+  /** What the lives that are over have cost within a period; `site` null: at all sites. */
+  async spent(period: Period): Promise<number> {
+    return spent(this.#db, period)
   }
 
   /** All breakers that are not at rest, by site and type. */

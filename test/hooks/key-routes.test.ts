@@ -2,11 +2,11 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { CausewayError } from '../../src/base/errors.ts'
 import { silentLog } from '../../src/base/log.ts'
+import type { KeyReport } from '../../src/elastic/network-report.ts'
 import { buildApp } from '../../src/hooks/app.ts'
 import { type ControllerParts, controllerCalls } from '../../src/hooks/controller-calls.ts'
 import { HookInbox } from '../../src/hooks/hook-inbox.ts'
 import { Metrics } from '../../src/hooks/metrics.ts'
-import type { KeyReport } from '../../src/hooks/reports.ts'
 
 test('the keys of the tunnels are shown, and begin to change when told so, once at a time', async (t) => {
   let report: KeyReport = { generation: 0, beganAtMs: 0, changing: false, waitsFor: [], gateways: [] }
