@@ -16,12 +16,9 @@ describe('the overlay over three gateways by BGP EVPN', () => {
   let close = async () => {}
 
   before(async () => {
-    segment = await Segment.create(evpn, (how) => {
+    segment = await Segment.populated(evpn, (how) => {
       close = how
     })
-    await segment.apply(evpn)
-    for (const one of evpn.members) if (one.port !== null) await segment.plug(evpn, one)
-    await segment.apply(evpn)
     await converged(segment, evpn)
   })
   after(() => close())

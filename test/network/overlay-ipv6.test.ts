@@ -10,12 +10,9 @@ describe('the overlay over an IPv6 WAN, with IPv6 inside', () => {
   let close = async () => {}
 
   before(async () => {
-    segment = await Segment.create(overlay, (how) => {
+    segment = await Segment.populated(overlay, (how) => {
       close = how
     })
-    await segment.apply(overlay)
-    for (const one of overlay.members) if (one.port !== null) await segment.plug(overlay, one)
-    await segment.apply(overlay)
   })
   after(() => close())
 

@@ -12,12 +12,9 @@ describe('the overlay over three gateways', () => {
   const restored = () => segment.apply(sample)
 
   before(async () => {
-    segment = await Segment.create(sample, (how) => {
+    segment = await Segment.populated(sample, (how) => {
       close = how
     })
-    await segment.apply(sample)
-    for (const one of sample.members) if (one.port !== null) await segment.plug(sample, one)
-    await segment.apply(sample)
   })
   after(() => close())
 
@@ -179,12 +176,9 @@ describe('interception and routing', () => {
   const dead = () => segment.gateway('east').run('nft flush set ip causeway_77 cache_alive')
 
   before(async () => {
-    segment = await Segment.create(overlay, (how) => {
+    segment = await Segment.populated(overlay, (how) => {
       close = how
     })
-    await segment.apply(overlay)
-    for (const one of overlay.members) if (one.port !== null) await segment.plug(overlay, one)
-    await segment.apply(overlay)
     await segment.serve(segment.origin, 'origin', 80)
     await segment.serve(segment.node('mirror'), 'mirror', 80)
     await segment.serve(segment.gateway('east'), 'cache', 3128)

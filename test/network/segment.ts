@@ -53,6 +53,15 @@ export class Segment {
     return segment
   }
 
+  /** The same with the overlay applied and every member that has a port plugged in. */
+  static async populated(overlay: Overlay, register: (close: () => Promise<void>) => void): Promise<Segment> {
+    const segment = await Segment.create(overlay, register)
+    await segment.apply(overlay)
+    for (const one of overlay.members) if (one.port !== null) await segment.plug(overlay, one)
+    await segment.apply(overlay)
+    return segment
+  }
+
   gateway(name: string): NetnsHost {
     return this.gateways.get(name) ?? assert.fail(`no gateway ${name}`)
   }

@@ -27,12 +27,9 @@ describe('DHCP and DNS at each site', () => {
   before(async () => {
     chmodSync(scratch, 0o755)
     writeFileSync(printer, '#!/bin/sh\n[ "$1" != bound ] || env\n', { mode: 0o755 })
-    segment = await Segment.create(overlay, (how) => {
+    segment = await Segment.populated(overlay, (how) => {
       close = how
     })
-    await segment.apply(overlay)
-    for (const one of overlay.members) if (one.port !== null) await segment.plug(overlay, one)
-    await segment.apply(overlay)
   })
   after(async () => {
     await close()
