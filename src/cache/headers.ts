@@ -1,4 +1,5 @@
-import type { Headers } from './freshness.ts'
+/** Header fields by lower-case name; several of one name joined with commas. */
+export type Headers = Readonly<Record<string, string>>
 
 /** Headers as undici hands them over: lower-case names. */
 export type ReceivedHeaders = Readonly<Record<string, string | string[] | undefined>>

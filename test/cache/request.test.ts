@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
-import { readRequest } from '../../src/cache/request.ts'
+import { readRequest } from '../../src/cache/door/request.ts'
 
 const origins = new Map([
   ['mirror.lab', { host: 'mirror.lab', address: '10.0.0.1', port: 80 }],

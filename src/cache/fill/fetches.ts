@@ -1,11 +1,13 @@
-import type { Clock } from '../base/clock.ts'
-import type { Logger } from '../base/log.ts'
-import type { Counters } from './counters.ts'
+import type { Clock } from '../../../base/clock.ts'
+import type { Logger } from '../../../base/log.ts'
+import type { CacheRequest } from '../../door/request.ts'
+import type { Store } from '../../store/store.ts'
+import type { Upstream, UpstreamResponse } from '../../upstream/upstream.ts'
+import type { Counters } from '../../watch/counters.ts'
+import { kindOf } from '../formats/kinds.ts'
+import type { Headers } from '../headers.ts'
+import { isFresh, mayKeep, validators } from '../rules/freshness.ts'
 import { type ArrivingHead, Fill } from './fill.ts'
-import { type Headers, isFresh, kindOf, mayKeep, validators } from './freshness.ts'
-import type { CacheRequest } from './request.ts'
-import type { Store } from './store.ts'
-import type { Upstream, UpstreamResponse } from './upstream.ts'
 
 /** How a URL can be answered: from the store (read it there), or from a body on its way. */
 export type Answer =

@@ -1,4 +1,4 @@
-import type { Headers } from './freshness.ts'
+import type { Headers } from '../headers.ts'
 
 /** What is known of a kept body besides its bytes. */
 export interface FileHead {

@@ -1,8 +1,8 @@
 import { type Dispatcher, Pool } from 'undici'
-import { stepBytes } from './buffers.ts'
-import type { Headers } from './freshness.ts'
-import { endToEnd, one } from './headers.ts'
-import type { Origin } from './settings.ts'
+import { endToEnd, one } from '../../door/headers.ts'
+import type { Origin } from '../../settings.ts'
+import { stepBytes } from '../../store/buffers.ts'
+import type { Headers } from '../headers.ts'
 
 /** Milliseconds. A WAN's round trip is a fraction of a second; these say "away" rather than "slow". */
 const connectTimeoutMs = 5_000

@@ -1,4 +1,4 @@
-import type { Headers } from './freshness.ts'
+import type { Headers } from '../headers.ts'
 
 /** How a request was answered; `x-cache` and the access log say it. */
 export type Outcome = 'hit' | 'miss' | 'joined' | 'revalidated' | 'stale' | 'refused' | 'failed'
