@@ -12,6 +12,11 @@
  * - `InsufficientCapacity`, `QuotaExceeded`, `ImageMissing`, `MachineLost`: why a site could not deliver or keep a machine.
  * - `BootTimeout`, `InstallTimeout`, `EnrolTimeout`: a phase of a node's life passed its deadline.
  * - `NodeReportedFailure`: the node itself said that it could not go on.
+ * - `OriginUnreachable`: no server that has the file answers the package cache.
+ * - `TargetRefused`: the package cache was led to a host or an address that it may not ask.
+ * - `TransferBroken`: a body ended before or after the length that was promised, or changed while it came.
+ * - `DigestMismatch`: a body is not what its index says.
+ * - `DamagedBody`: a kept body is not what was written.
  */
 export type ErrorCode =
   | 'InvalidConfig'
@@ -36,6 +41,11 @@ export type ErrorCode =
   | 'InstallTimeout'
   | 'EnrolTimeout'
   | 'NodeReportedFailure'
+  | 'OriginUnreachable'
+  | 'TargetRefused'
+  | 'TransferBroken'
+  | 'DigestMismatch'
+  | 'DamagedBody'
   | 'Internal'
 
 /** Codes after which doing the same thing again may succeed without anyone changing anything. */
@@ -51,6 +61,9 @@ const retryableCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'BootTimeout',
   'InstallTimeout',
   'EnrolTimeout',
+  'OriginUnreachable',
+  'TransferBroken',
+  'DamagedBody',
 ])
 
 /** JSON-able details of a failure: the host, the command, the line, never a secret. */

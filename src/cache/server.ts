@@ -8,9 +8,10 @@ import type { Logger } from '../base/log.ts'
 import { Proxy, sayNo } from './door/proxy.ts'
 import { Fetches } from './fill/fetches.ts'
 import { Heartbeat, type Pulse, runNft } from './heartbeat.ts'
-import { type CacheSettings, originsOf, splitListen } from './settings.ts'
+import { originsOf } from './origins.ts'
+import { type CacheSettings, splitListen } from './settings.ts'
 import { Store } from './store/store.ts'
-import { Upstream } from './upstream/upstream.ts'
+import { Origins } from './upstream/origin-pool.ts'
 import { AccessLog } from './watch/access-log.ts'
 import { type Counters, newCounters } from './watch/counters.ts'
 
@@ -39,7 +40,7 @@ export async function startCache(
   const accessLog =
     logFile === undefined ? undefined : await usable(`access log ${logFile}`, AccessLog.open(logFile, log))
   const via = `causeway-${randomBytes(6).toString('hex')}`
-  const upstream = new Upstream(via)
+  const upstream = new Origins(via)
   const counters = newCounters()
   const fetches = new Fetches({ store, upstream, counters, clock, log })
   const origins = originsOf(settings)

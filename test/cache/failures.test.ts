@@ -7,6 +7,7 @@ import { startCache } from '../../src/cache/server.ts'
 import { atEnd } from './cleanup.ts'
 import { ask } from './client.ts'
 import { bytesFor, sha256 } from './origin.ts'
+import { settingsFor } from './settings-for.ts'
 import { askAndRest, setUp, until } from './start.ts'
 
 const deb = '/debian/pool/main/b/big/big_1.0_amd64.deb'
@@ -136,11 +137,11 @@ test('a foreign file in the store is neither served nor in the way', async (t) =
   await truncate(join(kept, name), 0)
   await appendFile(join(kept, name), 'CWCACHE1 and then something else entirely, long enough for a head')
   const other = await startCache(
-    {
+    settingsFor({
       listen: '127.0.0.1:0',
       store: join(folder, 'store'),
       origins: { 'mirror.lab': { address: '127.0.0.1', port: 1 } },
-    },
+    }),
     { log: silentLog },
   )
   atEnd(t, () => other.stop(0))

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { endToEnd } from '../../src/cache/door/headers.ts'
 import { kindOf } from '../../src/cache/formats/kinds.ts'
+import { endToEnd } from '../../src/cache/headers.ts'
 import { ageSeconds, isFresh, mayKeep, validators } from '../../src/cache/rules/freshness.ts'
 
 test('packages, indexes and the rest are told apart by their names', () => {

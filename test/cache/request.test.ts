@@ -2,11 +2,19 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
 import { readRequest } from '../../src/cache/door/request.ts'
+import { originsOf } from '../../src/cache/origins.ts'
+import { settingsFor } from './settings-for.ts'
 
-const origins = new Map([
-  ['mirror.lab', { host: 'mirror.lab', address: '10.0.0.1', port: 80 }],
-  ['other.lab', { host: 'other.lab', address: '10.0.0.2', port: 8080 }],
-])
+const origins = originsOf(
+  settingsFor({
+    listen: '0.0.0.0:3128',
+    store: '/var/cache/causeway-cache',
+    origins: {
+      'mirror.lab': { address: '10.0.0.1' },
+      'other.lab': { address: '10.0.0.2', port: 8080 },
+    },
+  }),
+)
 
 function read(target: string, headers: Record<string, string> = { Host: 'mirror.lab' }, method = 'GET') {
   return readRequest({ method, target, rawHeaders: Object.entries(headers).flat() }, origins, 'causeway-me')

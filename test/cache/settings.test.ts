@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { cacheSchema, originsOf, splitListen } from '../../src/cache/settings.ts'
+import { originsOf } from '../../src/cache/origins.ts'
+import { cacheSchema, splitListen } from '../../src/cache/settings.ts'
 import { parseYaml } from '../../src/config/yaml.ts'
 
 const text = `listen: 0.0.0.0:3128
@@ -17,10 +18,10 @@ test('a full configuration, with what it leaves out filled in', () => {
   const families = ['ip']
   assert.deepEqual(settings.heartbeat, { table: 'causeway_77', set: 'cache_alive', port: 80, hold: 2000, families })
   assert.deepEqual(
-    [...originsOf(settings).values()],
+    [...originsOf(settings).values()].map(({ host, scheme, address, port }) => ({ host, scheme, address, port })),
     [
-      { host: 'mirror.lab', address: '10.250.9.2', port: 8080 },
-      { host: 'deb.debian.org', address: 'deb.debian.org', port: 80 },
+      { host: 'mirror.lab', scheme: 'http', address: '10.250.9.2', port: 8080 },
+      { host: 'deb.debian.org', scheme: 'http', address: 'deb.debian.org', port: 80 },
     ],
   )
   assert.deepEqual(splitListen(settings.listen), { host: '0.0.0.0', port: 3128 })

@@ -10,6 +10,7 @@ import type { CacheSettings } from '../../src/cache/settings.ts'
 import { atEnd } from './cleanup.ts'
 import { type Answer, type Ask, ask } from './client.ts'
 import { startOrigin, type TestOrigin } from './origin.ts'
+import { settingsFor } from './settings-for.ts'
 
 export interface Setup {
   readonly origin: TestOrigin
@@ -29,17 +30,17 @@ export async function scratchFolder(t: TestContext): Promise<string> {
 export async function setUp(
   t: TestContext,
   answer: RequestListener,
-  options: { settings?: Partial<CacheSettings>; now?: () => number } = {},
+  options: { settings?: Record<string, unknown>; now?: () => number } = {},
 ): Promise<Setup> {
   const folder = await scratchFolder(t)
   const origin = await startOrigin(answer)
   atEnd(t, () => origin.close())
-  const settings: CacheSettings = {
+  const settings = settingsFor({
     listen: '127.0.0.1:0',
     store: join(folder, 'store'),
     origins: { 'mirror.lab': { address: '127.0.0.1', port: origin.port } },
     ...options.settings,
-  }
+  })
   const clock = options.now ? { ...systemClock, now: options.now } : systemClock
   const cache = await startCache(settings, { log: silentLog, clock })
   atEnd(t, () => cache.stop(0))

@@ -1,15 +1,16 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Clock } from '../../../base/clock.ts'
-import type { Logger } from '../../../base/log.ts'
-import type { Fetches } from '../../fill/fetches.ts'
-import { type ArrivingHead, Fill } from '../../fill/fill.ts'
-import type { Origin } from '../../settings.ts'
-import type { Store } from '../../store/store.ts'
-import type { Stored } from '../../store/stored.ts'
-import type { AccessLog } from '../../watch/access-log.ts'
-import { type Counters, counterOf } from '../../watch/counters.ts'
+import type { Clock } from '../../base/clock.ts'
+import type { Logger } from '../../base/log.ts'
+import type { Fetches } from '../fill/fetches.ts'
+import { type ArrivingHead, Fill } from '../fill/fill.ts'
+import type { Wanted } from '../fill/wanted.ts'
 import { kindOf } from '../formats/kinds.ts'
+import type { Origin } from '../origins.ts'
 import { ageSeconds, isFresh } from '../rules/freshness.ts'
+import type { Store } from '../store/store.ts'
+import type { Stored } from '../store/stored.ts'
+import type { AccessLog } from '../watch/access-log.ts'
+import { type Counters, counterOf } from '../watch/counters.ts'
 import { type Outcome, replyTo } from './reply.ts'
 import { type CacheRequest, readRequest } from './request.ts'
 import { ClientLeft, sendBody, sendWhole } from './send.ts'
@@ -84,18 +85,20 @@ export class Proxy {
 
   async #answer(request: CacheRequest, res: ServerResponse, telling: Telling): Promise<void> {
     const { store, fetches, clock } = this.#deps
-    if (request.personal) return this.#answerAlone(request, res, telling)
+    const { origin, path, url: key } = request
+    const wanted: Wanted = { origin, path, key, kind: kindOf(path), expected: undefined }
+    if (request.personal) return this.#answerAlone(request, wanted, res, telling)
     // Usually one round. Another when what was kept a moment ago has been taken away by someone.
     for (let round = 0; round < 3; round += 1) {
       if (!fetches.isRunning(request.url)) {
         const stored = store.peek(request.url) ?? (await store.find(request.url))
-        if (stored && isFresh(kindOf(request.path), stored.headers, stored.validatedAtMs, clock.now())) {
+        if (stored && isFresh(wanted.kind, stored.headers, stored.validatedAtMs, clock.now())) {
           return this.#sendStored(request, res, stored, 'hit', telling)
         }
         await stored?.close()
-        if (!stored && request.method === 'HEAD') return this.#answerAlone(request, res, telling)
+        if (!stored && request.method === 'HEAD') return this.#answerAlone(request, wanted, res, telling)
       }
-      const { answer, joined } = fetches.join(request)
+      const { answer, joined } = fetches.join(wanted)
       const given = await answer
       if (given.kind === 'arriving') {
         return this.#sendArriving(request, res, given.fill, joined ? 'joined' : 'miss', telling)
@@ -107,8 +110,8 @@ export class Proxy {
     throw new Error('what is kept keeps disappearing')
   }
 
-  async #answerAlone(request: CacheRequest, res: ServerResponse, telling: Telling): Promise<void> {
-    const given = await this.#deps.fetches.alone(request)
+  async #answerAlone(request: CacheRequest, wanted: Wanted, res: ServerResponse, telling: Telling): Promise<void> {
+    const given = await this.#deps.fetches.alone(wanted, request)
     if (given instanceof Fill) return this.#sendArriving(request, res, given, 'miss', telling)
     telling.outcome = 'miss'
     const reply = replyTo('HEAD', request.headers, { ...available(given), outcome: 'miss' })

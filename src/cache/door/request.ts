@@ -1,4 +1,4 @@
-import type { Origin } from '../../settings.ts'
+import type { Origin } from '../origins.ts'
 
 /** A request as it came off the wire. */
 export interface IncomingRequest {

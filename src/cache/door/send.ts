@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import { returnBuffer, takeBuffer } from '../../store/buffers.ts'
+import { returnBuffer, takeBuffer } from '../store/buffers.ts'
 import type { Reply } from './reply.ts'
 
 /** Something whose bytes can be read by position; 0 bytes mean its end. */

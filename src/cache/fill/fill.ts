@@ -1,5 +1,5 @@
-import type { Incoming } from '../../store/store.ts'
 import type { Headers } from '../headers.ts'
+import type { Incoming } from '../store/store.ts'
 
 /** The head of a response that is arriving. */
 export interface ArrivingHead {

@@ -1,8 +1,8 @@
 import { createWriteStream, type WriteStream } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import type { Logger } from '../../../base/log.ts'
-import type { Outcome } from '../../door/reply.ts'
+import type { Logger } from '../../base/log.ts'
+import type { Outcome } from '../door/reply.ts'
 
 /** One answered request. */
 export interface AccessRecord {

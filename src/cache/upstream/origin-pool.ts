@@ -1,8 +1,8 @@
-import { type Dispatcher, Pool } from 'undici'
-import { endToEnd, one } from '../../door/headers.ts'
-import type { Origin } from '../../settings.ts'
-import { stepBytes } from '../../store/buffers.ts'
-import type { Headers } from '../headers.ts'
+import { Pool } from 'undici'
+import { endToEnd, one } from '../headers.ts'
+import type { Origin } from '../origins.ts'
+import { stepBytes } from '../store/buffers.ts'
+import type { Upstream, UpstreamAsk, UpstreamResponse } from './ask.ts'
 
 /** Milliseconds. A WAN's round trip is a fraction of a second; these say "away" rather than "slow". */
 const connectTimeoutMs = 5_000
@@ -12,19 +12,8 @@ const bodyTimeoutMs = 30_000
 /** Connections to one origin; further fetches wait their turn. */
 const connections = 32
 
-/** What an origin answers. The body must be read to its end or destroyed. */
-export interface UpstreamResponse {
-  readonly status: number
-  readonly headers: Headers
-  /** Bytes announced by Content-Length. */
-  readonly length: number | undefined
-  /** Whether the end of the body can be told from a broken connection. */
-  readonly framed: boolean
-  readonly body: Dispatcher.ResponseData['body']
-}
-
 /** The way to the origins: connections kept open, one pool per origin. */
-export class Upstream {
+export class Origins implements Upstream {
   readonly #via: string
   readonly #pools = new Map<string, Pool>()
 
@@ -33,24 +22,21 @@ export class Upstream {
     this.#via = via
   }
 
-  /**
-   * Sends one request. A connection that broke before the answer began (usually a kept one that the origin had just
-   * closed) is tried once more.
-   * @throws whatever undici throws, when there is no answer
-   */
-  async fetch(origin: Origin, method: 'GET' | 'HEAD', path: string, headers: Headers): Promise<UpstreamResponse> {
+  /** A connection that broke before the answer began (usually a kept one that had just been closed) is tried once more. */
+  async ask(ask: UpstreamAsk): Promise<UpstreamResponse> {
     try {
-      return await this.#fetchOnce(origin, method, path, headers)
+      return await this.#askOnce(ask)
     } catch (error) {
       if (!brokeOff(error)) throw error
-      return this.#fetchOnce(origin, method, path, headers)
+      return this.#askOnce(ask)
     }
   }
 
-  async #fetchOnce(origin: Origin, method: 'GET' | 'HEAD', path: string, headers: Headers): Promise<UpstreamResponse> {
+  async #askOnce({ origin, method, path, headers, signal }: UpstreamAsk): Promise<UpstreamResponse> {
     const response = await this.#pool(origin).request({
       method,
       path,
+      ...(signal ? { signal } : {}),
       headers: {
         host: origin.port === 80 ? origin.host : `${origin.host}:${origin.port}`,
         accept: '*/*',
@@ -68,6 +54,7 @@ export class Upstream {
       length: /^\d{1,15}$/.test(announced) ? Number(announced) : undefined,
       framed: announced !== '' || response.headers['transfer-encoding'] !== undefined,
       body: response.body,
+      place: `${origin.scheme}://${origin.address}:${origin.port}`,
     }
   }
 

@@ -1,0 +1,65 @@
+import type { Expected } from '../verify/expected.ts'
+import type { Kind } from './kinds.ts'
+
+/** A set of indexes that belong together: a suite of Debian, a repository of RPM, Alpine or Arch. */
+export interface Suite {
+  readonly format: string
+  /** Path of the repository's root, with a `/` at the end: what paths in the indexes are relative to. */
+  readonly root: string
+  /** Path of the index that names the digests of all others (`InRelease`, `repomd.xml`), or of the only one. */
+  readonly top: string
+}
+
+/** An index that the top one vouches for. */
+export interface IndexFile {
+  /** From the origin's root, beginning with `/`. */
+  readonly path: string
+  /** The other paths that the same content has, such as `.../by-hash/SHA256/...`. */
+  readonly aliases: readonly string[]
+  readonly expected: Expected
+}
+
+/** What the top index says. */
+export interface TopIndex {
+  readonly files: readonly IndexFile[]
+  /** When it was made; milliseconds since the epoch. An older one than before is no progress. */
+  readonly madeAtMs: number | undefined
+  /** Until when it may be used; milliseconds since the epoch. */
+  readonly validUntilMs: number | undefined
+}
+
+/** One relation of a package: it is satisfied by any of these names, each with a version constraint or none. */
+export type Alternatives = readonly { readonly name: string; readonly constraint: string | undefined }[]
+
+/** A package as an index describes it. */
+export interface Package {
+  readonly name: string
+  readonly version: string
+  readonly architecture: string
+  /** From the origin's root, beginning with `/`. */
+  readonly path: string
+  readonly expected: Expected | undefined
+  readonly depends: readonly Alternatives[]
+  readonly recommends: readonly Alternatives[]
+  /** Other names that it satisfies. */
+  readonly provides: readonly string[]
+}
+
+/** What is known of one kind of repository. All pure but for unpacking, which is the caller's: bodies come uncompressed. */
+export interface Format {
+  readonly name: 'debian' | 'rpm' | 'alpine' | 'arch' | 'pypi' | 'conda' | 'npm' | 'image'
+  /** What a file is, by its path without the query; undefined when it is none of this format's. */
+  kindOf(file: string): Kind | undefined
+  /** The suite that an index belongs to; undefined for what is no index, or where indexes stand alone. */
+  suiteOf(file: string): Suite | undefined
+  /** @throws CausewayError `MalformedOutput` */
+  readTop(suite: Suite, body: Buffer): TopIndex
+  /** Whether an index of the suite lists packages. */
+  listsPackages(file: string): boolean
+  /**
+   * The packages of an index, uncompressed.
+   * @param chunks The text in pieces of any size.
+   * @throws CausewayError `MalformedOutput`
+   */
+  readPackages(suite: Suite, file: string, chunks: AsyncIterable<Buffer>): AsyncIterable<Package>
+}

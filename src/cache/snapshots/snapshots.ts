@@ -1,0 +1,41 @@
+import type { IndexFile, Suite } from '../formats/format.ts'
+import type { Origin } from '../origins.ts'
+
+/**
+ * One consistent state of a suite: its top index and, of each index that the top one names and that nodes have asked for,
+ * the version with the digest that it names. It is switched as a whole: the next one is used when all of these are there.
+ */
+export interface Snapshot {
+  /** SHA-256 of the top index's body. */
+  readonly id: string
+  readonly origin: Origin
+  readonly suite: Suite
+  readonly files: readonly IndexFile[]
+  readonly madeAtMs: number | undefined
+  /** When the origin last said that it is the newest; milliseconds since the epoch. */
+  readonly validatedAtMs: number
+}
+
+/** How a request for an index is answered. */
+export interface SnapshotAnswer {
+  /** What the version that this client is to see is kept under. */
+  readonly key: string
+  readonly outcome: 'hit' | 'miss' | 'joined' | 'revalidated' | 'stale'
+}
+
+/** Which version of an index a client sees. */
+export interface Snapshots {
+  /**
+   * The version that answers a request, fetched if need be. A client that has got a top index sees the others of that
+   * snapshot, also when a newer one is in use by then; a pinned cluster's clients see the pinned one.
+   * Undefined for what belongs to no suite: that is answered like any other file.
+   * @throws CausewayError `OriginUnreachable`, when nothing is kept either
+   */
+  answer(origin: Origin, path: string, client: string): Promise<SnapshotAnswer | undefined>
+  /** The snapshot in use for a suite, fetched or brought up to date first. */
+  current(origin: Origin, suite: Suite): Promise<Snapshot>
+  /** What a cluster's nodes see from now on stays as it is now. */
+  pin(cluster: string): Promise<readonly Snapshot[]>
+  unpin(cluster: string): void
+  list(): readonly (Snapshot & { readonly inUse: boolean; readonly pinnedBy: readonly string[] })[]
+}
