@@ -1,9 +1,10 @@
 import type { TLSSocket } from 'node:tls'
 import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
+import { answerError, answerUnknownRoute } from '../base/api/answer-error.ts'
+import type { TypedApp } from '../base/api/typed-app.ts'
 import { CausewayError } from '../base/errors.ts'
 import { matchesHash } from '../elastic/tokens.ts'
-import { answerError, answerUnknownRoute } from './answer-error.ts'
 import type { AppServices } from './app-services.ts'
 import { bearerToken } from './bearer-token.ts'
 import { hookRoutes } from './hook-routes.ts'
@@ -15,7 +16,6 @@ import { policyRoutes } from './policy-routes.ts'
 import { limitRates } from './rates.ts'
 import { readRoutes } from './read-routes.ts'
 import { selfRoutes } from './self-routes.ts'
-import type { TypedApp } from './typed-app.ts'
 
 /** Largest request body, bytes: a resume file of some ten thousand jobs. */
 const bodyLimitBytes = 4 * 1024 * 1024

@@ -1,11 +1,11 @@
 import { Type } from 'typebox'
+import type { TypedApp } from '../base/api/typed-app.ts'
 import { CausewayError } from '../base/errors.ts'
 import type { NewEvent } from '../store/event-store.ts'
 import type { AppServices } from './app-services.ts'
 import { AnyBody, type HookBody, hookNamePattern, knownEvents } from './hook-bodies.ts'
 import { expandHostlist } from './hostlist.ts'
 import { errorAnswers } from './openapi.ts'
-import type { TypedApp } from './typed-app.ts'
 
 const Params = Type.Object({
   scheduler: Type.String({ pattern: hookNamePattern }),

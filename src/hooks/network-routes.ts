@@ -1,8 +1,8 @@
 import { Type } from 'typebox'
+import type { TypedApp } from '../base/api/typed-app.ts'
 import type { NetworkReport } from '../elastic/network-report.ts'
 import type { AppServices } from './app-services.ts'
 import { errorAnswers } from './openapi.ts'
-import type { TypedApp } from './typed-app.ts'
 
 const Network = Type.Unsafe<NetworkReport>({
   type: 'object',

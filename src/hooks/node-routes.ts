@@ -1,9 +1,9 @@
 import { Type } from 'typebox'
+import type { TypedApp } from '../base/api/typed-app.ts'
 import { CausewayError } from '../base/errors.ts'
 import type { AppServices } from './app-services.ts'
 import { bearerToken } from './bearer-token.ts'
 import { errorAnswers } from './openapi.ts'
-import type { TypedApp } from './typed-app.ts'
 
 const Params = Type.Object({ id: Type.String({ pattern: '^[A-Za-z0-9-]{1,64}$' }) })
 

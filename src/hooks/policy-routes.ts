@@ -1,8 +1,8 @@
 import { Type } from 'typebox'
+import type { TypedApp } from '../base/api/typed-app.ts'
 import type { ReloadReport } from '../elastic/live-config.ts'
 import type { AppServices } from './app-services.ts'
 import { errorAnswers } from './openapi.ts'
-import type { TypedApp } from './typed-app.ts'
 
 const Report = Type.Unsafe<ReloadReport>({
   type: 'object',

@@ -1,8 +1,8 @@
 import { Type } from 'typebox'
+import type { TypedApp } from '../base/api/typed-app.ts'
 import type { AppServices } from './app-services.ts'
 import { errorAnswers } from './openapi.ts'
 import type { JobReport, NodeReport, StatusReport, TimelineReport } from './reports.ts'
-import type { TypedApp } from './typed-app.ts'
 
 const NodeName = Type.Object({ node: Type.String({ pattern: '^[A-Za-z0-9._-]{1,128}$' }) })
 const JobId = Type.Object({ job: Type.String({ pattern: '^[A-Za-z0-9._+[\\],%-]{1,128}$' }) })

@@ -1,7 +1,7 @@
 import { Type } from 'typebox'
+import type { TypedApp } from '../base/api/typed-app.ts'
 import type { AppServices } from './app-services.ts'
 import { metricsType } from './metrics.ts'
-import type { TypedApp } from './typed-app.ts'
 
 /** What the API says of itself. */
 export function selfRoutes(app: TypedApp, { controller, inbox, metrics }: AppServices): void {

@@ -4,10 +4,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 import Fastify from 'fastify'
+import { listenOnSocket } from '../../src/base/api/unix-socket.ts'
 import { systemClock } from '../../src/base/clock.ts'
 import { silentLog } from '../../src/base/log.ts'
 import { askController } from '../../src/cli/api-client.ts'
-import { listenOnSocket, listenOnTcp } from '../../src/hooks/listen.ts'
+import { listenOnTcp } from '../../src/hooks/listen.ts'
 
 function app() {
   const made = Fastify()

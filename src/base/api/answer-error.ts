@@ -1,5 +1,5 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
-import { CausewayError, type ErrorCode, toCausewayError } from '../base/errors.ts'
+import { CausewayError, type ErrorCode, toCausewayError } from '../errors.ts'
 
 const statusOf: Partial<Record<ErrorCode, number>> = {
   InvalidRequest: 400,
