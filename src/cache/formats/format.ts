@@ -8,6 +8,10 @@ export interface Suite {
   readonly root: string
   /** Path of the index that names the digests of all others (`InRelease`, `repomd.xml`), or of the only one. */
   readonly top: string
+  /** Path of the top index's signature where it lies apart: `repomd.xml.asc`, `core.db.sig`. */
+  readonly signature?: string
+  /** What a repository has besides `top`, or instead of it: the same signed apart, `Release` and `Release.gpg`. */
+  readonly parted?: { readonly top: string; readonly signature: string }
 }
 
 /** An index that the top one vouches for. */
@@ -50,7 +54,10 @@ export interface Format {
   readonly name: 'debian' | 'rpm' | 'alpine' | 'arch' | 'pypi' | 'conda' | 'npm' | 'image'
   /** What a file is, by its path without the query; undefined when it is none of this format's. */
   kindOf(file: string): Kind | undefined
-  /** The suite that an index belongs to; undefined for what is no index, or where indexes stand alone. */
+  /**
+   * The suite that an index belongs to, also by one of its other names (`by-hash`); undefined for what is no index, or
+   * where indexes stand alone.
+   */
   suiteOf(file: string): Suite | undefined
   /** @throws CausewayError `MalformedOutput` */
   readTop(suite: Suite, body: Buffer): TopIndex

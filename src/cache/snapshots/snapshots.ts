@@ -1,3 +1,4 @@
+import type { Wanted } from '../fill/wanted.ts'
 import type { IndexFile, Suite } from '../formats/format.ts'
 import type { Origin } from '../origins.ts'
 
@@ -18,8 +19,11 @@ export interface Snapshot {
 
 /** How a request for an index is answered. */
 export interface SnapshotAnswer {
-  /** What the version that this client is to see is kept under. */
-  readonly key: string
+  /**
+   * The version that this client is to see: kept, or on its way (then as `package`, so that whoever asks `Fetches` for it
+   * joins). Its content never changes.
+   */
+  readonly wanted: Wanted
   readonly outcome: 'hit' | 'miss' | 'joined' | 'revalidated' | 'stale'
 }
 
@@ -29,7 +33,8 @@ export interface Snapshots {
    * The version that answers a request, fetched if need be. A client that has got a top index sees the others of that
    * snapshot, also when a newer one is in use by then; a pinned cluster's clients see the pinned one.
    * Undefined for what belongs to no suite: that is answered like any other file.
-   * @throws CausewayError `OriginUnreachable`, when nothing is kept either
+   * @throws CausewayError `OriginUnreachable` when nothing is kept either, `NotFound`, `DigestMismatch` when the origin
+   *   has only what doesn't fit what this client has got, `BadSignature`
    */
   answer(origin: Origin, path: string, client: string): Promise<SnapshotAnswer | undefined>
   /** The snapshot in use for a suite, fetched or brought up to date first. */
