@@ -32,21 +32,39 @@ export interface TopIndex {
   readonly validUntilMs: number | undefined
 }
 
-/** One relation of a package: it is satisfied by any of these names, each with a version constraint or none. */
-export type Alternatives = readonly { readonly name: string; readonly constraint: string | undefined }[]
+/** One name that would satisfy a relation. */
+export interface Need {
+  readonly name: string
+  /** What its version must be: an operator (`<<`, `<=`, `=`, `>=`, `>>`), a space, a version; undefined: any. */
+  readonly constraint: string | undefined
+}
+
+/** One relation of a package: it is satisfied by any of these. */
+export type Alternatives = readonly Need[]
+
+/** Another name that a package satisfies. */
+export interface Provided {
+  readonly name: string
+  /** Undefined: of no version in particular. */
+  readonly version: string | undefined
+}
 
 /** A package as an index describes it. */
 export interface Package {
   readonly name: string
   readonly version: string
   readonly architecture: string
-  /** From the origin's root, beginning with `/`. */
+  /**
+   * The host that has it where the index names one, lower case; undefined: the same origin as the index. It counts only for
+   * hosts that the origin may send the cache to (`Origin.redirects`).
+   */
+  readonly host: string | undefined
+  /** From the origin's root, beginning with `/`, without escapes (`libstdc++6`, never `libstdc%2b%2b6`). */
   readonly path: string
   readonly expected: Expected | undefined
   readonly depends: readonly Alternatives[]
   readonly recommends: readonly Alternatives[]
-  /** Other names that it satisfies. */
-  readonly provides: readonly string[]
+  readonly provides: readonly Provided[]
 }
 
 /** What is known of one kind of repository. All pure but for unpacking, which is the caller's: bodies come uncompressed. */
@@ -69,4 +87,6 @@ export interface Format {
    * @throws CausewayError `MalformedOutput`
    */
   readPackages(suite: Suite, file: string, chunks: AsyncIterable<Buffer>): AsyncIterable<Package>
+  /** Which version is newer: below 0 when `a` is older than `b`, 0 when they are the same, above 0 when `a` is newer. */
+  compareVersions(a: string, b: string): number
 }

@@ -14,16 +14,25 @@ export interface PackageIndex {
 
 /** What the indexes say of packages: which digest each must have, and what each needs. */
 export interface Catalogue {
-  /** What the index learned last says of a file; undefined when none speaks of it. */
+  /**
+   * What a file's name or the index learned last says of its content; undefined when none speaks of it. Quick enough to
+   * be asked for every request.
+   * @param path Path from the origin's root as it was asked for, with or without escapes and query.
+   */
   expected(origin: Origin, path: string): Expected | undefined
   /**
    * Reads an index and notes what it says, in steps that don't hold up requests; at once when it is known already.
+   * Whoever learns the same at the same time shares one reading. All of it is noted or nothing.
    * @param read The index's bytes, as it is kept.
-   * @throws CausewayError `MalformedOutput`
+   * @throws CausewayError `MalformedOutput`, or what `read` throws
    */
   learn(index: PackageIndex, read: () => AsyncIterable<Buffer>): Promise<void>
-  /** The packages of some index versions that have a name or provide it. */
-  named(indexes: readonly string[], name: string): readonly Package[]
-  /** Drops versions that no snapshot uses any more. */
-  forget(indexes: readonly string[]): void
+  /** Whether an index was learned. */
+  knows(index: PackageIndex): boolean
+  /** The packages of some learned indexes that have a name or provide it, those of the index named first in front. */
+  named(indexes: readonly PackageIndex[], name: string): readonly Package[]
+  /** Drops all learned indexes but these: those that some snapshot still uses. */
+  retain(indexes: readonly PackageIndex[]): Promise<void>
+  /** Ends what is being learned; nothing half is noted. */
+  close(): Promise<void>
 }
