@@ -14,6 +14,9 @@ import { Store } from './store/store.ts'
 import { Origins } from './upstream/origin-pool.ts'
 import { AccessLog } from './watch/access-log.ts'
 import { type Counters, newCounters } from './watch/counters.ts'
+import { Ledger } from './watch/ledger.ts'
+import { CacheMetrics } from './watch/metrics.ts'
+import { Traffic } from './watch/traffic.ts'
 
 /** The page with the counters, for this machine only. */
 const statsPath = '/_causeway/stats'
@@ -42,9 +45,12 @@ export async function startCache(
   const via = `causeway-${randomBytes(6).toString('hex')}`
   const upstream = new Origins(via)
   const counters = newCounters()
-  const fetches = new Fetches({ store, upstream, counters, clock, log })
+  const traffic = new Traffic()
+  const fetches = new Fetches({ store, upstream, counters, traffic, clock, log })
   const origins = originsOf(settings)
-  const proxy = new Proxy({ origins, via, store, fetches, counters, accessLog, clock, log })
+  const metrics = new CacheMetrics(() => Promise.reject(new Error('not wired yet')))
+  const ledger = new Ledger({ counters, traffic, metrics, accessLog })
+  const proxy = new Proxy({ origins, via, store, fetches, counters, ledger, clock, log })
 
   const server = createServer({ keepAliveTimeout: 15_000 }, (req, res) => {
     if (req.url === statsPath) return sayCounters(req, res, counters)

@@ -9,8 +9,8 @@ import type { Origin } from '../origins.ts'
 import { ageSeconds, isFresh } from '../rules/freshness.ts'
 import type { Store } from '../store/store.ts'
 import type { Stored } from '../store/stored.ts'
-import type { AccessLog } from '../watch/access-log.ts'
-import { type Counters, counterOf } from '../watch/counters.ts'
+import type { Counters } from '../watch/counters.ts'
+import type { Ledger } from '../watch/ledger.ts'
 import { type Outcome, replyTo } from './reply.ts'
 import { type CacheRequest, readRequest } from './request.ts'
 import { ClientLeft, sendBody, sendWhole } from './send.ts'
@@ -22,7 +22,7 @@ export interface ProxyDeps {
   readonly store: Store
   readonly fetches: Fetches
   readonly counters: Counters
-  readonly accessLog: AccessLog | undefined
+  readonly ledger: Ledger
   readonly clock: Clock
   readonly log: Logger
 }
@@ -43,7 +43,7 @@ export class Proxy {
 
   /** Answers one request and records it. It never rejects. */
   async handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
-    const { counters, clock, accessLog } = this.#deps
+    const { counters, clock, ledger } = this.#deps
     const startMs = clock.now()
     const client = req.socket.remoteAddress ?? ''
     const method = req.method ?? ''
@@ -51,6 +51,7 @@ export class Proxy {
     counters.requests += 1
     counters.inFlight += 1
     let url = req.url ?? ''
+    let origin: string | null = null
     try {
       const request = readRequest(
         { method, target: url, rawHeaders: req.rawHeaders },
@@ -62,20 +63,21 @@ export class Proxy {
         sayNo(res, request.status, request.message)
       } else {
         url = request.url
+        origin = request.origin.host
         await this.#answer(request, res, telling)
       }
     } catch (error) {
       this.#giveUp(url, res, error, telling)
     }
     counters.inFlight -= 1
-    counters[counterOf[telling.outcome]] += 1
     const ms = clock.now() - startMs
     const { outcome, bytes } = telling
-    accessLog?.write({
+    ledger.answered({
       time: new Date(startMs).toISOString(),
       client,
       method,
       url,
+      origin,
       status: res.statusCode,
       outcome,
       bytes,
@@ -123,11 +125,11 @@ export class Proxy {
     const reply = replyTo(request.method, request.headers, { ...stored, age, outcome })
     telling.outcome = outcome
     if (stored.body) {
-      this.#count(telling, sendWhole(res, reply, stored.body))
+      telling.bytes += sendWhole(res, reply, stored.body)
       return
     }
     try {
-      await sendBody(res, reply, stored, (bytes) => this.#count(telling, bytes))
+      await sendBody(res, reply, stored, (bytes) => (telling.bytes += bytes))
     } catch (error) {
       // A file shorter than it says is no use to anybody; the next request fetches it anew.
       if (!(error instanceof ClientLeft)) await this.#deps.store.remove(request.url)
@@ -142,15 +144,10 @@ export class Proxy {
     telling.outcome = outcome
     try {
       const reply = replyTo(request.method, request.headers, { ...available(fill.head), outcome })
-      await sendBody(res, reply, reader, (bytes) => this.#count(telling, bytes))
+      await sendBody(res, reply, reader, (bytes) => (telling.bytes += bytes))
     } finally {
       reader.close()
     }
-  }
-
-  #count(telling: Telling, bytes: number): void {
-    telling.bytes += bytes
-    this.#deps.counters.servedBytes += bytes
   }
 
   /** Ends an answer that went wrong: an error page if nothing was sent, else so that no client takes it for complete. */

@@ -6,6 +6,7 @@ import { isFresh, mayKeep, validators } from '../rules/freshness.ts'
 import type { Store } from '../store/store.ts'
 import type { Upstream, UpstreamResponse } from '../upstream/ask.ts'
 import type { Counters } from '../watch/counters.ts'
+import type { Traffic } from '../watch/traffic.ts'
 import { type ArrivingHead, Fill } from './fill.ts'
 import type { Wanted } from './wanted.ts'
 
@@ -18,6 +19,7 @@ export interface FetchesDeps {
   readonly store: Store
   readonly upstream: Upstream
   readonly counters: Counters
+  readonly traffic: Traffic
   readonly clock: Clock
   readonly log: Logger
 }
@@ -111,16 +113,20 @@ export class Fetches {
     return this.#deps.upstream.ask({ origin, method, path, headers })
   }
 
-  async #fill({ key }: Wanted, response: UpstreamResponse, shared = true): Promise<Fill> {
-    const { store, clock, counters, log } = this.#deps
+  async #fill({ key, origin }: Wanted, response: UpstreamResponse, shared = true): Promise<Fill> {
+    const { store, clock, counters, traffic, log } = this.#deps
     const { status, headers, length, body } = response
     try {
       if (status === 304 || status === 206) throw new Error(`the origin answered ${status}, which was not asked for`)
       const incoming = await store.begin(key, status, headers)
       const keepable = shared && response.framed && mayKeep(status, headers)
       const keep = keepable ? (bytes: number) => incoming.commit(bytes, clock.now()) : null
-      const fill = new Fill({ status, headers, length }, incoming, counted(body, counters), keep, (error) =>
-        log.warn({ key, err: error }, 'fetch broke; nothing is kept'),
+      const fill = new Fill(
+        { status, headers, length },
+        incoming,
+        counted(body, origin.host, counters, traffic),
+        keep,
+        (error) => log.warn({ key, err: error }, 'fetch broke; nothing is kept'),
       )
       this.#fills.add(fill)
       void fill.finished.then(() => this.#fills.delete(fill))
@@ -147,9 +153,15 @@ function drop(response: UpstreamResponse): void {
   })
 }
 
-async function* counted(body: AsyncIterable<Buffer>, counters: Counters): AsyncGenerator<Buffer> {
+async function* counted(
+  body: AsyncIterable<Buffer>,
+  origin: string,
+  counters: Counters,
+  traffic: Traffic,
+): AsyncGenerator<Buffer> {
   for await (const chunk of body) {
     counters.upstreamBytes += chunk.length
+    traffic.received(origin, chunk.length)
     yield chunk
   }
 }

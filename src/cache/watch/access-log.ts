@@ -12,6 +12,8 @@ export interface AccessRecord {
   readonly client: string
   readonly method: string
   readonly url: string
+  /** The origin's host; null for a request that was refused. */
+  readonly origin: string | null
   readonly status: number
   readonly outcome: Outcome
   /** Bytes of the body that were sent. */

@@ -1,0 +1,83 @@
+import type { Clock } from '../../base/clock.ts'
+import type { CacheEvent, Events } from '../events.ts'
+import type { Store, Usage } from '../store/port.ts'
+import type { Counters } from './counters.ts'
+import type { Tally, Traffic } from './traffic.ts'
+
+/** A body that is on its way from upstream. */
+export interface Flight {
+  readonly key: string
+  /** Bytes that have come, of how many; undefined while the origin doesn't say. */
+  readonly received: number
+  readonly length: number | undefined
+  /** Clients that read it. */
+  readonly readers: number
+  readonly sinceMs: number
+}
+
+/** A server that files come from. */
+export interface PlaceStatus {
+  /** Its base URL. */
+  readonly place: string
+  readonly state: 'good' | 'away' | 'unknown'
+  /** Milliseconds to its first byte, smoothed. */
+  readonly firstByteMs: number | undefined
+  /** What was wrong last, while it is away. */
+  readonly trouble: string | undefined
+}
+
+/** What `causeway cache status` shows. */
+export interface CacheStatus {
+  /** ISO 8601. */
+  readonly startedAt: string
+  readonly now: string
+  readonly counters: Readonly<Counters>
+  /** Bytes that went to clients without crossing the WAN for it. */
+  readonly savedBytes: number
+  readonly origins: readonly ({ readonly name: string } & Tally)[]
+  readonly nodes: readonly ({ readonly name: string } & Tally)[]
+  readonly flights: readonly Flight[]
+  readonly places: readonly PlaceStatus[]
+  readonly storage: Usage
+  readonly troubled: boolean
+  /** The last ones, oldest first. */
+  readonly events: readonly CacheEvent[]
+}
+
+export interface StatusDeps {
+  readonly counters: Readonly<Counters>
+  readonly traffic: Traffic
+  readonly store: Store
+  readonly events: Events
+  readonly flights: () => readonly Flight[]
+  readonly places: () => readonly PlaceStatus[]
+  readonly clock: Clock
+}
+
+/** Reads the state of a cache whenever it is asked. */
+export function statusOf(deps: StatusDeps): () => Promise<CacheStatus> {
+  const startedAt = new Date(deps.clock.now()).toISOString()
+  return async () => {
+    const { counters, traffic, store } = deps
+    return {
+      startedAt,
+      now: new Date(deps.clock.now()).toISOString(),
+      counters: { ...counters },
+      savedBytes: Math.max(0, counters.servedBytes - counters.upstreamBytes),
+      origins: rows(traffic.origins),
+      nodes: rows(traffic.nodes),
+      flights: deps.flights(),
+      places: deps.places(),
+      storage: await store.usage(),
+      troubled: store.troubled,
+      events: deps.events.last,
+    }
+  }
+}
+
+/** Busiest first. */
+function rows(tallies: ReadonlyMap<string, Tally>) {
+  return [...tallies]
+    .map(([name, tally]) => ({ name, ...tally }))
+    .sort((a, b) => b.servedBytes - a.servedBytes || b.requests - a.requests)
+}

@@ -1,0 +1,58 @@
+import { Type } from 'typebox'
+import { CausewayError } from '../../base/errors.ts'
+import type { Listed, Selection, Store, Usage, Verified } from '../store/port.ts'
+import { type AdminRoutes, sendLines } from './admin.ts'
+import { type Progress, told } from './progress.ts'
+
+/** What `causeway cache inspect` shows. */
+export interface Inspection {
+  readonly kept: readonly Listed[]
+}
+
+export type VerifyProgress = Progress<Verified, Verified>
+
+/** What `causeway cache purge` did. */
+export interface Purged {
+  readonly removed: number
+}
+
+const selection = Type.Object({
+  prefix: Type.Optional(Type.String({ minLength: 1, maxLength: 8192 })),
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })),
+})
+
+/** `/v1/responses`: what is kept, whether it is whole, and getting rid of it. */
+export function storeRoutes(store: Store): AdminRoutes {
+  return (app) => {
+    app.get('/v1/responses', { schema: { querystring: selection } }, (request): readonly Listed[] =>
+      store.list(picked(request.query)),
+    )
+    app.get('/v1/usage', (): Promise<Usage> => store.usage())
+    app.get(
+      '/v1/inspect',
+      { schema: { querystring: Type.Object({ key: Type.String({ minLength: 1, maxLength: 8192 }) }) } },
+      (request): Inspection => {
+        const { key } = request.query
+        const kept = store.list({ prefix: key }).filter((one) => one.key === key || one.key.startsWith(`${key}#`))
+        if (kept.length === 0) throw new CausewayError('NotFound', `nothing is kept for ${key}`)
+        return { kept }
+      },
+    )
+    app.post('/v1/verify', { schema: { querystring: selection } }, (request, reply) =>
+      sendLines(
+        reply,
+        told<Verified, Verified>((tell) => store.verify(picked(request.query), tell)),
+      ),
+    )
+    app.post('/v1/purge', { schema: { querystring: selection } }, async (request): Promise<Purged> => {
+      if (request.query.prefix === undefined) {
+        throw new CausewayError('InvalidRequest', 'say what is to go: a URL or the beginning of one')
+      }
+      return { removed: await store.purge(picked(request.query)) }
+    })
+  }
+}
+
+function picked({ prefix, limit }: { prefix?: string; limit?: number }): Selection {
+  return { ...(prefix === undefined ? {} : { prefix }), ...(limit === undefined ? {} : { limit }) }
+}
