@@ -1,9 +1,10 @@
-import type { Origin } from '../origins.ts'
+import { keyOf, type Origin } from '../origins.ts'
+import { canonicalPath } from '../paths.ts'
 
 /** A request as it came off the wire. */
 export interface IncomingRequest {
   readonly method: string
-  /** The request target: `/path` from a redirected client, `http://host/path` from one that knows its proxy. */
+  /** `/path` from a redirected client, `http://host/path` from one that knows its proxy, or a mapped path. */
   readonly target: string
   /** Names and values in turn, as received. */
   readonly rawHeaders: readonly string[]
@@ -13,9 +14,9 @@ export interface IncomingRequest {
 export interface CacheRequest {
   readonly method: 'GET' | 'HEAD'
   readonly origin: Origin
-  /** Path and query, as the client sent them. */
+  /** Path and query at the origin, in canonical form. */
   readonly path: string
-  /** What names the file: `http://host/path?query`. */
+  /** What names the file, see `keyOf`. */
   readonly url: string
   /** By lower-case name; of doubled ones the last. */
   readonly headers: Readonly<Record<string, string>>
@@ -30,8 +31,12 @@ export interface Refusal {
 }
 
 /**
- * Decides whether a request may pass. Strict, because anything on the segment can connect: what is ambiguous (two Hosts,
- * a target that contradicts Host, a body, `..`) is refused, never repaired. RFC 9112, sections 3.2 and 11.2.
+ * Decides whether a request may pass, and what it names. Strict, because anything on the segment can connect: what is
+ * ambiguous (two Hosts, a target that contradicts Host, a body, `..`) is refused, never repaired. RFC 9112, sections 3.2
+ * and 11.2.
+ *
+ * A request whose Host is no origin, so this cache itself, may name the origin in its path: `/https/mirror.example/debian/x`
+ * or `/http/...`. It is meant as a base URL for clients that know of the cache.
  *
  * @param via This process's name in Via headers; a request that carries it came from here and would loop.
  */
@@ -57,39 +62,77 @@ export function readRequest(
   }
   if (headers['via']?.includes(via)) return { status: 508, message: 'the request came from this cache: it would loop' }
 
-  const named = readAuthority(headers['host'] as string)
-  if (!named) return bad('the Host header names no host')
-  let path = target
-  if (!target.startsWith('/')) {
-    const [, authority, rest] = /^http:\/\/([^/?#]*)([/?].*)?$/i.exec(target) ?? []
-    const aimed = readAuthority(authority ?? '')
-    if (!aimed) return bad('the request target is neither a path nor an http:// URL')
-    if (aimed.host !== named.host || aimed.port !== named.port)
-      return bad('the request target contradicts the Host header')
-    path = rest === undefined ? '/' : rest.startsWith('/') ? rest : `/${rest}`
-  }
-  const trick = trickIn(path)
+  const aim = readAim(target, headers['host'] as string)
+  if (typeof aim === 'string') return bad(aim)
+  const trick = trickIn(aim.path)
   if (trick) return bad(trick)
 
-  const origin = origins.get(named.host)
-  if (!origin || (named.port !== 80 && named.port !== origin.port)) {
-    return { status: 421, message: `${headers['host']} is not one of the origins that this cache serves` }
+  const place = direct(aim, origins) ?? mapped(aim.path, origins)
+  if (place === undefined) {
+    const message = `${headers['host']} is not one of the origins that this cache serves`
+    return { status: 421, message: aim.path.startsWith('/http') ? `${message}, nor is what the path names` : message }
   }
+  const { origin, path } = place
   const personal = headers['authorization'] !== undefined || headers['cookie'] !== undefined
-  return { method, origin, path, url: `http://${origin.host}${path}`, headers, personal }
+  return { method, origin, path, url: keyOf(origin, path), headers, personal }
 }
 
 function bad(message: string): Refusal {
   return { status: 400, message }
 }
 
-/** `host` or `host:port`; nothing else (no user, no brackets, no spaces). */
-function readAuthority(text: string): { host: string; port: number } | undefined {
-  const [, host, port] = /^([a-z0-9](?:[a-z0-9.-]{0,252}))(?::(\d{1,5}))?$/i.exec(text) ?? []
-  return host === undefined ? undefined : { host: host.toLowerCase().replace(/\.$/, ''), port: Number(port ?? 80) }
+/** Whom a request is meant for, and which path there. */
+interface Aim {
+  readonly scheme: 'http' | 'https'
+  readonly host: string
+  /** Undefined where the scheme's own is meant. */
+  readonly port: number | undefined
+  readonly path: string
 }
 
-/** What is wrong with a path: a way to say one file in two manners, or to climb out of the origin's root. */
+/** What target and Host say together, or what is wrong with them. */
+function readAim(target: string, hostHeader: string): Aim | string {
+  const named = readAuthority(hostHeader)
+  if (!named) return 'the Host header names no host'
+  if (target.startsWith('/')) return { scheme: 'http', ...named, path: target }
+  const [, schemeText = '', authority = '', rest = ''] = /^(https?):\/\/([^/?#]*)([/?].*)?$/i.exec(target) ?? []
+  const aimed = readAuthority(authority)
+  if (!aimed) return 'the request target is neither a path nor an http:// URL'
+  const scheme = schemeText.toLowerCase() === 'https' ? 'https' : 'http'
+  const usual = scheme === 'https' ? 443 : 80
+  if (aimed.host !== named.host || (aimed.port ?? usual) !== (named.port ?? usual))
+    return 'the request target contradicts the Host header'
+  return { scheme, ...aimed, path: rest.startsWith('/') ? rest : `/${rest}` }
+}
+
+/** `host`, `host:port`, or an IPv6 address in brackets; nothing else (no user, no spaces). */
+function readAuthority(text: string): { host: string; port: number | undefined } | undefined {
+  const [, host, port] = /^([a-z0-9](?:[a-z0-9.-]{0,252})|\[[0-9a-f:.]{2,45}\])(?::(\d{1,5}))?$/i.exec(text) ?? []
+  if (host === undefined) return undefined
+  return { host: host.toLowerCase().replace(/\.$/, ''), port: port === undefined ? undefined : Number(port) }
+}
+
+/** The origin that Host names. Whoever says https means it: an origin that is asked in the clear is no answer to that. */
+function direct({ scheme, host, port, path }: Aim, origins: ReadonlyMap<string, Origin>) {
+  const origin = origins.get(host)
+  if (!origin || (scheme === 'https' && origin.scheme !== 'https')) return undefined
+  const usual = scheme === 'https' ? 443 : 80
+  if (port !== undefined && port !== usual && port !== origin.port) return undefined
+  return { origin, path: canonicalPath(path) }
+}
+
+/** The origin that a path such as `/https/mirror.example/debian/x` names. */
+function mapped(path: string, origins: ReadonlyMap<string, Origin>) {
+  const [, scheme, authority = '', rest = ''] = /^\/(https?)\/([^/?]+)(.*)$/.exec(path) ?? []
+  const named = readAuthority(authority)
+  if (!named) return undefined
+  return direct(
+    { ...named, scheme: scheme === 'https' ? 'https' : 'http', path: rest.startsWith('/') ? rest : `/${rest}` },
+    origins,
+  )
+}
+
+/** What is wrong with a path: a way to climb out of the origin's root, or to hide what it names. */
 function trickIn(path: string): string | undefined {
   if (path.length > 4096) return 'the path is longer than 4096 characters'
   if (!/^[!$-~]*$/.test(path) || /[\\<>^`{|}]/.test(path)) return 'the path has characters that no URL may have'

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
-import { readRequest } from '../../src/cache/door/request.ts'
-import { originsOf } from '../../src/cache/origins.ts'
-import { settingsFor } from './settings-for.ts'
+import { readRequest } from '../../../src/cache/door/request.ts'
+import { originsOf } from '../../../src/cache/origins.ts'
+import { settingsFor } from '../settings-for.ts'
 
 const origins = originsOf(
   settingsFor({
@@ -12,6 +12,7 @@ const origins = originsOf(
     origins: {
       'mirror.lab': { address: '10.0.0.1' },
       'other.lab': { address: '10.0.0.2', port: 8080 },
+      'safe.lab': { scheme: 'https' },
     },
   }),
 )
@@ -51,6 +52,68 @@ test('a host may be asked for with its own port and with 80, no other', () => {
   assert.equal(statusOf(read('/x', { Host: 'other.lab:22' })), 421)
 })
 
+test('clients ask for an https origin in the clear, or name it in full', () => {
+  const named: [string, string][] = [
+    ['/x', 'safe.lab'],
+    ['/x', 'safe.lab:443'],
+    ['http://safe.lab/x', 'safe.lab'],
+    ['https://safe.lab/x', 'safe.lab'],
+    ['https://safe.lab:443/x', 'safe.lab'],
+  ]
+  for (const [target, host] of named) {
+    const request = read(target, { Host: host })
+    assert.equal('url' in request && request.url, 'https://safe.lab/x', `${target} ${host}`)
+  }
+  assert.equal(statusOf(read('https://mirror.lab/x')), 421, 'https was meant, and would not be used')
+  assert.equal(statusOf(read('https://safe.lab:80/x', { Host: 'safe.lab' })), 400)
+})
+
+test('where Host is the cache, the path names the origin', () => {
+  const mapped: [string, string][] = [
+    ['/http/mirror.lab/debian/x?a=b', 'http://mirror.lab/debian/x?a=b'],
+    ['/http/mirror.lab', 'http://mirror.lab/'],
+    ['/http/mirror.lab?a', 'http://mirror.lab/?a'],
+    ['/http/MIRROR.lab:80/x', 'http://mirror.lab/x'],
+    ['/http/other.lab:8080/x', 'http://other.lab/x'],
+    ['/https/safe.lab/debian//x', 'https://safe.lab/debian/x'],
+    ['/http/safe.lab/x', 'https://safe.lab/x'],
+  ]
+  for (const host of ['10.250.1.1:3128', 'cache', '[fd00::1]:3128']) {
+    for (const [target, url] of mapped) {
+      const request = read(target, { Host: host })
+      assert.equal('url' in request && request.url, url, `${target} ${host}`)
+    }
+  }
+  const absolute = read('http://cache:3128/https/safe.lab/x', { Host: 'cache:3128' })
+  assert.equal('url' in absolute && absolute.url, 'https://safe.lab/x')
+  const own = read('/http/other.lab:8080/x')
+  assert.equal('url' in own && own.url, 'http://mirror.lab/http/other.lab:8080/x', 'an origin keeps its own paths')
+  for (const path of [
+    '/https/mirror.lab/x',
+    '/http/evil.lab/x',
+    '/http/other.lab:22/x',
+    '/ftp/mirror.lab/x',
+    '/http//x',
+  ]) {
+    assert.equal(statusOf(read(path, { Host: 'cache' })), 421, path)
+  }
+  for (const path of ['/http/mirror.lab/../x', '/http/mirror.lab/%2e%2e/x', '/http/u@mirror.lab/..']) {
+    assert.equal(statusOf(read(path, { Host: 'cache' })), 400, path)
+  }
+})
+
+test('however a file is named, it is one file', () => {
+  for (const target of [
+    '/~x/g++_1:2.deb',
+    '/%7Ex/g%2b%2B_1%3a2.deb',
+    '//%7ex/./g++_1:2.deb',
+    '/./~x///g+%2B_1:2.deb',
+  ]) {
+    const request = read(target)
+    assert.equal('url' in request && request.url, 'http://mirror.lab/~x/g++_1:2.deb', target)
+  }
+})
+
 test('what is not GET or HEAD is refused', () => {
   for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS', 'CONNECT', 'PURGE']) {
     assert.equal(statusOf(read('/x', { Host: 'mirror.lab' }, method)), 405)
@@ -69,7 +132,8 @@ test('what is ambiguous or contradicts itself is refused', () => {
     ['http://other.lab/x', { Host: 'mirror.lab' }],
     ['http://mirror.lab:8080/x', { Host: 'mirror.lab' }],
     ['http://mirror.lab@evil.lab/x', { Host: 'mirror.lab' }],
-    ['https://mirror.lab/x', { Host: 'mirror.lab' }],
+    ['ftp://mirror.lab/x', { Host: 'mirror.lab' }],
+    ['//mirror.lab:x', { Host: '[::1' }],
     ['mirror.lab:80', { Host: 'mirror.lab' }],
     ['*', { Host: 'mirror.lab' }],
     ['/x', { Host: 'mirror.lab', 'Content-Length': '3' }],

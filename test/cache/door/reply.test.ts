@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
-import { readRange, replyTo } from '../../src/cache/door/reply.ts'
+import { readRange, replyTo } from '../../../src/cache/door/reply.ts'
 
 const headers = { etag: '"v1"', 'last-modified': 'Mon, 01 Jan 2024 00:00:00 GMT', 'content-type': 'x/y' }
 const whole = { status: 200, headers, length: 1000, age: 3, outcome: 'hit' } as const

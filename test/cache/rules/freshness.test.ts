@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { kindOf } from '../../src/cache/formats/kinds.ts'
-import { endToEnd } from '../../src/cache/headers.ts'
-import { ageSeconds, isFresh, mayKeep, validators } from '../../src/cache/rules/freshness.ts'
+import { kindOf } from '../../../src/cache/formats/kinds.ts'
+import { endToEnd } from '../../../src/cache/headers.ts'
+import { ageSeconds, isFresh, mayKeep, validators } from '../../../src/cache/rules/freshness.ts'
 
 test('packages, indexes and the rest are told apart by their names', () => {
   const digest = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'

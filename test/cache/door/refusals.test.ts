@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { askRaw } from './client.ts'
-import { askAndRest, scratchFolder, setUp, until } from './start.ts'
+import { askRaw } from '../client.ts'
+import { askAndRest, scratchFolder, setUp, until } from '../start.ts'
 
 test('the cache is not an open proxy', async (t) => {
   const { origin, cache } = await setUp(t, (_req, res) => res.end('x'))
