@@ -12,6 +12,8 @@ export interface UpstreamAsk {
   readonly headers: Headers
   /** Only this place (`UpstreamResponse.place`): for the further ranges of one body. */
   readonly place?: string
+  /** Places that broke off or gave something wrong for this file: not asked. Without any other, `OriginUnreachable`. */
+  readonly avoid?: readonly string[]
   /** Aborts the request, or its body. */
   readonly signal?: AbortSignal
 }
