@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { type StaticDecode, type TSchema, Type } from 'typebox'
 import { Ipv4Subnet } from '../config/fields.ts'
 import { Duration, Size } from '../config/units.ts'
@@ -132,6 +133,11 @@ export type CacheSettings = StaticDecode<typeof cacheSchema>
 /** @throws CausewayError `InvalidConfig` */
 export function loadCacheSettings(file: string): Promise<CacheSettings> {
   return loadYaml(file, cacheSchema)
+}
+
+/** The unix socket of `causeway cache status` and the other commands. */
+export function adminSocketOf({ admin, store }: CacheSettings): string {
+  return admin ?? join(store, 'admin.sock')
 }
 
 /** `0.0.0.0:3128` or `[::1]:3128`, taken apart. */

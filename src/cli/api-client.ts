@@ -1,24 +1,72 @@
+import { createInterface } from 'node:readline'
 import { Agent, request } from 'undici'
 import { CausewayError } from '../base/errors.ts'
 
+/** A question to a program of ours on this machine, over its unix socket. */
+export interface Question {
+  readonly socket: string
+  /** Such as `/v1/status`. */
+  readonly path: string
+  /** POST tells it to do something. */
+  readonly method?: 'GET' | 'POST'
+  readonly body?: unknown
+  readonly who: 'controller' | 'cache'
+  /** What to look at when nobody answers. */
+  readonly hint: string
+}
+
+/** The form of every error of ours over HTTP. */
+interface Refused {
+  readonly error?: { readonly code: CausewayError['code']; readonly message: string }
+}
+
 /**
- * Asks the controller on this machine, over its unix socket; with `method` POST, tells it to do something.
- * @param path such as `/v1/status`
+ * Asks the controller on this machine; with `method` POST, tells it to do something.
  * @throws CausewayError with the code that the controller answered, or `HostUnreachable` when nobody answers
  */
-export async function askController<T>(socket: string, path: string, method: 'GET' | 'POST' = 'GET'): Promise<T> {
-  const dispatcher = new Agent({ connect: { socketPath: socket } })
+export function askController<T>(socket: string, path: string, method: 'GET' | 'POST' = 'GET'): Promise<T> {
+  const hint = 'is "causeway controller" running, and may you use its socket?'
+  return askSocket<T>({ socket, path, method, who: 'controller', hint })
+}
+
+/**
+ * Asks and gives the whole answer.
+ * @throws CausewayError with the code that was answered, or `HostUnreachable` when nobody answers
+ */
+export function askSocket<T>(question: Question): Promise<T> {
+  return answered(question, async (body) => refusedOr<T>(await body.json()))
+}
+
+/**
+ * Asks what takes a while: `onLine` gets each JSON line as it comes.
+ * @throws CausewayError as `askSocket`; also when a line says that it went wrong
+ */
+export function askForLines(question: Question, onLine: (line: unknown) => void): Promise<void> {
+  return answered(question, async (body) => {
+    for await (const line of createInterface({ input: body })) onLine(refusedOr<unknown>(JSON.parse(line)))
+  })
+}
+
+type Body = Awaited<ReturnType<typeof request>>['body']
+
+async function answered<T>(question: Question, read: (body: Body) => Promise<T>): Promise<T> {
+  const { socket, path, method = 'GET', body, who, hint } = question
+  const dispatcher = new Agent({ connect: { socketPath: socket }, bodyTimeout: 0 })
+  const sent = body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }
   try {
-    const response = await request(`http://controller${path}`, { method, dispatcher, headersTimeout: 30_000 })
-    const body = (await response.body.json()) as { error?: { code: CausewayError['code']; message: string } }
-    if (body.error) throw new CausewayError(body.error.code, body.error.message)
-    return body as T
+    const response = await request(`http://causeway${path}`, { method, dispatcher, headersTimeout: 30_000, ...sent })
+    return await read(response.body)
   } catch (thrown) {
     if (thrown instanceof CausewayError) throw thrown
-    const why = (thrown as Error).message
-    const text = `no controller answers at ${socket} (${why}): is "causeway controller" running, and may you use its socket?`
+    const text = `no ${who} answers at ${socket} (${(thrown as Error).message}): ${hint}`
     throw new CausewayError('HostUnreachable', text, { cause: thrown })
   } finally {
     await dispatcher.close()
   }
+}
+
+function refusedOr<T>(answer: unknown): T {
+  const { error } = (answer ?? {}) as Refused
+  if (error) throw new CausewayError(error.code, error.message)
+  return answer as T
 }

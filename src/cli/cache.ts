@@ -3,12 +3,17 @@ import { Command } from 'commander'
 import { createLogger } from '../base/log.ts'
 import { startCache } from '../cache/server.ts'
 import { loadCacheSettings } from '../cache/settings.ts'
+import { cacheConfigOption } from './cache-query.ts'
+import { cacheStatusCommand } from './cache-status.ts'
+import { cacheInspectCommand, cacheListCommand, cachePurgeCommand, cacheVerifyCommand } from './cache-store.ts'
 
-/** `causeway cache --config FILE`: the package cache of a site; runs until SIGTERM or SIGINT. */
+/** `causeway cache --config FILE`: the package cache of a site; runs until SIGTERM or SIGINT. Its commands ask the running one. */
 export function cacheCommand(): Command {
-  return new Command('cache')
+  const command = new Command('cache')
     .description('run the package cache of a site, on its gateway')
-    .requiredOption('-c, --config <file>', 'the cache’s YAML file')
+    // Options behind the name of a command belong to that command: `cache status --config FILE`.
+    .enablePositionalOptions()
+    .option(...cacheConfigOption)
     .option('--log-level <level>', 'debug, info, warn or error', 'info')
     .action(async (options: { config: string; logLevel: string }) => {
       const log = createLogger('cache', options.logLevel)
@@ -22,4 +27,14 @@ export function cacheCommand(): Command {
       log.info({ signal }, 'cache stops')
       await cache.stop()
     })
+  for (const one of [
+    cacheStatusCommand(),
+    cacheListCommand(),
+    cacheInspectCommand(),
+    cacheVerifyCommand(),
+    cachePurgeCommand(),
+  ]) {
+    command.addCommand(one)
+  }
+  return command
 }

@@ -33,6 +33,7 @@ import { defaultConfigFile } from './config-file.ts'
 import { gatewayHosts, hostOf } from './gateway-hosts.ts'
 import { NetworkWatch } from './network-watch.ts'
 import { secretFile } from './secret-file.ts'
+import { rolesOf, warmCaches } from './warm-caches.ts'
 
 /** How often to look while nodes come or go, ms. */
 const busyPollMs = 500
@@ -123,6 +124,7 @@ async function startController(
     drivers,
     applyGateway: (overlay, gateway) => bringToState(overlay, gateway, hosts),
     explains: config.scheduler.explain,
+    warm: { cache: warmCaches(config, hosts), rolesOf: (type) => rolesOf(live.current, type) },
     pace: { batchMs: batch, pollMs: poll, busyPollMs },
     policyAt: (now) => live.policyAt(now),
     policyChangesAtMs: (now) => live.changesAtMs(now),
