@@ -15,6 +15,7 @@ export function contradictions(config: ControllerConfig): Problem[] {
     ...addresses(config, places),
     ...overlaps(places),
     ...taken(config),
+    ...warming(config),
     ...networkContradictions(config),
   ]
 }
@@ -50,6 +51,18 @@ function* pools(config: ControllerConfig, places: readonly Place[]): Generator<P
   for (const [name, site] of Object.entries(config.sites)) {
     if (site.pool && !site.nodes) {
       yield problemAt(['sites', name, 'pool'], 'a site with `types` has a pool in each of them: move it there')
+    }
+  }
+}
+
+function* warming(config: ControllerConfig): Generator<Problem> {
+  for (const [name, { cache, types }] of Object.entries(config.sites)) {
+    for (const [type, { warm }] of Object.entries(types ?? {})) {
+      if (cache || !warm || warm.length === 0) continue
+      yield problemAt(
+        ['sites', name, 'types', type, 'warm'],
+        'the site has no cache that could bring them: add `cache`',
+      )
     }
   }
 }

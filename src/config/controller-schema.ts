@@ -5,6 +5,12 @@ import { policyParts, SiteSchema } from './policy-schema.ts'
 import { SchedulerSchema } from './scheduler-schema.ts'
 import { Duration } from './units.ts'
 
+/** As in the cache's own file. */
+const CacheRole = Type.String({
+  pattern: '^[A-Za-z_][A-Za-z0-9_]{0,30}$',
+  expected: 'the name of a role in the configuration of the cache',
+})
+
 const Site = SiteSchema(
   {
     /** Addresses of the nodes of a site that has `nodes`: node k has the k-th. */
@@ -32,6 +38,12 @@ const Site = SiteSchema(
       Type.Object({
         port: Whole(1, 65_535, { default: 3128 }),
         origins: Type.Array(Ip(), { minItems: 1, expected: 'a list of at least one address' }),
+        /** Roles of the cache whose packages it brings as soon as nodes are to come, unless their type says otherwise. */
+        warm: Type.Array(CacheRole, { default: [] }),
+        /** Its configuration file on the gateway. */
+        config: Path({ default: '/etc/causeway/cache.yaml' }),
+        /** Causeway's program on the gateway. */
+        program: Type.String({ pattern: '^[A-Za-z0-9_./-]+$', expected: 'a program', default: 'causeway' }),
       }),
     ),
     driver: Type.Object({
@@ -47,6 +59,8 @@ const Site = SiteSchema(
     pool: Ipv4Subnet(),
     /** The image of its machines; left out: the driver's. */
     image: Type.Optional(Path()),
+    /** Roles of the site's cache that its nodes will install; left out: the site's. */
+    warm: Type.Optional(Type.Array(CacheRole)),
   },
 )
 

@@ -8,6 +8,7 @@ import type { NodeRecord } from '../store/node-record.ts'
 import type { NodeStore } from '../store/node-store.ts'
 import { Acts } from './acts.ts'
 import { Backoff } from './backoff.ts'
+import { CacheWarmer } from './cache-warmer.ts'
 import { Explainer } from './explainer.ts'
 import { Loop, type Pace, type View } from './loop.ts'
 import { NetworkKeeper } from './network-keeper.ts'
@@ -15,7 +16,7 @@ import { Observer } from './observe.ts'
 import type { Path } from './plan/observation.ts'
 import { plan } from './plan/plan.ts'
 import type { Policy } from './plan/policy.ts'
-import type { ApplyGateway } from './ports.ts'
+import type { ApplyGateway, WarmCache } from './ports.ts'
 import { Reports } from './reports.ts'
 import type { Registration, Scheduler } from './scheduler.ts'
 
@@ -46,6 +47,11 @@ export interface EnginePorts {
   registration(node: Pick<NodeRecord, 'name' | 'site' | 'type'>): Registration | null
   /** The machine for a node, with the token that its reports must carry. */
   machineSpec(node: NodeRecord, token: string): MachineSpec
+  /** Tells sites' caches which roles' packages will be wanted; left out: nobody does. */
+  readonly warm?: {
+    readonly cache: WarmCache
+    rolesOf(type: { readonly site: string; readonly type: string }): readonly string[]
+  }
   /** Whether the queue is to be told why its jobs wait. Default: no. */
   readonly explains?: boolean
   /** Makes the plans: the planner, but in tests of what is done with a plan. */
@@ -73,6 +79,7 @@ export function createEngine(ports: EnginePorts): Engine {
   const policyAt = (now: number) => ports.policyAt(now)
   const network = new NetworkKeeper(ports.applyGateway, clock)
   const acts: Acts = new Acts(clock, log, () => loop.wake())
+  const { warm } = ports
   const tools = {
     clock,
     log,
@@ -82,6 +89,17 @@ export function createEngine(ports: EnginePorts): Engine {
     drivers,
     acts,
     ...(ports.explains === true ? { explainer: new Explainer(scheduler, clock, log) } : {}),
+    ...(warm
+      ? {
+          warmer: new CacheWarmer({
+            clock,
+            log,
+            events,
+            warmCache: (site, roles) => warm.cache(site, roles),
+            rolesOf: (type) => warm.rolesOf(type),
+          }),
+        }
+      : {}),
     backoff: new Backoff(clock),
     network,
     policyAt,

@@ -7,6 +7,7 @@ import type { Failure, NodeRecord } from '../store/node-record.ts'
 import type { NodeStore, StartedLife } from '../store/node-store.ts'
 import type { Acts } from './acts.ts'
 import { type Backoff, backoffMs } from './backoff.ts'
+import type { CacheWarmer } from './cache-warmer.ts'
 import { createMachine, creating, type MachineMaker } from './create-machine.ts'
 import type { Explainer } from './explainer.ts'
 import { afterFailure, afterSuccess } from './plan/breaker.ts'
@@ -35,6 +36,8 @@ export interface Tools extends MachineMaker {
   readonly acts: Acts
   /** Says in the queue why jobs wait; left out: nobody does. */
   readonly explainer?: Explainer
+  /** Tells sites' caches what the nodes to come will install; left out: nobody does. */
+  readonly warmer?: CacheWarmer
   /** Of steps on names, which every round decides anew until the queue shows their effect. */
   readonly backoff: Backoff
   /** The rules that are in force at a time. */
@@ -65,6 +68,7 @@ export async function execute(plan: Pick<Plan, 'steps' | 'notes'>, obs: Observat
   const begins = plan.steps.filter((step) => step.kind === 'begin')
   const again = plan.steps.flatMap((step) => (step.kind === 'create' ? (byId.get(step.id) ?? []) : []))
   const begun = await begin(begins, tools)
+  tools.warmer?.nodesCome([...begun, ...again])
   if (begun.length + again.length > 0) await tools.wantOverlay()
   for (const node of [...begun, ...again]) startCreate(node, tools)
   await tools.nodes.note(plan.notes)

@@ -78,6 +78,7 @@ export class Loop {
     await this.#tools.acts.idle()
     await this.#tools.network.idle()
     await this.#tools.explainer?.idle()
+    await this.#tools.warmer?.stop()
   }
 
   /** One round: returns when its records are committed and its acts are started. */

@@ -86,7 +86,14 @@ function gatewaysOf({ cluster, head, sites }: ControllerConfig): Gateway[] {
   }
   const ofSites = Object.entries(sites).map(([name, { gateway, cache }]) => {
     const { underlay, address, nat } = gateway
-    return { name, underlay, ...station(address), interception: cache ?? null, routes: true, nat }
+    return {
+      name,
+      underlay,
+      ...station(address),
+      interception: cache ? { port: cache.port, origins: cache.origins } : null,
+      routes: true,
+      nat,
+    }
   })
   return [ofHead, ...ofSites]
 }

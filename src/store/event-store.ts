@@ -12,7 +12,7 @@ export interface NewEvent {
    * `phase`: a node came into a phase (`facts.phase`). `attempt`: an act failed and will be tried again. `lint`: a step of a
    * plan was held back because it would break an invariant.
    */
-  readonly kind: 'phase' | 'attempt' | 'breaker' | 'hook' | 'queue' | 'network' | 'lint'
+  readonly kind: 'phase' | 'attempt' | 'breaker' | 'hook' | 'queue' | 'network' | 'lint' | 'cache'
   readonly site: string | null
   readonly nodeId: string | null
   readonly nodeName: string | null

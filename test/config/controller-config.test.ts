@@ -83,6 +83,19 @@ describe('the controller configuration', () => {
     })
   }
 
+  test('roles to bring need a cache that brings them', () => {
+    const { nodes, pool: _pool, ...rest } = site(1)
+    const gpu = { ...nodes, pool: '10.77.1.0/28', warm: ['cuda'] }
+    const bare = { ...rest, types: { gpu } }
+    assert.throws(() => load(changed('sites.east', bare)), /sites\.east\.types\.gpu\.warm: the site has no cache/)
+    const cache = { origins: ['192.0.2.80'] }
+    assert.throws(
+      () => load(changed('sites.east.cache', { ...cache, warm: ['a role'] })),
+      /expected the name of a role/,
+    )
+    assert.deepEqual(load(changed('sites.east', { ...bare, cache })).sites.east?.types?.gpu?.warm, ['cuda'])
+  })
+
   test('all that is wrong is said at once', () => {
     const text = stringify({ ...least, cluster: { name: 'X Y', vni: 'many', subnet: 'no' } })
     assert.throws(

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, test } from 'node:test'
 import { silentLog } from '../../src/base/log.ts'
 import { Acts } from '../../src/elastic/acts.ts'
 import { Backoff } from '../../src/elastic/backoff.ts'
+import { CacheWarmer } from '../../src/elastic/cache-warmer.ts'
 import { execute, type Tools } from '../../src/elastic/execute.ts'
 import { NetworkKeeper } from '../../src/elastic/network-keeper.ts'
 import { Observer } from '../../src/elastic/observe.ts'
@@ -110,6 +111,25 @@ describe('carrying out a plan', () => {
       (await nodes.live()).map(({ phase }) => phase),
       ['booting', 'booting'],
     )
+  })
+
+  test('the cache of a site is told as soon as nodes are to come there, and nothing waits for it', async () => {
+    const calls: string[] = []
+    const warmer = new CacheWarmer({
+      clock,
+      log: silentLog,
+      events: tools.events,
+      warmCache: (site, roles) => {
+        calls.push(`${site}: ${roles.join(' ')}`)
+        return new Promise(() => undefined)
+      },
+      rolesOf: ({ type }) => [`role_of_${type}`],
+    })
+    tools = { ...tools, warmer }
+    await carryOut(begin(1), begin(2))
+    await acts.idle()
+    assert.deepEqual(calls, ['east: role_of_standard'])
+    assert.ok(told.includes('create east-1'))
   })
 
   test('where Causeway places, the scheduler knows a node before its machine is made', async () => {
