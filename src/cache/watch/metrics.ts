@@ -48,6 +48,7 @@ class Figures {
   }
 
   set(status: CacheStatus): void {
+    for (const figure of [...this.#counters.values(), ...this.#gauges.values()]) figure.reset()
     for (const { name, ...tally } of status.origins) this.#tally('origin', name, tally)
     for (const { name, ...tally } of status.nodes.slice(0, 256)) this.#tally('node', name, tally)
     const { counters, storage } = status
@@ -98,7 +99,6 @@ class Figures {
       counter = new Counter({ ...this.#named(name, help), labelNames: Object.keys(labels) })
       this.#counters.set(name, counter)
     }
-    counter.remove(labels)
     counter.inc(labels, value)
   }
 
