@@ -6,26 +6,21 @@ export type Progress<T, R> = { readonly progress: T } | { readonly result: R }
  * and at last its result.
  */
 export async function* told<T, R>(work: (tell: (progress: T) => void) => Promise<R>): AsyncGenerator<Progress<T, R>> {
-  let latest: { readonly progress: T } | undefined
+  const state: { latest: T[]; done: boolean } = { latest: [], done: false }
   let wake = Promise.withResolvers<void>()
-  let done = false
   const running = work((progress) => {
-    latest = { progress }
+    state.latest = [progress]
     wake.resolve()
   }).finally(() => {
-    done = true
+    state.done = true
     wake.resolve()
   })
   // Thrown again below, where it is awaited.
   running.catch(() => {})
-  while (!done) {
+  while (!state.done) {
     await wake.promise
     wake = Promise.withResolvers()
-    if (latest && !done) {
-      const value = latest
-      latest = undefined
-      yield value
-    }
+    for (const progress of state.latest.splice(0)) yield { progress }
   }
   yield { result: await running }
 }
