@@ -7,8 +7,8 @@ import { hostOf } from './gateway-hosts.ts'
 /** How long the cache's program may take to pass a request on, ms: it does not wait for what it asks for. */
 const timeoutMs = 30_000
 
-/** The exit status of a command line that is wrong (sysexits.h, EX_USAGE); here: the cache does not know the role. */
-const usage = 64
+/** The exit status of a command line that is wrong or of a wrong configuration; also: the cache does not know the role. */
+const usage = 2
 
 /** Tells sites' caches through their own command on the gateway: `causeway cache warm ROLE... --no-wait`. */
 export function warmCaches(config: Pick<ControllerConfig, 'sites'>, hosts: ReadonlyMap<string, Host>): WarmCache {

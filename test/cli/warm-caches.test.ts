@@ -52,7 +52,7 @@ describe('telling a cache over its site', () => {
 
   it('says what went wrong and whether a retry can help', async () => {
     const tell = async (text: string) => warmCaches(configWith(await program(text)), hosts)('east', ['slurm'])
-    await assert.rejects(tell('echo no such role >&2; exit 64'), { code: 'InvalidRequest', retryable: false })
+    await assert.rejects(tell('echo no such role >&2; exit 2'), { code: 'InvalidRequest', retryable: false })
     await assert.rejects(tell('echo not running >&2; exit 1'), {
       code: 'CommandFailed',
       retryable: true,
