@@ -16,6 +16,7 @@
  * - `TargetRefused`: the package cache was led to a host or an address that it may not ask.
  * - `TransferBroken`: a body ended before or after the length that was promised, or changed while it came.
  * - `DigestMismatch`: a body is not what its index says.
+ * - `StoreFull`: the package cache has no room for another body and nothing that it may throw away.
  * - `DamagedBody`: a kept body is not what was written.
  */
 export type ErrorCode =
@@ -45,6 +46,7 @@ export type ErrorCode =
   | 'TargetRefused'
   | 'TransferBroken'
   | 'DigestMismatch'
+  | 'StoreFull'
   | 'DamagedBody'
   | 'Internal'
 

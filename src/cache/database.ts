@@ -1,19 +1,84 @@
+import { mkdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
+import { CausewayError } from '../base/errors.ts'
 
 /** The cache's SQLite file in the folder of the store. */
 export type CacheDatabase = Database.Database
 
+/** Counts up when tables change so that an older file can't be used: it is then put aside like a damaged one. */
+const layout = 1
+
 /**
- * Opens the database of a store, bringing its tables about.
+ * Opens the database of a store, bringing the folder and the tables about. Only one process at a time can have it.
  *
  * It is written ahead without a sync for each commit: after a power cut the last commits may be missing, never half done.
+ * A file that is damaged, or of another layout, is put aside as `cache.db.aside`, and a new one begun.
  * @param tables SQL that makes tables and indexes where they are missing, one text for each room that has some.
+ * @param putAside Told why, when that had to be done.
+ * @throws CausewayError `Conflict` when another process has it
  */
-export function openDatabase(folder: string, tables: readonly string[]): CacheDatabase {
-  const database = new Database(join(folder, 'cache.db'))
-  database.pragma('journal_mode = WAL')
-  database.pragma('synchronous = NORMAL')
-  for (const sql of tables) database.exec(sql)
-  return database
+export function openDatabase(
+  folder: string,
+  tables: readonly string[],
+  putAside: (reason: unknown) => void = () => {},
+): CacheDatabase {
+  mkdirSync(folder, { recursive: true, mode: 0o755 })
+  const file = join(folder, 'cache.db')
+  try {
+    return tryOpen(file, tables)
+  } catch (error) {
+    if (isBusy(error)) throw new CausewayError('Conflict', `another process uses ${folder}`, { cause: error })
+    if (!isDamage(error)) throw error
+    for (const ending of ['', '-wal', '-shm']) {
+      rmSync(`${file}.aside${ending}`, { force: true })
+      renameIfThere(file + ending, `${file}.aside${ending}`)
+    }
+    putAside(error)
+    return tryOpen(file, tables)
+  }
+}
+
+function tryOpen(file: string, tables: readonly string[]): CacheDatabase {
+  const database = new Database(file, { timeout: 0 })
+  try {
+    // The lock of a process that dies goes with it.
+    database.pragma('locking_mode = EXCLUSIVE')
+    database.pragma('journal_mode = WAL')
+    database.pragma('synchronous = NORMAL')
+    const found = database.pragma('user_version', { simple: true })
+    if (found !== layout && database.prepare('SELECT 1 FROM sqlite_schema').get() !== undefined) {
+      throw new OtherLayout(`tables of layout ${found}, not ${layout}`)
+    }
+    database.transaction(() => {
+      for (const sql of tables) database.exec(sql)
+      database.pragma(`user_version = ${layout}`)
+    })()
+    return database
+  } catch (error) {
+    database.close()
+    throw error
+  }
+}
+
+class OtherLayout extends Error {
+  override readonly name = 'OtherLayout'
+}
+
+function isBusy(error: unknown): boolean {
+  return error instanceof Database.SqliteError && error.code.startsWith('SQLITE_BUSY')
+}
+
+/** Whether a failure says that the database itself is damaged, so that nothing can be done with it any more. */
+export function isDamage(error: unknown): boolean {
+  if (error instanceof OtherLayout) return true
+  return error instanceof Database.SqliteError && /^SQLITE_(CORRUPT|NOTADB)/.test(error.code)
+}
+
+function renameIfThere(from: string, to: string): void {
+  try {
+    renameSync(from, to)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+  }
 }

@@ -10,6 +10,7 @@ import type { Logger } from '../base/log.ts'
  * - `IndexIncomplete`: a new index names others that can't be had; the snapshot before stays in use.
  * - `DamagedBody`: a kept body was no longer what was written; it was thrown away.
  * - `PlaceAway`, `PlaceBack`: a server that files come from stopped answering, or answers again.
+ * - `StoreReset`: what was known of the kept bodies was damaged; they were thrown away.
  * - `DiskTrouble`: the store can't be written; responses are passed through.
  */
 export type EventCode =
@@ -20,6 +21,7 @@ export type EventCode =
   | 'DamagedBody'
   | 'PlaceAway'
   | 'PlaceBack'
+  | 'StoreReset'
   | 'DiskTrouble'
 
 export interface CacheEvent {

@@ -122,11 +122,14 @@ export interface Usage {
 export interface Store {
   /** Whether something failed on the disk lately: it may be full or broken, and clients are better served past it. */
   readonly troubled: boolean
-  /** What is kept for a key if it is small and in memory. */
+  /** What is kept for a key if that can be had at once: it is small and in memory, or its file is open. */
   peek(key: string): Stored | undefined
   /** The response kept for a key. */
   find(key: string): Promise<Stored | undefined>
-  /** Begins to take in a response; its body comes with `write`. What was suspended for its key is given up. */
+  /**
+   * Begins to take in a response; its body comes with `write`. What was suspended for its key is given up.
+   * @throws CausewayError `StoreFull` when nothing more can be evicted; so does `write` where the length isn't known
+   */
   begin(head: IncomingHead): Promise<Incoming>
   /** What a broken-off transfer left for a key, to go on with; it is handed out once at a time. */
   resume(key: string): Promise<Incoming | undefined>
@@ -137,7 +140,10 @@ export interface Store {
   remove(key: string): Promise<void>
   /** What was kept last for a key, also when it has been evicted since: to notice other content under one name. */
   lastDigest(key: string): string | undefined
-  /** A pinned response is not evicted. A key may be pinned before it is kept. */
+  /**
+   * From now on these keys, and no others, are pinned under the name: a pinned response is not evicted. A key may be
+   * pinned before it is kept.
+   */
   pin(name: string, keys: readonly string[]): void
   unpin(name: string): void
   list(selection: Selection): Listed[]

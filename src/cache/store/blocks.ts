@@ -1,0 +1,64 @@
+import { crc32 } from 'node:zlib'
+import type { Extent } from './port.ts'
+
+/**
+ * Bytes of a block: what one checksum stands for. Blocks begin at multiples of it; the last one of a body is shorter.
+ * Large enough that a checksum costs little beside reading, small enough that a range costs little to check.
+ */
+export const blockBytes = 256 * 1024
+
+export function blockCount(length: number): number {
+  return Math.ceil(length / blockBytes)
+}
+
+/** Bytes of the block `index` of a body of `length` bytes. */
+export function blockLength(index: number, length: number): number {
+  return Math.max(0, Math.min(blockBytes, length - index * blockBytes))
+}
+
+/** Four bytes for each block of a body, little-endian: its CRC-32. */
+export type Sums = Buffer
+
+/** The checksums of a body that is in memory. */
+export function sumsOf(body: Buffer): Sums {
+  const sums = Buffer.alloc(blockCount(body.length) * 4)
+  for (let index = 0; index * blockBytes < body.length; index += 1) {
+    sums.writeUInt32LE(crc32(body.subarray(index * blockBytes, (index + 1) * blockBytes)), index * 4)
+  }
+  return sums
+}
+
+/** Whether `bytes` is what block `index` was when its checksum was made. */
+export function isWhole(sums: Sums, index: number, bytes: Buffer): boolean {
+  return (index + 1) * 4 <= sums.length && crc32(bytes) === sums.readUInt32LE(index * 4)
+}
+
+/** The extents of blocks that are there, each from its beginning: `lengths[index]` bytes of block `index`. */
+export function extentsOf(lengths: readonly number[]): Extent[] {
+  let extents: readonly Extent[] = []
+  lengths.forEach((bytes, index) => {
+    if (bytes > 0) extents = withExtent(extents, { start: index * blockBytes, end: index * blockBytes + bytes })
+  })
+  return [...extents]
+}
+
+/** Extents in order and apart from one another, and one more: those that it touches become one with it. */
+export function withExtent(extents: readonly Extent[], added: Extent): Extent[] {
+  if (added.end <= added.start) return [...extents]
+  let { start, end } = added
+  const before: Extent[] = []
+  const after: Extent[] = []
+  for (const extent of extents) {
+    if (extent.end < start) before.push(extent)
+    else if (extent.start > end) after.push(extent)
+    else {
+      start = Math.min(start, extent.start)
+      end = Math.max(end, extent.end)
+    }
+  }
+  return [...before, { start, end }, ...after]
+}
+
+export function bytesIn(extents: readonly Extent[]): number {
+  return extents.reduce((sum, { start, end }) => sum + end - start, 0)
+}
