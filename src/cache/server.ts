@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { createServer, get, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer, get, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type Clock, systemClock } from '../base/clock.ts'
 import { CausewayError } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
-import { Proxy, sayNo } from './door/proxy.ts'
+import { Proxy } from './door/proxy.ts'
 import { Fetches } from './fill/fetches.ts'
 import { Heartbeat, type Pulse, runNft } from './heartbeat.ts'
 import { originsOf } from './origins.ts'
@@ -16,10 +16,8 @@ import { AccessLog } from './watch/access-log.ts'
 import { type Counters, newCounters } from './watch/counters.ts'
 import { Ledger } from './watch/ledger.ts'
 import { CacheMetrics } from './watch/metrics.ts'
+import { Pages, statsPath } from './watch/pages.ts'
 import { Traffic } from './watch/traffic.ts'
-
-/** The page with the counters, for this machine only. */
-const statsPath = '/_causeway/stats'
 
 /** A cache that serves. */
 export interface RunningCache {
@@ -49,12 +47,12 @@ export async function startCache(
   const fetches = new Fetches({ store, upstream, counters, traffic, clock, log })
   const origins = originsOf(settings)
   const metrics = new CacheMetrics(() => Promise.reject(new Error('not wired yet')))
+  const pages = new Pages({ counters, metrics, watchers: settings.watchers })
   const ledger = new Ledger({ counters, traffic, metrics, accessLog })
   const proxy = new Proxy({ origins, via, store, fetches, counters, ledger, clock, log })
 
   const server = createServer({ keepAliveTimeout: 15_000 }, (req, res) => {
-    if (req.url === statsPath) return sayCounters(req, res, counters)
-    void proxy.handle(req, res)
+    if (!pages.answer(req, res)) void proxy.handle(req, res)
   })
   server.on('connect', (_req, socket) => {
     counters.requests += 1
@@ -105,14 +103,6 @@ const connectRefusal = [
   '',
   'causeway cache: CONNECT is not served, only GET and HEAD\n',
 ].join('\r\n')
-
-function sayCounters(req: IncomingMessage, res: ServerResponse, counters: Counters): void {
-  const { remoteAddress = '', localAddress } = req.socket
-  const near = remoteAddress === localAddress || /^(::ffff:)?127\.|^::1$/.test(remoteAddress)
-  if (!near) return sayNo(res, 403, 'the counters are for this machine only')
-  res.writeHead(200, { 'content-type': 'application/json' })
-  res.end(JSON.stringify(counters))
-}
 
 /** One for each family, so that one that fails does not stop the other. */
 function pulsesOf({ heartbeat }: CacheSettings): readonly Pulse[] {
