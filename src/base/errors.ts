@@ -17,6 +17,7 @@
  * - `TransferBroken`: a body ended before or after the length that was promised, or changed while it came.
  * - `DigestMismatch`: a body is not what its index says.
  * - `StoreFull`: the package cache has no room for another body and nothing that it may throw away.
+ * - `BadSignature`: a keyring doesn't vouch for an index.
  * - `DamagedBody`: a kept body is not what was written.
  */
 export type ErrorCode =
@@ -46,6 +47,7 @@ export type ErrorCode =
   | 'TargetRefused'
   | 'TransferBroken'
   | 'DigestMismatch'
+  | 'BadSignature'
   | 'StoreFull'
   | 'DamagedBody'
   | 'Internal'
