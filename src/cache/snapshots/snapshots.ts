@@ -1,6 +1,7 @@
 import type { Wanted } from '../fill/wanted.ts'
 import type { IndexFile, Suite } from '../formats/format.ts'
 import type { Origin } from '../origins.ts'
+import type { PackageIndex } from '../verify/catalogue.ts'
 
 /**
  * One consistent state of a suite: its top index and, of each index that the top one names and that nodes have asked for,
@@ -42,5 +43,17 @@ export interface Snapshots {
   /** What a cluster's nodes see from now on stays as it is now. */
   pin(cluster: string): Promise<readonly Snapshot[]>
   unpin(cluster: string): void
-  list(): readonly (Snapshot & { readonly inUse: boolean; readonly pinnedBy: readonly string[] })[]
+  /**
+   * Brings one of a snapshot's indexes, and has the catalogue read it if it lists packages; `current` first.
+   * @throws CausewayError as `answer`
+   */
+  index(snapshot: Snapshot, path: string): Promise<PackageIndex>
+  list(): Promise<readonly ListedSnapshot[]>
+}
+
+/** A line of `causeway cache snapshots`. */
+export interface ListedSnapshot extends Snapshot {
+  readonly inUse: boolean
+  /** Clusters. */
+  readonly pinnedBy: readonly string[]
 }

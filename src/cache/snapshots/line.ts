@@ -1,0 +1,427 @@
+import type { Clock } from '../../base/clock.ts'
+import { CausewayError, toCausewayError } from '../../base/errors.ts'
+import type { Logger } from '../../base/log.ts'
+import type { EventCode, Events } from '../events.ts'
+import type { Wanted } from '../fill/wanted.ts'
+import type { Format, IndexFile, Suite } from '../formats/format.ts'
+import type { Headers } from '../headers.ts'
+import type { Origin } from '../origins.ts'
+import type { Store } from '../store/port.ts'
+import type { Counters } from '../watch/counters.ts'
+import type { Bringer, Brought } from './bringer.ts'
+import { forEach } from './for-each.ts'
+import type { Learner } from './learner.ts'
+import type { SnapshotTables, SuiteId } from './tables.ts'
+import type { Top, Tops, Whole } from './tops.ts'
+import { indexFile, roleOf, tablesOf, topPaths, type Version, versionKey } from './version.ts'
+
+export interface LineDeps {
+  readonly tops: Tops
+  readonly bringer: Bringer
+  readonly learner: Learner
+  readonly store: Store
+  readonly tables: SnapshotTables
+  readonly events: Events
+  readonly counters: Counters
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+/** What the origin said at the last look, as soon as it is known. */
+type Heard = 'same' | 'newer' | 'away'
+
+/** What became of a look: nothing new, the newer version is in use, or the old one stays although it may not be the newest. */
+type Looked = 'same' | 'switched' | 'stays'
+
+export interface Look {
+  /** Rejects only when `done` does, which is when there is no version to stay with. */
+  readonly heard: Promise<Heard>
+  readonly done: Promise<Looked>
+}
+
+/** Milliseconds after which a version that could not be completed is tried again. */
+const retryMs = 5_000
+
+/**
+ * Milliseconds for which a repository that makes no sense (its top index gone, older than before, naming what isn't there)
+ * is taken for one that is just being changed. After that it is taken for what it wants to be.
+ */
+const troubleMs = 60 * 60_000
+
+/** Milliseconds for which an index that nobody asked for any more goes on being brought into new versions. */
+const askedMs = 7 * 24 * 60 * 60_000
+
+/** The line of versions of one suite: the one in use, those before it that are still seen, and the step to the next. */
+export class Line {
+  readonly origin: Origin
+  readonly suite: Suite
+  readonly format: Format
+  /** What names it: host and path of the top index. */
+  readonly name: string
+  /** Read back from the store first, see `load`. */
+  current: Version | undefined
+  readonly versions = new Map<string, Version>()
+  /** Roles of the indexes that clients have asked for, and when last; milliseconds since the epoch. */
+  readonly asked = new Map<string, number>()
+  readonly #deps: LineDeps
+  #look: Look | undefined
+  #failed: { readonly id: string; readonly atMs: number } | undefined
+  #troubleSinceMs: number | undefined
+  #reported = ''
+
+  constructor(origin: Origin, suite: Suite, format: Format, deps: LineDeps) {
+    this.origin = origin
+    this.suite = suite
+    this.format = format
+    this.name = `${origin.host} ${suite.top}`
+    this.#deps = deps
+  }
+
+  get id(): SuiteId {
+    return { host: this.origin.host, suite: this.suite.top }
+  }
+
+  /** Reads back what was there before a restart; a version whose top index isn't kept any more is gone. */
+  async load(): Promise<void> {
+    const { tables, store } = this.#deps
+    for (const { role, askedMs } of tables.asked(this.id)) this.asked.set(role, askedMs)
+    for (const row of tables.versions().filter(({ host, suite }) => `${host} ${suite}` === this.name)) {
+      const body = await readWhole(store, versionKey(this.origin, indexFile(row.top, row.id, undefined)))
+      if (!body) {
+        tables.dropVersion(this.id, row.id)
+        continue
+      }
+      const { id, top, headers, modifiedMs, validatedMs } = row
+      const read = this.#read(body)
+      const attached = new Map(
+        tables.attached(this.id, id).map(({ path, sha256 }) => [path, indexFile(path, sha256, undefined)]),
+      )
+      const { origin, suite } = this
+      const version: Version = {
+        id,
+        origin,
+        suite,
+        top,
+        headers,
+        modifiedMs,
+        ...read,
+        attached,
+        validatedAtMs: validatedMs,
+      }
+      this.versions.set(id, version)
+      if (row.inUse) this.current = version
+    }
+    this.protect()
+  }
+
+  /** What is in use was verified when it came, so a body that can't be read now was not one that could be read then. */
+  #read(body: Buffer): Pick<Version, 'files' | 'aliases' | 'madeAtMs' | 'validUntilMs'> {
+    try {
+      const top = this.format.readTop(this.suite, body)
+      return { ...tablesOf(top), madeAtMs: top.madeAtMs, validUntilMs: top.validUntilMs }
+    } catch (error) {
+      this.#deps.log.debug({ suite: this.name, err: error }, 'a kept top index can not be read')
+      return { files: new Map(), aliases: new Map(), madeAtMs: undefined, validUntilMs: undefined }
+    }
+  }
+
+  /** Asks the origin for the newest version, once at a time: whoever comes meanwhile shares the look. */
+  look(): Look & { readonly joined: boolean } {
+    if (this.#look) return { ...this.#look, joined: true }
+    const { promise: heard, resolve, reject } = Promise.withResolvers<Heard>()
+    const done = this.#run(resolve).finally(() => {
+      this.#look = undefined
+      this.#deps.counters.fetching -= 1
+    })
+    this.#deps.counters.fetching += 1
+    heard.catch(() => {})
+    done.catch(reject)
+    this.#look = { heard, done }
+    return { heard, done, joined: false }
+  }
+
+  async #run(hear: (heard: Heard) => void): Promise<Looked> {
+    const { tops, clock } = this.#deps
+    const before = this.current
+    let top: Top | 'same'
+    try {
+      top = await tops.look(this.format, this.origin, this.suite, before)
+    } catch (error) {
+      if (!before) throw error
+      return this.#withstand(before, error, hear)
+    }
+    if (top === 'same' || top.sha256 === before?.id) {
+      if (before) await this.#confirm(before)
+      hear('same')
+      return 'same'
+    }
+    if (before && isOlder(top, before) && !this.#troubledLong()) {
+      this.#complain('IndexIncomplete', `the origin has an older one than before (${top.sha256.slice(0, 12)})`)
+      hear('away')
+      return 'stays'
+    }
+    if (before && this.#failed?.id === top.sha256 && Math.abs(clock.now() - this.#failed.atMs) < retryMs) {
+      hear('away')
+      return 'stays'
+    }
+    hear('newer')
+    const version = this.#versionOf(top, before)
+    try {
+      await this.#keepTop(version, top)
+      if (before) await this.#prepare(version)
+    } catch (error) {
+      if (!before) throw error
+      this.#failed = { id: top.sha256, atMs: clock.now() }
+      this.#complain('IndexIncomplete', toCausewayError(error).message, error)
+      return 'stays'
+    }
+    this.#use(version)
+    return 'switched'
+  }
+
+  /** The origin gave no answer, or none that can be used: what there is stays in use. */
+  #withstand(before: Version, error: unknown, hear: (heard: Heard) => void): Looked {
+    const { code, message } = toCausewayError(error)
+    if (code === 'NotFound' && (before.files.size === 0 || this.#troubledLong())) {
+      this.drop(before)
+      throw error
+    }
+    hear('away')
+    if (code === 'BadSignature') this.#complain('BadSignature', message, error)
+    else if (code === 'NotFound' || code === 'MalformedOutput') this.#complain('IndexIncomplete', message, error)
+    else this.#deps.log.debug({ suite: this.name, err: error }, 'the origin does not answer about a suite')
+    return 'stays'
+  }
+
+  async #confirm(version: Version): Promise<void> {
+    const { clock, tables, store } = this.#deps
+    version.validatedAtMs = clock.now()
+    this.#troubleSinceMs = undefined
+    tables.validated(this.id, version.id, version.validatedAtMs)
+    const key = versionKey(this.origin, indexFile(version.top, version.id, undefined))
+    await store.touch(key, servedHeaders(version), version.validatedAtMs)
+  }
+
+  #versionOf(top: Top, before: Version | undefined): Version {
+    const { sha256: id, path, headers, files, aliases, madeAtMs, validUntilMs, signature } = top
+    const own = Date.parse(headers['last-modified'] ?? '') || 0
+    const attached = new Map([[path, indexFile(path, id, top.body.length)]])
+    if (signature) attached.set(signature.path, indexFile(signature.path, signature.sha256, signature.body.length))
+    return {
+      id,
+      origin: this.origin,
+      suite: this.suite,
+      top: path,
+      headers,
+      modifiedMs: own > (before?.modifiedMs ?? 0) ? own : (before?.modifiedMs ?? 0) + 1,
+      files,
+      aliases,
+      madeAtMs,
+      validUntilMs,
+      attached,
+      validatedAtMs: this.#deps.clock.now(),
+    }
+  }
+
+  async #keepTop(version: Version, top: Top): Promise<void> {
+    await this.#keep(top, servedHeaders(version))
+    if (top.signature) await this.#keep(top.signature, top.signature.headers)
+  }
+
+  async #keep({ path, body, sha256 }: Whole, headers: Headers): Promise<void> {
+    const { store, clock } = this.#deps
+    const { expected } = indexFile(path, sha256, body.length)
+    const key = versionKey(this.origin, indexFile(path, sha256, undefined))
+    const incoming = await store.begin({ key, status: 200, headers, length: body.length, expected })
+    try {
+      await incoming.write(body, 0)
+      await incoming.commit({ length: body.length, validatedAtMs: clock.now(), fetchMs: 0 })
+    } catch (error) {
+      await incoming.discard()
+      throw error
+    } finally {
+      await incoming.close()
+    }
+  }
+
+  /** Brings what clients asked for in the version before, so that the new one can take its place as a whole. */
+  async #prepare(version: Version): Promise<void> {
+    const { clock } = this.#deps
+    const late = clock.now() - askedMs
+    const wanted = new Set([...this.asked].filter(([, askedAtMs]) => askedAtMs > late).map(([role]) => role))
+    const files = [...version.files.values()].filter(({ path }) => wanted.has(roleOf(path)))
+    await forEach(files, 4, async (file) => {
+      try {
+        await this.bring(version, file)
+      } catch (error) {
+        // Some repositories list what they don't have, for good.
+        if (toCausewayError(error).code !== 'NotFound' || !this.#troubledLong()) throw error
+      }
+    })
+    for (const path of topPaths(this.suite)) {
+      if (wanted.has(path) && !version.attached.has(path)) await this.attach(version, path)
+    }
+  }
+
+  #use(version: Version): void {
+    const { tables, learner } = this.#deps
+    const { id, top, headers, modifiedMs, validatedAtMs } = version
+    this.current = version
+    this.versions.set(id, version)
+    this.#failed = undefined
+    this.#troubleSinceMs = undefined
+    this.#reported = ''
+    tables.putVersion({ ...this.id, id, top, headers, modifiedMs, validatedMs: validatedAtMs, inUse: true })
+    for (const { path, expected } of version.attached.values()) tables.attach(this.id, id, path, expected.digest)
+    this.protect()
+    for (const file of this.heldFiles(version)) learner.learn(this.format, version, file)
+  }
+
+  /**
+   * Brings an index of a version into the store: by the name that only this content has, where there is one.
+   * @throws CausewayError as `Bringer.bring`
+   */
+  async bring(version: Version, file: IndexFile, patienceMs?: number): Promise<Brought> {
+    const { bringer } = this.#deps
+    const [alias] = file.aliases
+    if (alias !== undefined) {
+      try {
+        return await bringer.bring(wantedOf(version, file, alias), patienceMs)
+      } catch (error) {
+        const { code } = toCausewayError(error)
+        if (code !== 'NotFound' && code !== 'DigestMismatch') throw error
+      }
+    }
+    return bringer.bring(wantedOf(version, file, file.path), patienceMs)
+  }
+
+  /**
+   * Brings what lies beside the top index of a version, as long as the origin still has it of that moment.
+   * @throws CausewayError `DigestMismatch` when it has moved on, `NotFound`
+   */
+  async attach(version: Version, path: string): Promise<IndexFile> {
+    const { signature, parted } = this.suite
+    // A signature is told by what it lies beside.
+    if (path === parted?.signature && !version.attached.has(parted.top)) await this.attach(version, parted.top)
+    else if (path === signature && !version.attached.has(this.suite.top)) await this.attach(version, this.suite.top)
+    const whole = await this.#deps.tops.beside(this.format, version, path)
+    await this.#keep(whole, { ...whole.headers, etag: tagOf(whole.sha256) })
+    const file = indexFile(path, whole.sha256, whole.body.length)
+    version.attached.set(path, file)
+    if (this.versions.has(version.id)) {
+      this.#deps.tables.attach(this.id, version.id, path, whole.sha256)
+      this.protect()
+    }
+    return file
+  }
+
+  /** Notes that clients want an index, so that new versions come with it. */
+  ask(path: string): void {
+    const now = this.#deps.clock.now()
+    const role = roleOf(path)
+    if (now - (this.asked.get(role) ?? 0) < 60 * 60_000) return
+    const first = !this.asked.has(role)
+    this.asked.set(role, now)
+    this.#deps.tables.ask(this.id, role, now)
+    if (first) this.protect()
+  }
+
+  /** The files of a version that are brought for clients: its top index, what lies beside it, what was asked for. */
+  heldFiles(version: Version): IndexFile[] {
+    const files = [...version.attached.values()]
+    for (const file of version.files.values()) if (this.asked.has(roleOf(file.path))) files.push(file)
+    return files
+  }
+
+  /** Keeps the store from evicting what versions are made of. */
+  protect(): void {
+    const { store } = this.#deps
+    const keys = [...this.versions.values()].flatMap((version) => this.keysOf(version))
+    store.pin(`suite ${this.name}`, [...new Set(keys)])
+  }
+
+  keysOf(version: Version): string[] {
+    return this.heldFiles(version).map((file) => versionKey(this.origin, file))
+  }
+
+  /** Forgets versions that nobody sees any more, and what only they had. Resolves to whether there were any. */
+  async retain(ids: ReadonlySet<string>): Promise<boolean> {
+    const gone = [...this.versions.values()].filter((version) => version !== this.current && !ids.has(version.id))
+    if (gone.length === 0) return false
+    for (const version of gone) {
+      this.versions.delete(version.id)
+      this.#deps.tables.dropVersion(this.id, version.id)
+    }
+    this.protect()
+    const held = new Set([...this.versions.values()].flatMap((version) => this.keysOf(version)))
+    const left = gone.flatMap((version) => this.keysOf(version)).filter((key) => !held.has(key))
+    for (const key of new Set(left)) await this.#deps.store.remove(key)
+    return true
+  }
+
+  /** Gives up a version that isn't kept any more, or that its origin has taken back. */
+  drop(version: Version): void {
+    if (this.current === version) this.current = undefined
+    this.versions.delete(version.id)
+    this.#deps.tables.dropVersion(this.id, version.id)
+    this.protect()
+  }
+
+  #troubledLong(): boolean {
+    const now = this.#deps.clock.now()
+    this.#troubleSinceMs ??= now
+    return now - this.#troubleSinceMs > troubleMs
+  }
+
+  /** Says once what stays so. */
+  #complain(code: EventCode, message: string, cause?: unknown): void {
+    if (this.#reported === `${code} ${message}`) return
+    this.#reported = `${code} ${message}`
+    this.#deps.events.report(code, this.name, message, cause)
+  }
+}
+
+/** What a version of an index is asked for by. */
+export function wantedOf({ origin }: Version, file: IndexFile, path = file.path): Wanted {
+  return { origin, path: encodeURI(path), key: versionKey(origin, file), kind: 'package', expected: file.expected }
+}
+
+function isOlder(top: Top, before: Version): boolean {
+  return top.madeAtMs !== undefined && before.madeAtMs !== undefined && top.madeAtMs < before.madeAtMs
+}
+
+/** The entity tag that a client gets: the content's own, so that no two versions share one. */
+function tagOf(sha256: string): string {
+  return `"${sha256.slice(0, 32)}"`
+}
+
+/**
+ * The headers that a top index is served with. It has a date only when that is later than those of all versions before
+ * it: a client that compares by date must not take one version for another.
+ */
+function servedHeaders({ id, headers, modifiedMs }: Version): Headers {
+  const { 'last-modified': modified, ...rest } = headers
+  const dated = modified !== undefined && Date.parse(modified) === modifiedMs ? { 'last-modified': modified } : {}
+  return { ...rest, ...dated, etag: tagOf(id) }
+}
+
+/** The whole body kept for a key; undefined when it is not there or damaged. */
+async function readWhole(store: Store, key: string): Promise<Buffer | undefined> {
+  const stored = await store.find(key)
+  if (!stored) return undefined
+  try {
+    if (stored.body) return stored.body
+    const body = Buffer.alloc(stored.length)
+    for (let at = 0; at < body.length; ) {
+      const bytes = await stored.read(body.subarray(at), at)
+      if (bytes === 0) return undefined
+      at += bytes
+    }
+    return body
+  } catch (error) {
+    if (error instanceof CausewayError && error.code === 'DamagedBody') return undefined
+    throw error
+  } finally {
+    await stored.close()
+  }
+}
