@@ -1,5 +1,5 @@
 import type { Expected } from '../verify/expected.ts'
-import type { Kind } from './kinds.ts'
+import type { Kind } from './kind.ts'
 
 /** A set of indexes that belong together: a suite of Debian, a repository of RPM, Alpine or Arch. */
 export interface Suite {

@@ -28,7 +28,7 @@ test('packages, indexes and the rest are told apart by their names', () => {
     other: ['/', '/index.html', '/latest.deb', '/pool/README', '/x?/dists/Release'],
   }
   for (const [kind, paths] of Object.entries(kinds)) {
-    for (const path of paths) assert.equal(kindOf(path), kind, path)
+    for (const path of paths) assert.equal(kindOf({ immutable: [] }, path), kind, path)
   }
 })
 
