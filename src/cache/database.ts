@@ -46,7 +46,7 @@ function tryOpen(file: string, tables: readonly string[]): CacheDatabase {
     database.pragma('locking_mode = EXCLUSIVE')
     database.pragma('journal_mode = WAL')
     database.pragma('synchronous = NORMAL')
-    const found = database.pragma('user_version', { simple: true })
+    const found = Number(database.pragma('user_version', { simple: true }))
     if (found !== layout && database.prepare('SELECT 1 FROM sqlite_schema').get() !== undefined) {
       throw new OtherLayout(`tables of layout ${found}, not ${layout}`)
     }

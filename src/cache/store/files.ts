@@ -46,7 +46,9 @@ export async function writeAll(fd: number, chunk: Buffer, position: number): Pro
 
 function writeSome(fd: number, chunk: Buffer, offset: number, position: number): Promise<number> {
   return new Promise((resolve, reject) => {
-    write(fd, chunk, offset, chunk.length - offset, position, (error, bytes) => (error ? reject(error) : resolve(bytes)))
+    write(fd, chunk, offset, chunk.length - offset, position, (error, bytes) =>
+      error ? reject(error) : resolve(bytes),
+    )
   })
 }
 

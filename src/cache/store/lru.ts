@@ -38,6 +38,6 @@ export class Lru<Value> {
   }
 
   clear(): void {
-    for (const key of [...this.#entries.keys()]) this.delete(key)
+    for (const key of this.#entries.keys()) this.delete(key)
   }
 }

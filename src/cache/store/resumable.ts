@@ -6,7 +6,11 @@ import type { IncomingHead } from './port.ts'
  * content. That takes a strong validator to send as `If-Range` (RFC 9110, section 13.1.5), or a digest to compare in the
  * end.
  */
-export function mayResume({ status, headers, expected }: Pick<IncomingHead, 'status' | 'headers' | 'expected'>): boolean {
+export function mayResume({
+  status,
+  headers,
+  expected,
+}: Pick<IncomingHead, 'status' | 'headers' | 'expected'>): boolean {
   return status === 200 && (expected !== undefined || strongValidator(headers) !== undefined)
 }
 

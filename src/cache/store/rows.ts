@@ -261,21 +261,19 @@ export class Rows {
         const total = worth.uses + times
         this.#setValue.run(total, valueOf({ ...worth, uses: total }, floor), row['body'])
       }
-      this.#db
-        .prepare('DELETE FROM digests WHERE noted <= (SELECT max(noted) FROM digests) - ?')
-        .run(rememberedDigests)
+      this.#db.prepare('DELETE FROM digests WHERE noted <= (SELECT max(noted) FROM digests) - ?').run(rememberedDigests)
     })()
   }
 
-  /** The least valuable bodies with a value above or at `from`, in order; those of a page's last value may come again. */
-  cheapest(from: number, limit: number): Candidate[] {
+  /** The least valuable bodies in order, a page at a time: those after `after`. */
+  cheapest(after: Pick<Candidate, 'id' | 'value'> | undefined, limit: number): Candidate[] {
     const rows = this.#db
       .prepare(
         `SELECT b.id, b.length, b.value,
            EXISTS (SELECT 1 FROM responses r JOIN pins p ON p.key = r.key WHERE r.body = b.id) AS pinned
-         FROM bodies b WHERE b.value >= ? ORDER BY b.value, b.id LIMIT ?`,
+         FROM bodies b WHERE (b.value, b.id) > (?, ?) ORDER BY b.value, b.id LIMIT ?`,
       )
-      .all(from, limit) as (Omit<Candidate, 'pinned'> & { pinned: number })[]
+      .all(after?.value ?? -1, after?.id ?? 0, limit) as (Omit<Candidate, 'pinned'> & { pinned: number })[]
     return rows.map((row) => ({ ...row, pinned: row.pinned === 1 }))
   }
 
@@ -357,6 +355,10 @@ export class Rows {
 
   dropPartial(id: string): void {
     this.#db.prepare('DELETE FROM partials WHERE id = ?').run(id)
+  }
+
+  partialBytes(): number {
+    return this.#db.prepare('SELECT coalesce(sum(bytes), 0) FROM partials').pluck().get() as number
   }
 
   /** The transfers of a key, or all; the one suspended last first. */

@@ -1,0 +1,234 @@
+import { createHash } from 'node:crypto'
+import { CausewayError } from '../../base/errors.ts'
+import type { Expected } from '../verify/expected.ts'
+import { blockBytes, bytesIn, sumsOf, withExtent } from './blocks.ts'
+import type { PartialFile } from './partial-file.ts'
+import type { Completion, Extent, Incoming, IncomingHead, Kept } from './port.ts'
+import type { Room } from './room.ts'
+import type { Whole } from './rows.ts'
+
+/** Bytes to ask room for at a time while a body of unknown length comes. */
+const stepBytes = 1024 * 1024
+
+/** What a body on its way needs of the store. */
+export interface Keeper {
+  /** Makes a complete body the one kept for its key, out of its file or its bytes. */
+  keep(head: IncomingHead, whole: Omit<Whole, 'storedAtMs'>, from: PartialFile | Buffer): Promise<Kept>
+  /** The transfer can be continued after a crash from now on. */
+  remember(file: PartialFile, head: IncomingHead): Promise<void>
+  /** Puts away the bytes that have come, for a later transfer to go on with. */
+  suspend(file: PartialFile, bytes: number): Promise<void>
+  /** Removes the bytes that have come. It never rejects. */
+  drop(file: PartialFile, bytes: number): Promise<void>
+  /** Told of a body that is not what its index says. */
+  mismatch(head: IncomingHead, message: string): void
+  /** Passes a result on, and remembers a failure of the disk. */
+  noting<T>(operation: Promise<T>): Promise<T>
+}
+
+/** A body that goes to a file as it comes. */
+export class FileIncoming implements Incoming {
+  readonly head: IncomingHead
+  readonly present: readonly Extent[]
+  readonly #file: PartialFile
+  readonly #keeper: Keeper
+  readonly #room: Room
+  readonly #resumable: boolean
+  /** Bytes that the room has promised and that have not come. */
+  #promised: number
+  /** Bytes that the room knows to be on disk. */
+  #written: number
+  #remembering: boolean
+  #ended = false
+  #closed = false
+  #writing = 0
+  #settled: (() => void) | undefined
+
+  /** @param promised Bytes that the room has promised already. */
+  constructor(
+    head: IncomingHead,
+    file: PartialFile,
+    { keeper, room, resumable, promised }: { keeper: Keeper; room: Room; resumable: boolean; promised: number },
+  ) {
+    this.head = head
+    this.present = file.extents
+    this.#file = file
+    this.#keeper = keeper
+    this.#room = room
+    this.#resumable = resumable
+    this.#remembering = file.remembers
+    this.#promised = promised
+    this.#written = file.bytes
+  }
+
+  async write(chunk: Buffer, position: number): Promise<void> {
+    if (this.#ended) throw new CausewayError('Internal', `${this.head.key} is not being received any more`)
+    if (chunk.length > this.#promised) {
+      const more = Math.max(stepBytes, chunk.length)
+      // Counted before it is asked for: what is written meanwhile asks for its own.
+      await this.#room.take(more)
+      this.#promised += more
+    }
+    this.#promised -= chunk.length
+    this.#writing += 1
+    try {
+      await this.#writeOne(chunk, position)
+      this.#room.wrote(chunk.length)
+      this.#written += chunk.length
+    } catch (error) {
+      this.#promised += chunk.length
+      throw error
+    } finally {
+      this.#writing -= 1
+      if (this.#writing === 0) this.#settled?.()
+    }
+  }
+
+  async #writeOne(chunk: Buffer, position: number): Promise<void> {
+    const { length } = this.head
+    if (length !== undefined && position + chunk.length > length) {
+      throw new CausewayError('TransferBroken', `more than the announced ${length} bytes of ${this.head.key} come`)
+    }
+    if (this.#resumable && !this.#remembering && position + chunk.length >= blockBytes) {
+      this.#remembering = true
+      await this.#keeper.remember(this.#file, this.head)
+    }
+    await this.#keeper.noting(this.#file.write(chunk, position))
+  }
+
+  read(into: Buffer, position: number): Promise<number> {
+    return this.#file.read(into, position)
+  }
+
+  async commit({ length, validatedAtMs, fetchMs }: Completion): Promise<Kept> {
+    await this.#end()
+    try {
+      const { sha256, asked, sums } = await this.#keeper.noting(this.#file.complete(length))
+      compare(this.head, length, asked, this.#keeper)
+      return await this.#keeper.keep(this.head, { sha256, length, sums, fetchMs, validatedAtMs }, this.#file)
+    } catch (error) {
+      await this.#keeper.drop(this.#file, this.#written)
+      throw error
+    }
+  }
+
+  async suspend(): Promise<void> {
+    if (this.#ended) return
+    await this.#end()
+    if (!this.#resumable || this.#file.bytes === 0) return this.#keeper.drop(this.#file, this.#written)
+    await this.#keeper.remember(this.#file, this.head)
+    await this.#keeper.suspend(this.#file, this.#written)
+  }
+
+  async discard(): Promise<void> {
+    if (this.#ended) return
+    await this.#end()
+    await this.#keeper.drop(this.#file, this.#written)
+  }
+
+  /** Nothing is written after this. */
+  async #end(): Promise<void> {
+    if (this.#ended) throw new CausewayError('Internal', `${this.head.key} has been ended`)
+    this.#ended = true
+    if (this.#writing > 0) await new Promise<void>((resolve) => (this.#settled = resolve))
+    this.#room.giveBack(this.#promised)
+    this.#promised = 0
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    await this.discard()
+    await this.#file.close()
+  }
+}
+
+/** A small body of known length: held in memory until it is complete, so that it takes the disk one file and one row. */
+export class SmallIncoming implements Incoming {
+  readonly head: IncomingHead
+  readonly present: readonly Extent[] = []
+  readonly #body: Buffer
+  readonly #keeper: Keeper
+  readonly #room: Room
+  #extents: Extent[] = []
+  #ended = false
+
+  /** The room has promised its bytes already. */
+  constructor(head: IncomingHead & { readonly length: number }, keeper: Keeper, room: Room) {
+    this.head = head
+    this.#body = Buffer.allocUnsafeSlow(head.length)
+    this.#keeper = keeper
+    this.#room = room
+  }
+
+  write(chunk: Buffer, position: number): Promise<void> {
+    const end = position + chunk.length
+    const { key, length } = this.head
+    if (this.#ended) return failed('Internal', `${key} is not being received any more`)
+    if (end > this.#body.length) return failed('TransferBroken', `more than ${length} bytes of ${key} come`)
+    if (this.#extents.some((extent) => position < extent.end && extent.start < end)) {
+      return failed('TransferBroken', `bytes from ${position} on of ${key} come twice`)
+    }
+    chunk.copy(this.#body, position)
+    this.#extents = withExtent(this.#extents, { start: position, end })
+    return Promise.resolve()
+  }
+
+  read(into: Buffer, position: number): Promise<number> {
+    const extent = this.#extents.find(({ start, end }) => start <= position && position < end)
+    if (!extent) return failed('Internal', `byte ${position} of ${this.head.key} has not come`)
+    return Promise.resolve(this.#body.copy(into, 0, position, Math.min(extent.end, position + into.length)))
+  }
+
+  async commit({ length, validatedAtMs, fetchMs }: Completion): Promise<Kept> {
+    if (this.#ended) throw new CausewayError('Internal', `${this.head.key} has been ended`)
+    this.#ended = true
+    const body = this.#body
+    const bytes = bytesIn(this.#extents)
+    try {
+      if (bytes !== length || bytes !== body.length) {
+        throw new CausewayError('TransferBroken', `${bytes} of ${body.length} bytes have come`)
+      }
+      const sha256 = createHash('sha256').update(body).digest('hex')
+      const algorithm = this.head.expected?.algorithm ?? 'sha256'
+      const asked = algorithm === 'sha256' ? sha256 : createHash(algorithm).update(body).digest('hex')
+      compare(this.head, length, asked, this.#keeper)
+      const whole = { sha256, length, sums: sumsOf(body), fetchMs, validatedAtMs }
+      return await this.#keeper.keep(this.head, whole, body)
+    } catch (error) {
+      this.#room.giveBack(body.length)
+      throw error
+    }
+  }
+
+  /** Too small to be worth going on with. */
+  suspend(): Promise<void> {
+    return this.discard()
+  }
+
+  discard(): Promise<void> {
+    if (!this.#ended) this.#room.giveBack(this.#body.length)
+    this.#ended = true
+    return Promise.resolve()
+  }
+
+  close(): Promise<void> {
+    return this.discard()
+  }
+}
+
+function failed(code: 'Internal' | 'TransferBroken', message: string): Promise<never> {
+  return Promise.reject(new CausewayError(code, message))
+}
+
+/** @throws CausewayError `DigestMismatch` */
+function compare({ key, expected, ...head }: IncomingHead, length: number, digest: string, keeper: Keeper): void {
+  if (!expected || fits(expected, length, digest)) return
+  const message = `${key} is not what its index says: ${expected.algorithm} ${digest}, ${length} bytes`
+  keeper.mismatch({ key, expected, ...head }, message)
+  throw new CausewayError('DigestMismatch', message, { facts: { expected } })
+}
+
+function fits(expected: Expected, length: number, digest: string): boolean {
+  return expected.digest === digest && (expected.bytes === undefined || expected.bytes === length)
+}

@@ -1,0 +1,60 @@
+import { rename, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { isMissing } from './files.ts'
+import { type Layout, namesIn, prefixes, unlinkIfThere } from './layout.ts'
+import { sidePath } from './partial-file.ts'
+import { mayResume } from './resumable.ts'
+import type { PartialRow, Rows } from './rows.ts'
+
+/**
+ * Brings files and rows together after whatever end the process before had: finishes what was complete, keeps what can be
+ * gone on with, removes files that no row knows and rows whose files are gone. It reads no bodies: what is in them is
+ * checked when they are read.
+ */
+export async function recover(layout: Layout, rows: Rows): Promise<void> {
+  for (const row of rows.partials()) await recoverPartial(layout, rows, row)
+  const known = new Set(rows.partials().flatMap(({ id }) => [id, sidePath(id)]))
+  for (const name of (await namesIn(layout.partials)) ?? []) {
+    if (!known.has(name)) await unlinkIfThere(layout.partial(name))
+  }
+  for (const prefix of prefixes) await recoverBodies(layout, rows, prefix)
+}
+
+async function recoverPartial(
+  layout: Layout,
+  rows: Rows,
+  { id, head, whole, suspendedAtMs }: PartialRow,
+): Promise<void> {
+  const path = layout.partial(id)
+  const found = await statIfThere(path)
+  if (whole) {
+    const body = layout.body(whole.sha256)
+    const at = found?.size === whole.length ? path : body
+    if ((await statIfThere(at))?.size === whole.length) {
+      if (at === path) await rename(path, body)
+      rows.keep(head, whole, rows.leastValue(), id)
+      return
+    }
+  } else if (found && mayResume(head) && (await statIfThere(sidePath(path)))) {
+    rows.noteSuspended(id, found.blocks * 512, suspendedAtMs)
+    return
+  }
+  rows.dropPartial(id)
+}
+
+async function recoverBodies(layout: Layout, rows: Rows, prefix: string): Promise<void> {
+  const missing = rows.bodiesIn(prefix)
+  for (const name of (await namesIn(layout.bodies(prefix))) ?? []) {
+    if (!missing.delete(name)) await unlinkIfThere(join(layout.bodies(prefix), name))
+  }
+  if (missing.size > 0) rows.dropBodies([...missing.values()])
+}
+
+async function statIfThere(path: string) {
+  try {
+    return await stat(path)
+  } catch (error) {
+    if (isMissing(error)) return undefined
+    throw error
+  }
+}

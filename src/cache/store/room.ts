@@ -1,0 +1,106 @@
+import { CausewayError } from '../../base/errors.ts'
+
+/** Milliseconds for which what the file system said of its free bytes is good, corrected by what was done since. */
+const goodForMs = 500
+
+export interface RoomDeps {
+  /** Bytes that bodies may take; undefined: no limit. */
+  readonly quota: number | undefined
+  /** Bytes of the file system that stay free. */
+  readonly keepFree: number
+  /** Free bytes of the file system. */
+  readonly free: () => Promise<number>
+  /** Throws away what is worth least until so many bytes are free again, or nothing may go any more; tells how many went. */
+  readonly evict: (bytes: number) => Promise<number>
+  readonly now: () => number
+}
+
+/** Sees to it that bodies stay within the quota, and the file system above its floor. */
+export class Room {
+  readonly #deps: RoomDeps
+  #taken = 0
+  #promised = 0
+  #free = 0
+  #askedMs: number | undefined
+
+  constructor(deps: RoomDeps) {
+    this.#deps = deps
+  }
+
+  /** Bytes on disk and promised to bodies on their way. */
+  get taken(): number {
+    return this.#taken
+  }
+
+  /** Counts what is on disk already. */
+  found(bytes: number): void {
+    this.#taken += bytes
+  }
+
+  /**
+   * Promises bytes to a body, evicting others where that takes it.
+   * @throws CausewayError `StoreFull`
+   */
+  async take(bytes: number): Promise<void> {
+    const { quota = Number.POSITIVE_INFINITY, keepFree, evict } = this.#deps
+    // Promised first: what else is promised meanwhile counts it.
+    this.#taken += bytes
+    this.#promised += bytes
+    try {
+      await this.#look()
+      if (bytes > quota || bytes > this.#free + this.#taken - this.#promised - keepFree) throw full(bytes)
+      for (let over = this.#over(); over > 0; over = this.#over()) {
+        if ((await evict(over)) > 0) continue
+        // Someone else's file may have gone, or this estimate be wrong: ask once more before refusing.
+        await this.#look(true)
+        if (this.#over() > 0) throw full(bytes)
+      }
+    } catch (error) {
+      this.#taken -= bytes
+      this.#promised -= bytes
+      throw error
+    }
+  }
+
+  /** Bytes that are too many now. */
+  #over(): number {
+    const { quota = Number.POSITIVE_INFINITY, keepFree } = this.#deps
+    return Math.max(this.#taken - quota, this.#promised + keepFree - this.#free)
+  }
+
+  /** Some of the promised bytes are on disk now. */
+  wrote(bytes: number): void {
+    this.#promised -= bytes
+    this.#free -= bytes
+  }
+
+  /** Promised bytes that will not be needed. */
+  giveBack(bytes: number): void {
+    this.#taken -= bytes
+    this.#promised -= bytes
+  }
+
+  /** Bytes have gone from the disk. */
+  freed(bytes: number): void {
+    this.#taken -= bytes
+    this.#free += bytes
+  }
+
+  /** Evicts when the file system has come below its floor by what others do. */
+  async relieve(): Promise<void> {
+    await this.#look(true)
+    const over = this.#over()
+    if (over > 0) await this.#deps.evict(over)
+  }
+
+  async #look(anew = false): Promise<void> {
+    const age = this.#askedMs === undefined ? -1 : this.#deps.now() - this.#askedMs
+    if (!anew && age >= 0 && age < goodForMs) return
+    this.#askedMs = this.#deps.now()
+    this.#free = await this.#deps.free()
+  }
+}
+
+function full(bytes: number): CausewayError {
+  return new CausewayError('StoreFull', `there is no room for ${bytes} more bytes`)
+}
