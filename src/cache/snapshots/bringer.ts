@@ -52,8 +52,11 @@ export class Bringer {
 
 /** Whether something still goes on after `ms`. It rejects when that does. */
 export async function within(going: Promise<unknown>, ms: number, clock: Clock): Promise<boolean> {
+  if (ms === Number.POSITIVE_INFINITY) return going.then(() => false)
   const ended = new AbortController()
-  const first = going.then(() => false).finally(() => ended.abort())
-  if (ms === Number.POSITIVE_INFINITY) return first
-  return Promise.race([first, clock.sleep(ms, ended.signal).then(() => true)])
+  try {
+    return await Promise.race([going.then(() => false), clock.sleep(ms, ended.signal).then(() => true)])
+  } finally {
+    ended.abort()
+  }
 }

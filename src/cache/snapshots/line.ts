@@ -278,13 +278,12 @@ export class Line {
   }
 
   /**
-   * Brings an index of a version into the store: by the name that only this content has, where there is one.
+   * Brings an index of a version into the store: by the names that only this content has, if there are such.
    * @throws CausewayError as `Bringer.bring`
    */
   async bring(version: Version, file: IndexFile, patienceMs?: number): Promise<Brought> {
     const { bringer } = this.#deps
-    const [alias] = file.aliases
-    if (alias !== undefined) {
+    for (const alias of file.aliases) {
       try {
         return await bringer.bring(wantedOf(version, file, alias), patienceMs)
       } catch (error) {
