@@ -32,7 +32,7 @@ export async function run(argv: readonly string[]): Promise<BenchReport> {
     }
     if (options.only.has('hot')) {
       const rig = await Rig.up(near)
-      const all = await measureHot(rig, await startAll(rig, contenders), options.rounds, options.seconds)
+      const all = await measureHot(rig, await startAll(rig, contenders), options)
       rows.push(...hotRows(all, ours.name))
       tables.push(hotTable(all))
     }

@@ -3,6 +3,7 @@ import { against, type BenchRow, type BenchTable } from '../report.ts'
 import type { Cache } from './caches.ts'
 import { packagePath } from './files.ts'
 import { failures, type Loaded, load } from './load.ts'
+import type { Options } from './options.ts'
 import { cpuSeconds } from './processes.ts'
 import type { Rig } from './rig.ts'
 
@@ -30,7 +31,12 @@ interface Sample {
 export type Hot = ReadonlyMap<string, ReadonlyMap<string, readonly Sample[]>>
 
 /** Files that every cache has, asked for over and over; the caches take turns in every round. */
-export async function measureHot(rig: Rig, caches: readonly Cache[], rounds: number, seconds: number): Promise<Hot> {
+export async function measureHot(
+  rig: Rig,
+  caches: readonly Cache[],
+  how: Pick<Options, 'rounds' | 'seconds' | 'discard'>,
+): Promise<Hot> {
+  const { rounds, seconds, discard } = how
   const cases = new Map<string, Map<string, Sample[]>>()
   for (const { name: size, bytes, unit } of sizes) {
     // Several small files, as packages are; one large one is enough.
@@ -44,7 +50,7 @@ export async function measureHot(rig: Rig, caches: readonly Cache[], rounds: num
       for (let round = 0; round < rounds; round += 1) {
         for (const cache of caches) {
           const before = cpuSeconds(cache.pid)
-          const loaded = await load(rig, cache, { clients, paths, windowMs: seconds * 1000 })
+          const loaded = await load(rig, cache, { clients, paths, windowMs: seconds * 1000, discard })
           const worked = cpuSeconds(cache.pid) - before
           samples.get(cache.name)?.push(sampleOf(loaded, unit, worked))
         }

@@ -40,6 +40,8 @@ export interface LoadOptions {
   readonly deadlineMs?: number
   /** Compare every byte with what it must be. */
   readonly check?: boolean
+  /** Throw bodies away unread, so that clients cost as little as can be. */
+  readonly discard?: boolean
 }
 
 /** Runs the load generator among the nodes against a cache. */
@@ -48,12 +50,13 @@ export async function load(
   cache: Pick<Cache, 'port' | 'prefix' | 'host'>,
   options: LoadOptions,
 ): Promise<Loaded> {
-  const { clients, paths, windowMs, staggerMs, deadlineMs = 120_000, check = false } = options
+  const { clients, paths, windowMs, staggerMs, deadlineMs = 120_000, check = false, discard = false } = options
   const program = (await must([`${import.meta.dirname}/load/build`])).trim()
   const argv = [program, '-a', siteAddress, '-p', String(cache.port), '-c', String(clients), '-d', String(deadlineMs)]
   if (windowMs !== undefined) argv.push('-t', String(windowMs))
   if (staggerMs !== undefined) argv.push('-s', String(staggerMs))
   if (check) argv.push('-k')
+  if (discard) argv.push('-z')
   if (cache.prefix !== '') argv.push('-u', cache.prefix)
   argv.push('-h', cache.host)
   const timeoutMs = deadlineMs + 30_000

@@ -10,6 +10,8 @@ export interface Options {
   /** Of one cell of the hot cases. */
   readonly seconds: number
   readonly rounds: number
+  /** Whether the hot cases' clients throw bodies away unread. */
+  readonly discard: boolean
   /** Names of peers. */
   readonly peers: readonly string[]
 }
@@ -18,7 +20,9 @@ export const usage = `  -- hot cold follow wan fat broken memory     a part of i
                                                arriving; nodes that install over a WAN; one large file over a long fat
                                                line; what breaks off, rots or is cut; memory
   -- --seconds 1 --rounds 3                    of each hot case, and of the WAN's
-  -- --peers nginx,squid,varnish,apt-cacher-ng whom to compare with`
+  -- --peers nginx,squid,varnish,apt-cacher-ng whom to compare with
+  -- --discard                                 hot: clients that throw bodies away inside the kernel, so that servers are
+                                               the limit (what is sent without copying is then never copied at all)`
 
 /**
  * Reads the command line.
@@ -33,6 +37,7 @@ export function parseOptions(argv: readonly string[], known: readonly string[]):
       seconds: { type: 'string', default: '1' },
       rounds: { type: 'string', default: '3' },
       peers: { type: 'string' },
+      discard: { type: 'boolean', default: false },
     },
   })
   const only = positionals.length === 0 ? subjects : chosen('subject', positionals, subjects)
@@ -40,6 +45,7 @@ export function parseOptions(argv: readonly string[], known: readonly string[]):
     only: new Set(only as readonly Subject[]),
     seconds: whole('seconds', values.seconds),
     rounds: whole('rounds', values.rounds),
+    discard: values.discard,
     peers: values.peers === undefined ? known : chosen('peer', values.peers.split(',').filter(Boolean), known),
   }
 }

@@ -1,7 +1,7 @@
 /*
  * load: many HTTP/1.1 clients in one process, for the benchmark of package caches.
  *
- *   load -a ADDRESS -p PORT -c CLIENTS [-t MS] [-s MS] [-d MS] [-h HOST] [-u PREFIX] [-k] <PATHS
+ *   load -a ADDRESS -p PORT -c CLIENTS [-t MS] [-s MS] [-d MS] [-h HOST] [-u PREFIX] [-k | -z] <PATHS
  *
  * Every client keeps a connection and asks for one path at a time. With -t all clients go round the paths for so long, each
  * beginning at another one, and what has come by then is counted; without it every client fetches every path once, in order.
@@ -9,7 +9,8 @@
  *   -d  give up after so many milliseconds (120000)
  *   -u  what stands before the path in the request: a proxy's `http://HOST`
  *   -k  compare the bodies of *.deb with what files.ts says that they are
- * Bodies that need no look are thrown away inside the kernel (MSG_TRUNC), so that the server is what is measured.
+ *   -z  throw bodies away inside the kernel (MSG_TRUNC): then nothing but the server is measured, and what it sends without
+ *       copying it is never copied at all
  * Prints one JSON object.
  */
 #define _GNU_SOURCE
@@ -46,7 +47,7 @@ static struct sockaddr_in server;
 static const char *host = "mirror.lab", *prefix = "";
 static char **paths;
 static long path_count;
-static int checking, epoll;
+static int checking, discarding, epoll;
 static double begin;
 static char buffer[buffer_bytes + 8];
 
@@ -218,7 +219,7 @@ static void read_some(struct client *c, double until)
 			}
 		} else {
 			size_t most = c->left < buffer_bytes ? (size_t)c->left : buffer_bytes;
-			got = recv(c->fd, buffer, most, c->check ? 0 : MSG_TRUNC);
+			got = recv(c->fd, buffer, most, discarding ? MSG_TRUNC : 0);
 			if (got > 0) {
 				if (c->check && !c->wrong) c->wrong = differs(c->seed, c->offset, buffer, got);
 				c->left -= got;
@@ -274,7 +275,7 @@ int main(int argc, char **argv)
 	int clients = 1, option;
 	double window = 0, stagger = 0, deadline = 120000;
 	server.sin_family = AF_INET;
-	while ((option = getopt(argc, argv, "a:p:c:t:s:d:h:u:k")) != -1) {
+	while ((option = getopt(argc, argv, "a:p:c:t:s:d:h:u:kz")) != -1) {
 		switch (option) {
 		case 'a': if (inet_pton(AF_INET, optarg, &server.sin_addr) != 1) exit(2); break;
 		case 'p': server.sin_port = htons(atoi(optarg)); break;
@@ -285,6 +286,7 @@ int main(int argc, char **argv)
 		case 'h': host = optarg; break;
 		case 'u': prefix = optarg; break;
 		case 'k': checking = 1; break;
+		case 'z': discarding = 1; break;
 		default: exit(2);
 		}
 	}
