@@ -75,7 +75,14 @@ export class SnapshotTables {
       if (inUse) this.#run('update snapshots set in_use = 0 where host = ? and suite = ?', host, suite)
       this.#run(
         'insert or replace into snapshots values (?, ?, ?, ?, ?, ?, ?, ?)',
-        ...[host, suite, id, top, JSON.stringify(headers), modifiedMs, validatedMs, inUse ? 1 : 0],
+        host,
+        suite,
+        id,
+        top,
+        JSON.stringify(headers),
+        modifiedMs,
+        validatedMs,
+        inUse ? 1 : 0,
       )
     })()
   }
@@ -83,7 +90,10 @@ export class SnapshotTables {
   validated({ host, suite }: SuiteId, id: string, validatedMs: number): void {
     this.#run(
       'update snapshots set validated_ms = ? where host = ? and suite = ? and id = ?',
-      ...[validatedMs, host, suite, id],
+      validatedMs,
+      host,
+      suite,
+      id,
     )
   }
 

@@ -94,12 +94,23 @@ export async function startRig(
     const tables = new SnapshotTables(database)
     const keeper = new SnapshotKeeper({
       ...common,
-      ...{ tops, bringer, learner, tables, origins, settings, formats: [debian, rpm] },
+      tops,
+      bringer,
+      learner,
+      tables,
+      origins,
+      settings,
+      formats: [debian, rpm],
     })
     return { learner, keeper }
   }
   const rig: Rig = {
-    ...{ mirror, store, origin, events, learned, retained },
+    mirror,
+    store,
+    origin,
+    events,
+    learned,
+    retained,
     ...parts(),
     impatient: false,
     advance: (ms) => {
@@ -148,11 +159,11 @@ function fetchesFrom(mirror: FakeMirror, store: MemoryStore, clock: Clock): Pick
   return {
     join: (wanted) => {
       const before = running.get(wanted.key)
-      if (before) return { answer: before, joined: true } as ReturnType<Fetches['join']>
+      if (before) return { answer: before, joined: true }
       const answer = fetchIt(wanted)
       running.set(wanted.key, answer)
       answer.catch(() => running.delete(wanted.key))
-      return { answer, joined: false } as ReturnType<Fetches['join']>
+      return { answer, joined: false }
     },
   }
 }
