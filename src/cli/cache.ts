@@ -6,6 +6,7 @@ import { loadCacheSettings } from '../cache/settings.ts'
 import { cacheConfigOption } from './cache-query.ts'
 import { cacheStatusCommand } from './cache-status.ts'
 import { cacheInspectCommand, cacheListCommand, cachePurgeCommand, cacheVerifyCommand } from './cache-store.ts'
+import { cacheWarmCommand } from './cache-warm.ts'
 
 /** `causeway cache --config FILE`: the package cache of a site; runs until SIGTERM or SIGINT. Its commands ask the running one. */
 export function cacheCommand(): Command {
@@ -33,6 +34,7 @@ export function cacheCommand(): Command {
     cacheInspectCommand(),
     cacheVerifyCommand(),
     cachePurgeCommand(),
+    cacheWarmCommand(),
   ]) {
     command.addCommand(one)
   }

@@ -1,0 +1,57 @@
+import type { Clock } from '../../base/clock.ts'
+import type { Logger } from '../../base/log.ts'
+import type { CacheDatabase } from '../database.ts'
+import type { Origin } from '../origins.ts'
+import type { CacheSettings } from '../settings.ts'
+import type { Snapshots } from '../snapshots/snapshots.ts'
+import type { Catalogue } from '../verify/catalogue.ts'
+import { type BringingParts, FetchBringing } from './bringing.ts'
+import { HabitStore } from './habit-store.ts'
+import { Habits } from './habits.ts'
+import { Newest } from './newest.ts'
+import { AheadQueue } from './queue.ts'
+import { ReadAhead } from './read-ahead.ts'
+import { rolePlaces } from './role-place.ts'
+import { RoleReader } from './role-reader.ts'
+import { Warmer } from './warm.ts'
+
+export interface AheadParts extends BringingParts {
+  readonly settings: Pick<CacheSettings, 'roles'>
+  readonly origins: ReadonlyMap<string, Origin>
+  readonly snapshots: Pick<Snapshots, 'current' | 'index' | 'list'>
+  readonly catalogue: Pick<Catalogue, 'named' | 'expected' | 'knows'>
+  readonly database: CacheDatabase
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+/** What the cache fetches ahead of need, put together. */
+export interface Ahead {
+  readonly warmer: Warmer
+  readonly queue: AheadQueue
+  /** To be told of each file that a client asks for. */
+  readonly reader: ReadAhead
+  /** Gives up what waits; resolves when nothing is under way, and what was learned is kept. */
+  close(): Promise<void>
+}
+
+/** @throws CausewayError `InvalidConfig` for a role whose repository is at none of the origins */
+export function createAhead(parts: AheadParts): Ahead {
+  const { settings, origins, snapshots, catalogue, database, clock, log } = parts
+  const places = rolePlaces(settings.roles, origins)
+  const queue = new AheadQueue(new FetchBringing(parts))
+  const reader = new RoleReader({ snapshots, catalogue, origins })
+  const memory = new HabitStore(database)
+  const habits = new Habits((host, known) => memory.save(host, known))
+  for (const [host, known] of memory.load()) habits.restore(host, known)
+  const newest = new Newest({ snapshots, catalogue })
+  return {
+    queue,
+    warmer: new Warmer(places, { reader, queue }),
+    reader: new ReadAhead({ places, reader, queue, habits, newest, clock, log }),
+    close: async () => {
+      habits.close()
+      await queue.close()
+    },
+  }
+}

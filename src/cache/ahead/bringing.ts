@@ -1,0 +1,59 @@
+import { CausewayError } from '../../base/errors.ts'
+import type { Fetches } from '../fill/fetches.ts'
+import type { Wanted } from '../fill/wanted.ts'
+import type { Store } from '../store/port.ts'
+import type { Counters } from '../watch/counters.ts'
+import type { Bringing, Brought } from './queue.ts'
+
+/** What bringing files needs of the cache. */
+export interface BringingParts {
+  readonly fetches: Pick<Fetches, 'join' | 'isRunning'>
+  readonly store: Pick<Store, 'find'>
+  readonly counters: Readonly<Pick<Counters, 'fetching'>>
+}
+
+/** Brings files as a request for them would, but for nobody. */
+export class FetchBringing implements Bringing {
+  readonly #parts: BringingParts
+  #own = 0
+
+  constructor(parts: BringingParts) {
+    this.#parts = parts
+  }
+
+  /** @throws CausewayError as `Fetches`; `OriginUnreachable` when what came could not be kept */
+  async bring(wanted: Wanted): Promise<Brought> {
+    const { fetches } = this.#parts
+    this.#own += 1
+    try {
+      const { answer } = fetches.join(wanted)
+      const given = await answer
+      if (given.kind === 'arriving') {
+        const { status } = given.fill.head
+        await given.fill.over
+        if (status !== 200) throw new CausewayError('NotFound', `the origin answers ${status}`)
+      }
+      return { kept: given.kind === 'kept', bytes: await this.#keptBytes(wanted.key) }
+    } finally {
+      this.#own -= 1
+    }
+  }
+
+  isRunning(key: string): boolean {
+    return this.#parts.fetches.isRunning(key)
+  }
+
+  clientFetches(): number {
+    return Math.max(0, this.#parts.counters.fetching - this.#own)
+  }
+
+  async #keptBytes(key: string): Promise<number> {
+    const stored = await this.#parts.store.find(key)
+    if (!stored) throw new CausewayError('TransferBroken', 'what came is not kept: it broke, or it may not be kept')
+    try {
+      return stored.length
+    } finally {
+      await stored.close()
+    }
+  }
+}

@@ -1,0 +1,123 @@
+import { CausewayError, toCausewayError } from '../../base/errors.ts'
+import type { Wanted } from '../fill/wanted.ts'
+import type { Format, Package, Suite } from '../formats/format.ts'
+import { formatOf, formats } from '../formats/formats.ts'
+import { kindOf } from '../formats/kinds.ts'
+import { keyOf, type Origin } from '../origins.ts'
+import { canonicalPath, pathOfName } from '../paths.ts'
+import type { Snapshots } from '../snapshots/snapshots.ts'
+import type { Catalogue, PackageIndex } from '../verify/catalogue.ts'
+import { type Resolved, resolve } from './resolve.ts'
+import { packageLists, type RolePlace, suitesOf } from './role-place.ts'
+
+/** What reading roles needs of the cache. */
+export interface RoleReaderParts {
+  readonly snapshots: Pick<Snapshots, 'current' | 'index'>
+  readonly catalogue: Pick<Catalogue, 'named' | 'expected'>
+  readonly origins: ReadonlyMap<string, Origin>
+}
+
+/** What a role comes to with the indexes as they are now. The same object as long as they are the same. */
+export interface RoleContents {
+  /** In the order of need. */
+  readonly packages: readonly Wanted[]
+  /** Single files, such as images. */
+  readonly files: readonly Wanted[]
+  /** What no index has, and who needs it. */
+  readonly missing: Resolved['missing']
+}
+
+/** Finds out which files roles install: from their names by way of the indexes, which are brought for it. */
+export class RoleReader {
+  readonly #parts: RoleReaderParts
+  /** What was found last for each role, and by which indexes. */
+  readonly #found = new Map<string, { readonly stamp: string; readonly contents: RoleContents }>()
+
+  constructor(parts: RoleReaderParts) {
+    this.#parts = parts
+  }
+
+  /**
+   * The files of a role.
+   * @param names Packages wanted in place of the role's own; its files are then left out, too.
+   * @throws CausewayError when its indexes can't be had, with the code of the failure
+   */
+  async read(place: RolePlace, names?: readonly string[]): Promise<RoleContents> {
+    const wish = names ?? place.role.packages
+    const lists = wish.length === 0 ? [] : await this.#lists(place)
+    const stamp = lists.map(({ index }) => index.sha256).join(' ')
+    const known = names ? undefined : this.#found.get(place.name)
+    if (known?.stamp === stamp) return known.contents
+    const { packages, missing } = this.#resolve(place, wish, lists)
+    const contents = {
+      packages: packages.flatMap((one) => this.#wantedPackage(place, one)),
+      files: names ? [] : place.role.files.map((file) => this.#wantedFile(place, file)),
+      missing,
+    }
+    if (!names) this.#found.set(place.name, { stamp, contents })
+    return contents
+  }
+
+  #resolve({ role }: RolePlace, names: readonly string[], lists: readonly List[]): Resolved {
+    const [first] = lists
+    if (!first) return { packages: [], missing: names.map((name) => ({ name, neededBy: undefined })) }
+    const indexes = lists.map(({ index }) => index)
+    const { installed, recommends } = role
+    const compareVersions = (a: string, b: string) => first.format.compareVersions(a, b)
+    return resolve({ names, installed, recommends, compareVersions }, (name) =>
+      this.#parts.catalogue.named(indexes, name),
+    )
+  }
+
+  /** The package lists of all suites of a role, brought and read. */
+  async #lists(place: RolePlace): Promise<readonly List[]> {
+    const groups = suitesOf(place, formats)
+    const lists = await Promise.all(groups.map((group) => this.#listsOfFirst(place, group)))
+    return lists.flat()
+  }
+
+  /** Of the first suite that there is. */
+  async #listsOfFirst(place: RolePlace, group: readonly Suite[]): Promise<readonly List[]> {
+    let failure: CausewayError | undefined
+    for (const suite of group) {
+      try {
+        return await this.#listsOf(place, suite)
+      } catch (thrown) {
+        failure ??= toCausewayError(thrown)
+      }
+    }
+    throw failure ?? new CausewayError('NotFound', `${place.role.repository} is no repository of a known format`)
+  }
+
+  async #listsOf(place: RolePlace, suite: Suite): Promise<readonly List[]> {
+    const { snapshots } = this.#parts
+    const format = formatOf(suite)
+    const snapshot = await snapshots.current(place.origin, suite)
+    // Where the top index is the only one, it lists the packages itself.
+    const paths = [suite.top, ...snapshot.files.map(({ path }) => path)]
+    const lists = packageLists(place, format, paths).map(async (path) => ({
+      format,
+      index: await snapshots.index(snapshot, path),
+    }))
+    return Promise.all(lists)
+  }
+
+  /** Nothing for a package at a host that the cache may not ask. */
+  #wantedPackage({ origin: own }: RolePlace, { host, path: name, expected }: Package): Wanted[] {
+    const origin = host === undefined ? own : this.#parts.origins.get(host)
+    if (!origin) return []
+    const path = pathOfName(name)
+    return [{ origin, path, key: keyOf(origin, path), kind: 'package', expected }]
+  }
+
+  #wantedFile({ origin, root }: RolePlace, file: string): Wanted {
+    const path = canonicalPath(`${root}${file}`)
+    const expected = this.#parts.catalogue.expected(origin, path)
+    return { origin, path, key: keyOf(origin, path), kind: kindOf(origin, path), expected }
+  }
+}
+
+interface List {
+  readonly format: Format
+  readonly index: PackageIndex
+}

@@ -1,0 +1,29 @@
+import { Type } from 'typebox'
+import type { Logger } from '../../base/log.ts'
+import { type AdminRoutes, sendLines } from '../watch/admin.ts'
+import { type Progress, told } from '../watch/progress.ts'
+import type { Warmed, Warmer, WarmProgress } from './warm.ts'
+
+/** The lines of the answer to `/v1/warm`. */
+export type WarmLine = Progress<WarmProgress, Warmed>
+
+const names = Type.Array(Type.String({ minLength: 1, maxLength: 256 }), { maxItems: 1000, default: [] })
+
+/** `POST /v1/warm`: what `causeway cache warm` asks for. Whoever leaves does not stop it. */
+export function warmRoutes(warmer: Warmer, log: Logger): AdminRoutes {
+  return (app) => {
+    const body = Type.Object({ roles: names, packages: names, wait: Type.Boolean({ default: true }) })
+    app.post('/v1/warm', { schema: { body } }, (request, reply) => {
+      const { wait, ...wish } = request.body
+      warmer.check(wish)
+      const warm = async (tell?: (progress: WarmProgress) => void) => {
+        const warmed = await warmer.warm(wish, 'later', tell)
+        log.info(warmed, warmed.lacking.length === 0 ? 'warmed' : 'warmed, but something is lacking')
+        return warmed
+      }
+      if (wait) return sendLines(reply, told<WarmProgress, Warmed>(warm))
+      void warm().catch((thrown: unknown) => log.error({ err: thrown, ...wish }, 'warming failed'))
+      return reply.status(202).send({ result: null })
+    })
+  }
+}
