@@ -27,6 +27,7 @@ export const places = {
   socket: '/run/causeway/causeway.sock',
   token: '/etc/causeway/token',
   sshKey: '/etc/causeway/id_ed25519',
+  causeway: '/opt/causeway/bin/causeway',
   cacheConfig: '/etc/causeway/cache.yaml',
   cacheLog: '/var/log/causeway/cache-access.jsonl',
   image: '/var/lib/causeway/images/base',
@@ -142,7 +143,13 @@ function siteConfig(name: SiteName, hostKey: string, maximum: number, overlay: L
         hostKey,
       },
     },
-    cache: { port: cachePort, origins: [underlayAddress('mirror')] },
+    cache: {
+      port: cachePort,
+      origins: [underlayAddress('mirror')],
+      warm: [] as string[],
+      config: places.cacheConfig as string,
+      program: places.causeway as string,
+    },
     driver: { kind: 'namespace', image: places.image as string, shared: ['/home'] },
   }
 }
@@ -203,13 +210,29 @@ export function labConfig(
   }
 }
 
-/** The configuration of the package cache on every gateway. */
-export function cacheConfig() {
+/** What nodes install to join the queue, by the role of the cache's configuration. */
+const rolePackages: Readonly<Record<string, readonly string[]>> = {
+  slurm: ['slurmd', 'munge', 'slurm-wlm-basic-plugins', 'slurm-client'],
+  sge: ['gridengine-exec', 'gridengine-client', 'msmtp-mta'],
+}
+
+/**
+ * The configuration of the package cache on every gateway.
+ * @param installed the packages that the nodes' image has
+ */
+export function cacheConfig(installed: readonly string[] = []) {
+  const role = (packages: readonly string[]) => ({
+    repository: 'http://mirror.lab/debian',
+    suites: ['bookworm'],
+    packages,
+    installed,
+  })
   return {
     listen: `0.0.0.0:${cachePort}`,
     store: '/var/lib/causeway/cache',
     accessLog: places.cacheLog as string,
     origins: { 'mirror.lab': { address: underlayAddress('mirror') } },
+    roles: Object.fromEntries(Object.entries(rolePackages).map(([name, packages]) => [name, role(packages)])),
     heartbeat: { table: `causeway_${vni}`, set: 'cache_alive', port: 80, hold: '2s' },
   }
 }

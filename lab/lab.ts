@@ -49,8 +49,14 @@ import { until } from './until.ts'
 const repository = fileURLToPath(new URL('..', import.meta.url))
 
 /** Our own program on a host, run by the Node that runs the lab. */
-const causeway = '/opt/causeway/bin/causeway'
+const { causeway } = places
 const causewayEnv = { CAUSEWAY_NODE: join('/opt/node', basename(process.execPath)), CAUSEWAY_CONFIG: places.config }
+
+/** The names of the packages in a root file system. */
+function installedPackages(root: string): string[] {
+  const status = readFileSync(join(root, 'var/lib/dpkg/status'), 'utf8')
+  return [...status.matchAll(/^Package: (.+)$/gm)].map(([, name = '']) => name)
+}
 
 /** What a lab is to be like. */
 export interface LabOptions {
@@ -215,7 +221,7 @@ export class Lab {
    */
   async startCache(site: SiteName): Promise<LabProcess> {
     const host = this.hosts[site]
-    host.write(places.cacheConfig, { content: yaml(cacheConfig()) })
+    host.write(places.cacheConfig, { content: yaml(cacheConfig(installedPackages(this.#assets.image))) })
     const daemon = await host.start([causeway, 'cache', '--config', places.cacheConfig], {
       log: '/var/log/causeway/cache.log',
       env: causewayEnv,
