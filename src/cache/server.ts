@@ -6,12 +6,13 @@ import { type Clock, systemClock } from '../base/clock.ts'
 import { CausewayError } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
 import { Proxy } from './door/proxy.ts'
+import { Events } from './events.ts'
 import { Fetches } from './fill/fetches.ts'
 import { Heartbeat, type Pulse, runNft } from './heartbeat.ts'
 import { originsOf } from './origins.ts'
 import { type CacheSettings, splitListen } from './settings.ts'
 import { Store } from './store/store.ts'
-import { Origins } from './upstream/origin-pool.ts'
+import { ManyPlaces } from './upstream/many-places.ts'
 import { AccessLog } from './watch/access-log.ts'
 import { type Counters, newCounters } from './watch/counters.ts'
 import { Ledger } from './watch/ledger.ts'
@@ -41,11 +42,13 @@ export async function startCache(
   const accessLog =
     logFile === undefined ? undefined : await usable(`access log ${logFile}`, AccessLog.open(logFile, log))
   const via = `causeway-${randomBytes(6).toString('hex')}`
-  const upstream = new Origins(via)
+  const events = new Events({ clock, log })
+  const origins = originsOf(settings)
+  const { siblings, parent } = settings
+  const upstream = new ManyPlaces({ origins, siblings, parent, via, events })
   const counters = newCounters()
   const traffic = new Traffic()
   const fetches = new Fetches({ store, upstream, counters, traffic, clock, log })
-  const origins = originsOf(settings)
   const metrics = new CacheMetrics(() => Promise.reject(new Error('not wired yet')))
   const pages = new Pages({ counters, metrics, watchers: settings.watchers })
   const ledger = new Ledger({ counters, traffic, metrics, accessLog })

@@ -108,9 +108,9 @@ export class Fetches {
     return response
   }
 
-  #fetch({ origin, path }: Wanted, headers: Headers, method: 'GET' | 'HEAD' = 'GET'): Promise<UpstreamResponse> {
+  #fetch({ origin, path, kind }: Wanted, headers: Headers, method: 'GET' | 'HEAD' = 'GET'): Promise<UpstreamResponse> {
     this.#deps.counters.upstreamRequests += 1
-    return this.#deps.upstream.ask({ origin, method, path, headers })
+    return this.#deps.upstream.ask({ origin, method, path, kind, headers })
   }
 
   async #fill({ key, origin }: Wanted, response: UpstreamResponse, shared = true): Promise<Fill> {

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream'
+import type { Kind } from '../formats/kinds.ts'
 import type { Headers } from '../headers.ts'
 import type { Origin } from '../origins.ts'
 
@@ -8,7 +9,9 @@ export interface UpstreamAsk {
   readonly method: 'GET' | 'HEAD'
   /** Path and query. */
   readonly path: string
-  /** Conditions, a range, credentials: by lower-case name. */
+  /** What the file is: only what never changes is asked for at siblings, and wherever it comes fastest. Default: `other`. */
+  readonly kind?: Kind
+  /** Conditions, a range, credentials, the client's Via: by lower-case name; what else there is isn't passed on. */
   readonly headers: Headers
   /** Only this place (`UpstreamResponse.place`): for the further ranges of one body. */
   readonly place?: string

@@ -1,0 +1,91 @@
+import { type LookupAddress, lookup } from 'node:dns'
+import { isIP } from 'node:net'
+import type { Clock } from '../../base/clock.ts'
+import { CausewayError } from '../../base/errors.ts'
+import { isPrivate } from './addresses.ts'
+
+/** Asks DNS, and whatever else the machine has, for all addresses of a name. */
+export type Lookup = (name: string) => Promise<readonly LookupAddress[]>
+
+/** Milliseconds for which addresses are used without asking anew. */
+const freshMs = 30_000
+
+/** Milliseconds for which they are used when asking fails: with the WAN, DNS goes too. */
+const keptMs = 24 * 3_600_000
+
+/** Milliseconds that anybody waits for an answer. */
+const patienceMs = 3_000
+
+/**
+ * The addresses of names. One question per name at a time: the machine's resolver holds a thread until it answers or gives
+ * up, and there are few.
+ */
+export class Names {
+  readonly #clock: Clock
+  readonly #lookup: Lookup
+  readonly #known = new Map<string, { addresses: readonly LookupAddress[]; asOfMs: number }>()
+  readonly #asking = new Map<string, Promise<readonly LookupAddress[]>>()
+
+  constructor({ clock, lookup = systemLookup }: { clock: Clock; lookup?: Lookup }) {
+    this.#clock = clock
+    this.#lookup = lookup
+  }
+
+  /**
+   * Where to connect to for a name, or for an address as it is.
+   * @param privateToo Whether addresses that are not of the public Internet may be among them.
+   * @throws CausewayError `TargetRefused` when all are private, `OriginUnreachable` when there is no answer
+   */
+  async addressesOf(name: string, privateToo: boolean): Promise<readonly LookupAddress[]> {
+    const family = isIP(name)
+    const all = family > 0 ? [{ address: name, family }] : await this.#resolve(name)
+    const allowed = privateToo ? all : all.filter(({ address }) => !isPrivate(address))
+    if (allowed.length > 0) return allowed
+    const which = all.map(({ address }) => address).join(', ')
+    throw new CausewayError('TargetRefused', `${name} is at ${which}, which is not of the public Internet`)
+  }
+
+  async #resolve(name: string): Promise<readonly LookupAddress[]> {
+    const known = this.#known.get(name)
+    const age = known ? this.#clock.now() - known.asOfMs : Number.POSITIVE_INFINITY
+    if (known && age >= 0 && age < freshMs) return known.addresses
+    try {
+      return await this.#ask(name)
+    } catch (error) {
+      if (known && age < keptMs) return known.addresses
+      throw error
+    }
+  }
+
+  #ask(name: string): Promise<readonly LookupAddress[]> {
+    const asking = this.#asking.get(name)
+    if (asking) return asking
+    const answer = this.#lookup(name).then((addresses) => {
+      if (addresses.length === 0) throw new Error('it has no address')
+      this.#known.set(name, { addresses, asOfMs: this.#clock.now() })
+      return addresses
+    })
+    const bounded = Promise.race([answer, this.#tooLate(answer)]).catch((cause: unknown) => {
+      throw new CausewayError('OriginUnreachable', `${name} has no address: ${(cause as Error).message}`, { cause })
+    })
+    this.#asking.set(name, bounded)
+    const forget = () => this.#asking.delete(name)
+    answer.then(forget, forget)
+    return bounded
+  }
+
+  async #tooLate(answer: Promise<unknown>): Promise<never> {
+    const done = new AbortController()
+    const stop = () => done.abort()
+    answer.then(stop, stop)
+    await this.#clock.sleep(patienceMs, done.signal)
+    if (done.signal.aborted) await answer
+    throw new Error(`DNS did not answer in ${patienceMs} ms`)
+  }
+}
+
+function systemLookup(name: string): Promise<readonly LookupAddress[]> {
+  return new Promise((resolve, reject) => {
+    lookup(name, { all: true }, (error, addresses) => (error ? reject(error) : resolve(addresses)))
+  })
+}
