@@ -5,13 +5,15 @@ import type { AddressInfo } from 'node:net'
 import { type Clock, systemClock } from '../base/clock.ts'
 import { CausewayError } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
+import { type CacheDatabase, openDatabase } from './database.ts'
 import { Proxy } from './door/proxy.ts'
 import { Events } from './events.ts'
 import { Fetches } from './fill/fetches.ts'
 import { Heartbeat, type Pulse, runNft } from './heartbeat.ts'
 import { originsOf } from './origins.ts'
 import { type CacheSettings, splitListen } from './settings.ts'
-import { Store } from './store/store.ts'
+import { DiskStore } from './store/disk-store.ts'
+import { storeTables } from './store/rows.ts'
 import { ManyPlaces } from './upstream/many-places.ts'
 import { AccessLog } from './watch/access-log.ts'
 import { type Counters, newCounters } from './watch/counters.ts'
@@ -37,12 +39,12 @@ export async function startCache(
   settings: CacheSettings,
   { log, clock = systemClock }: { log: Logger; clock?: Clock },
 ): Promise<RunningCache> {
-  const store = await usable(`store ${settings.store}`, Store.open(settings.store, clock))
+  const events = new Events({ clock, log })
   const logFile = settings.accessLog
   const accessLog =
     logFile === undefined ? undefined : await usable(`access log ${logFile}`, AccessLog.open(logFile, log))
+  const { database, store } = await usable(`store ${settings.store}`, openStore(settings, clock, events))
   const via = `causeway-${randomBytes(6).toString('hex')}`
-  const events = new Events({ clock, log })
   const origins = originsOf(settings)
   const { siblings, parent } = settings
   const upstream = new ManyPlaces({ origins, siblings, parent, via, events })
@@ -52,7 +54,7 @@ export async function startCache(
   const metrics = new CacheMetrics(() => Promise.reject(new Error('not wired yet')))
   const pages = new Pages({ counters, metrics, watchers: settings.watchers })
   const ledger = new Ledger({ counters, traffic, metrics, accessLog })
-  const proxy = new Proxy({ origins, via, store, fetches, counters, ledger, clock, log })
+  const proxy = new Proxy({ origins, via, store, fetches, indexes: settings.indexes, counters, ledger, clock, log })
 
   const server = createServer({ keepAliveTimeout: 15_000 }, (req, res) => {
     if (!pages.answer(req, res)) void proxy.handle(req, res)
@@ -65,7 +67,11 @@ export async function startCache(
   })
   const { host, port } = splitListen(settings.listen)
   server.listen(port, host)
-  await usable(`listen ${settings.listen}`, once(server, 'listening'))
+  await usable(`listen ${settings.listen}`, once(server, 'listening')).catch(async (error: unknown) => {
+    await store.close()
+    database.close()
+    throw error
+  })
   const address = server.address() as AddressInfo
 
   const heartbeats = pulsesOf(settings).map((pulse) => {
@@ -84,9 +90,28 @@ export async function startCache(
     await upstream.close()
     await fetches.idle()
     if (accessLog) await accessLog.close()
+    await store.close()
+    database.close()
   }
   let stopped: Promise<void> | undefined
   return { port: address.port, counters, stop: (graceMs = 10_000) => (stopped ??= stop(graceMs)) }
+}
+
+/** The store, and the database that other rooms keep their tables in too. */
+async function openStore(
+  { store: folder, storage: { quota, keepFree } }: CacheSettings,
+  clock: Clock,
+  events: Events,
+): Promise<{ database: CacheDatabase; store: DiskStore }> {
+  const database = openDatabase(folder, [storeTables], (reason) =>
+    events.report('StoreReset', folder, 'the database was damaged; all that was kept is fetched anew', reason),
+  )
+  try {
+    return { database, store: await DiskStore.open({ folder, database, clock, events, quota, keepFree }) }
+  } catch (error) {
+    database.close()
+    throw error
+  }
 }
 
 /** Waits for something that only what the admin wrote can make fail. */

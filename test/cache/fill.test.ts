@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import * as fc from 'fast-check'
-import { systemClock } from '../../src/base/clock.ts'
 import { Fill } from '../../src/cache/fill/fill.ts'
-import { Store } from '../../src/cache/store/store.ts'
+import { DiskStore } from '../../src/cache/store/disk-store.ts'
 import { bytesFor } from './origin.ts'
 import { scratchFolder } from './start.ts'
+import { openStore } from './store/open-store.ts'
 
 const url = 'http://mirror.lab/x'
 
@@ -14,13 +14,13 @@ async function* pieces(...chunks: Buffer[]): AsyncGenerator<Buffer> {
 }
 
 /** A fill of some chunks, and what it did. */
-async function fillOf(t: TestContext | Store, length: number | undefined, body: AsyncIterable<Buffer>) {
-  const store = t instanceof Store ? t : await Store.open(await scratchFolder(t), systemClock)
-  const incoming = await store.begin(url, 200, {})
+async function fillOf(t: TestContext | DiskStore, length: number | undefined, body: AsyncIterable<Buffer>) {
+  const store = t instanceof DiskStore ? t : (await openStore(t, await scratchFolder(t))).store
+  const incoming = await store.begin({ key: url, status: 200, headers: {}, length: undefined, expected: undefined })
   const kept: number[] = []
   const broken: unknown[] = []
   const keep = async (bytes: number) => {
-    await incoming.commit(bytes, 1)
+    await incoming.commit({ length: bytes, validatedAtMs: 1, fetchMs: 1 })
     kept.push(bytes)
   }
   const fill = new Fill({ status: 200, headers: {}, length }, incoming, body, keep, (error) => broken.push(error))
@@ -61,8 +61,8 @@ test('a body of the announced length is kept; a shorter and a longer one are not
 })
 
 test('a body that can not be kept is still complete for those who read it', async (t) => {
-  const store = await Store.open(await scratchFolder(t), systemClock)
-  const incoming = await store.begin(url, 200, {})
+  const { store } = await openStore(t, await scratchFolder(t))
+  const incoming = await store.begin({ key: url, status: 200, headers: {}, length: undefined, expected: undefined })
   const head = { status: 200, headers: {}, length: 4 }
   const broken: unknown[] = []
   const fill = new Fill(
@@ -78,7 +78,7 @@ test('a body that can not be kept is still complete for those who read it', asyn
 })
 
 test('whatever the pieces and the steps, every reader gets the bytes of the body', async (t) => {
-  const store = await Store.open(await scratchFolder(t), systemClock)
+  const { store } = await openStore(t, await scratchFolder(t))
   const sizes = fc.array(fc.nat(50_000), { maxLength: 8 })
   const steps = fc.array(fc.integer({ min: 100, max: 60_000 }), { minLength: 1, maxLength: 4 })
   await fc.assert(

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import type { RequestListener } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -26,11 +26,17 @@ export async function scratchFolder(t: TestContext): Promise<string> {
   return folder
 }
 
+/** How many bodies a store has on disk. */
+export async function bodiesIn(store: string): Promise<number> {
+  const names = await readdir(join(store, 'bodies'), { recursive: true })
+  return names.filter((name) => /[0-9a-f]{64}$/.test(name)).length
+}
+
 /** An origin `mirror.lab` that answers as said, and a cache before it; both are gone when the test ends. */
 export async function setUp(
   t: TestContext,
   answer: RequestListener,
-  options: { settings?: Record<string, unknown>; now?: () => number } = {},
+  options: { settings?: Record<string, unknown>; origin?: Record<string, unknown>; now?: () => number } = {},
 ): Promise<Setup> {
   const folder = await scratchFolder(t)
   const origin = await startOrigin(answer)
@@ -38,7 +44,7 @@ export async function setUp(
   const settings = settingsFor({
     listen: '127.0.0.1:0',
     store: join(folder, 'store'),
-    origins: { 'mirror.lab': { address: '127.0.0.1', port: origin.port } },
+    origins: { 'mirror.lab': { address: '127.0.0.1', port: origin.port, ...options.origin } },
     ...options.settings,
   })
   const clock = options.now ? { ...systemClock, now: options.now } : systemClock

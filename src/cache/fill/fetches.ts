@@ -3,7 +3,7 @@ import type { Logger } from '../../base/log.ts'
 import type { CacheRequest } from '../door/request.ts'
 import type { Headers } from '../headers.ts'
 import { isFresh, mayKeep, validators } from '../rules/freshness.ts'
-import type { Store } from '../store/store.ts'
+import type { Store } from '../store/port.ts'
 import type { Upstream, UpstreamResponse } from '../upstream/ask.ts'
 import type { Counters } from '../watch/counters.ts'
 import type { Traffic } from '../watch/traffic.ts'
@@ -83,7 +83,7 @@ export class Fetches {
     }
     if (response.status === 304) {
       drop(response)
-      await store.touch(key, clock.now())
+      await store.touch(key, { ...kept.headers, ...response.headers }, clock.now())
       return { kind: 'kept', outcome: 'revalidated' }
     }
     if (response.status >= 500) {
@@ -113,14 +113,20 @@ export class Fetches {
     return this.#deps.upstream.ask({ origin, method, path, kind, headers })
   }
 
-  async #fill({ key, origin }: Wanted, response: UpstreamResponse, shared = true): Promise<Fill> {
+  async #fill({ key, origin, expected }: Wanted, response: UpstreamResponse, shared = true): Promise<Fill> {
     const { store, clock, counters, traffic, log } = this.#deps
     const { status, headers, length, body } = response
     try {
       if (status === 304 || status === 206) throw new Error(`the origin answered ${status}, which was not asked for`)
-      const incoming = await store.begin(key, status, headers)
+      const startMs = clock.now()
+      const incoming = await store.begin({ key, status, headers, length, expected })
       const keepable = shared && response.framed && mayKeep(status, headers)
-      const keep = keepable ? (bytes: number) => incoming.commit(bytes, clock.now()) : null
+      const keep = keepable
+        ? async (bytes: number) => {
+            const nowMs = clock.now()
+            await incoming.commit({ length: bytes, validatedAtMs: nowMs, fetchMs: nowMs - startMs })
+          }
+        : null
       const fill = new Fill(
         { status, headers, length },
         incoming,

@@ -1,5 +1,5 @@
 import type { Headers } from '../headers.ts'
-import type { Incoming } from '../store/store.ts'
+import type { Incoming } from '../store/port.ts'
 
 /** The head of a response that is arriving. */
 export interface ArrivingHead {

@@ -22,6 +22,7 @@ export class Room {
   #promised = 0
   #free = 0
   #askedMs: number | undefined
+  #looking: Promise<void> | undefined
 
   constructor(deps: RoomDeps) {
     this.#deps = deps
@@ -96,8 +97,17 @@ export class Room {
   async #look(anew = false): Promise<void> {
     const age = this.#askedMs === undefined ? -1 : this.#deps.now() - this.#askedMs
     if (!anew && age >= 0 && age < goodForMs) return
-    this.#askedMs = this.#deps.now()
-    this.#free = await this.#deps.free()
+    this.#looking ??= this.#ask()
+    await this.#looking
+  }
+
+  async #ask(): Promise<void> {
+    try {
+      this.#free = await this.#deps.free()
+      this.#askedMs = this.#deps.now()
+    } finally {
+      this.#looking = undefined
+    }
   }
 }
 
