@@ -79,7 +79,7 @@ test('an index that is gone at its origin is gone here, also when the origin goe
   gone = true
   assert.equal((await askAndRest(cache, index)).status, 404)
   await origin.close()
-  assert.equal((await askAndRest(cache, index)).status, 502)
+  assert.equal((await askAndRest(cache, index)).status, 504)
 })
 
 test('other files live as long as their origin said, and age meanwhile', async (t) => {

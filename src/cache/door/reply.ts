@@ -1,4 +1,5 @@
 import type { Headers } from '../headers.ts'
+import { httpDate } from '../rules/http-date.ts'
 
 /** How a request was answered; `x-cache` and the access log say it. */
 export type Outcome = 'hit' | 'miss' | 'joined' | 'revalidated' | 'stale' | 'refused' | 'failed'
@@ -68,8 +69,8 @@ function isNotModified(asked: Headers, headers: Headers): boolean {
     if (own === undefined) return false
     return wanted.split(',').some((tag) => tag.trim() === '*' || opaque(tag) === opaque(own))
   }
-  const since = Date.parse(asked['if-modified-since'] ?? '')
-  const modified = Date.parse(headers['last-modified'] ?? '')
+  const since = httpDate(asked['if-modified-since'])
+  const modified = httpDate(headers['last-modified'])
   return modified <= since
 }
 

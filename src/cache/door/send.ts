@@ -1,9 +1,14 @@
 import type { ServerResponse } from 'node:http'
-import { returnBuffer, takeBuffer } from '../store/buffers.ts'
 import type { Reply } from './reply.ts'
+import { type Step, Steps, stepBytes } from './steps.ts'
 
-/** Something whose bytes can be read by position; 0 bytes mean its end. */
+/** Something whose bytes can be had by position. */
 export interface Source {
+  /** Resolves when there is something at a position, or the body's end is known; undefined when that is so already. */
+  ready?(position: number): Promise<void> | undefined
+  /** Bytes at a position that are in memory, at most up to `end`; nobody changes them. Undefined: they must be read. */
+  view?(position: number, end: number): Buffer | undefined
+  /** Resolves to how many bytes were read; 0 at the body's end. */
   read(into: Buffer, position: number): Promise<number>
 }
 
@@ -12,7 +17,9 @@ export class ClientLeft extends Error {
   override readonly name = 'ClientLeft'
 }
 
-/** Sends a head and its whole, small body at once. */
+const steps = new Steps(() => performance.now())
+
+/** Sends a head and its whole, small body at once. Returns the bytes of the body. */
 export function sendWhole(res: ServerResponse, reply: Reply, body: Buffer): number {
   res.writeHead(reply.status, reply.headers)
   const part = reply.start === 0 && reply.end === body.length ? body : body.subarray(reply.start, reply.end)
@@ -21,40 +28,77 @@ export function sendWhole(res: ServerResponse, reply: Reply, body: Buffer): numb
 }
 
 /**
- * Sends a head, and a body as it can be read, at the pace of the client.
+ * Sends a head, and a body as it can be read, at the pace of the client. What is kept is sent a block at a time, the first
+ * one together with the head, so that nothing has been promised when it turns out to be damaged. The head of what is
+ * still on its way goes ahead.
  *
- * @param sent Told of the bytes of each step.
+ * @param telling Its bytes are counted up.
  * @throws ClientLeft, or what reading threw; then the client has got less than it was promised and must be cut off.
  */
-export async function sendBody(res: ServerResponse, reply: Reply, source: Source, sent: (bytes: number) => void) {
-  res.writeHead(reply.status, reply.headers)
+export async function sendBody(
+  res: ServerResponse,
+  reply: Reply,
+  source: Source,
+  telling: { bytes: number },
+): Promise<void> {
   if (reply.end === reply.start) {
+    res.writeHead(reply.status, reply.headers)
     res.end()
     return
   }
-  res.flushHeaders()
   const end = reply.end ?? Number.POSITIVE_INFINITY
-  const buffer = takeBuffer()
-  for (let position = reply.start; position < end; ) {
-    const wanted = Math.min(buffer.length, end - position)
-    const bytes = await source.read(wanted === buffer.length ? buffer : buffer.subarray(0, wanted), position)
-    if (bytes === 0) {
-      if (reply.end === undefined) break
-      throw new Error(`the body ends after ${position} of ${end} bytes`)
+  let position = reply.start
+  while (position < end) {
+    const wait = source.ready?.(position)
+    if (wait) {
+      if (!res.headersSent) {
+        res.writeHead(reply.status, reply.headers)
+        res.flushHeaders()
+      }
+      await wait
     }
-    await write(res, buffer.subarray(0, bytes))
-    position += bytes
-    sent(bytes)
+    const sent = await sendStep(res, reply, source, position, Math.min(end, nextBlock(position)))
+    if (sent === 0) break
+    position += sent
+    telling.bytes += sent
   }
-  // Not given back when something threw above: the socket may still hold it.
-  returnBuffer(buffer)
+  if (position < end && reply.end !== undefined) throw new Error(`the body ends after ${position} of ${end} bytes`)
+  if (!res.headersSent) res.writeHead(reply.status, reply.headers)
   res.end()
 }
 
+function nextBlock(position: number): number {
+  return position - (position % stepBytes) + stepBytes
+}
+
+/** Sends what there is at a position; resolves to its bytes once the socket has taken them. */
+async function sendStep(res: ServerResponse, reply: Reply, source: Source, position: number, end: number) {
+  const shared = source.view?.(position, end)
+  if (shared) {
+    await write(res, reply, shared)
+    return shared.length
+  }
+  const lending = steps.take(() => res.destroy())
+  const step: Step = lending instanceof Promise ? await lending : lending
+  let back = () => step.done()
+  try {
+    if (res.destroyed) throw new ClientLeft()
+    const bytes = await source.read(step.buffer.subarray(0, end - position), position)
+    // From here on the socket may hold the buffer, also when writing goes wrong.
+    back = () => step.lose()
+    if (bytes > 0) await write(res, reply, step.buffer.subarray(0, bytes))
+    back = () => step.done()
+    return bytes
+  } finally {
+    back()
+  }
+}
+
 /** Resolves when the socket has taken the bytes, so that their buffer can be used again. */
-function write(res: ServerResponse, bytes: Buffer): Promise<void> {
+function write(res: ServerResponse, reply: Reply, bytes: Buffer): Promise<void> {
   return new Promise((resolve, reject) => {
     if (res.destroyed) return reject(new ClientLeft())
+    if (!res.headersSent) res.writeHead(reply.status, reply.headers)
     const left = () => reject(new ClientLeft())
     res.once('close', left)
     res.write(bytes, (error) => {

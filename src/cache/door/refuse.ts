@@ -1,0 +1,44 @@
+import type { ServerResponse } from 'node:http'
+import { CausewayError } from '../../base/errors.ts'
+
+/** An answer of the cache's own: a status, and in plain words why. */
+export interface Trouble {
+  readonly status: number
+  readonly message: string
+}
+
+/** Refuses in plain words, and closes: what else is on this connection is not looked at. */
+export function sayNo(res: ServerResponse, { status, message }: Trouble): void {
+  const body = `causeway cache: ${message}\n`
+  res.writeHead(status, {
+    'content-type': 'text/plain; charset=utf-8',
+    'content-length': Buffer.byteLength(body),
+    'cache-control': 'no-store',
+    connection: 'close',
+    ...(status === 405 ? { allow: 'GET, HEAD' } : {}),
+  })
+  res.end(body)
+}
+
+/** A client wanted only what is kept and fresh, and this isn't. RFC 9111, section 5.2.1.7. */
+export const notKept: Trouble = { status: 504, message: 'it is not kept here, and only what is kept was asked for' }
+
+/** What a client is told when its request could not be answered: that it isn't its fault, whose it is, and what helps. */
+export function troubleOf(error: unknown, host: string): Trouble {
+  const said = error instanceof Error ? error.message : String(error)
+  const code = error instanceof CausewayError ? error.code : 'Internal'
+  if (code === 'OriginUnreachable') {
+    const away = `${host} can not be reached, and this file is not kept here: ${said}`
+    return { status: 504, message: `${away}\nWhat is kept is served. Try again when the way to ${host} is whole.` }
+  }
+  if (code === 'TargetRefused') {
+    const refused = `${host} led to where this cache may not go: ${said}`
+    return { status: 502, message: `${refused}\nIf it is to go there, its configuration has to say so.` }
+  }
+  if (code === 'DigestMismatch' || code === 'BadSignature') {
+    return { status: 502, message: `what ${host} sent is not what it should be, and is not passed on: ${said}` }
+  }
+  if (code === 'NotFound') return { status: 404, message: said }
+  if (code === 'Overloaded') return { status: 503, message: said }
+  return { status: 502, message: `${host} gave no answer that can be used: ${said}` }
+}
