@@ -56,7 +56,7 @@ export async function startCache(
   const ledger = new Ledger({ counters, traffic, metrics, accessLog })
   const proxy = new Proxy({ origins, via, store, fetches, indexes: settings.indexes, counters, ledger, clock, log })
 
-  const server = createServer({ keepAliveTimeout: 15_000 }, (req, res) => {
+  const server = createServer({ keepAliveTimeout: 15_000, requireHostHeader: false }, (req, res) => {
     if (!pages.answer(req, res)) void proxy.handle(req, res)
   })
   server.on('connect', (_req, socket) => {

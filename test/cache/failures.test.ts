@@ -72,11 +72,11 @@ test('an origin that can not be reached, or answers nonsense, is said in plain w
     res.socket?.end('HTTP/1.1 BANANA\r\n\r\n')
   })
   const nonsense = await askAndRest(cache, deb)
-  assert.equal(nonsense.status, 502)
+  assert.equal(nonsense.status, 504)
   await origin.close()
   const away = await askAndRest(cache, deb)
   assert.equal(away.status, 504)
-  assert.match(away.body.toString(), /^causeway cache: the origin can not be read: .*ECONNREFUSED/)
+  assert.match(away.body.toString(), /^causeway cache: mirror.lab can not be reached, and this file is not kept here: .*ECONNREFUSED/s)
   assert.equal(cache.counters.failed, 2)
 })
 
