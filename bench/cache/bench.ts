@@ -6,6 +6,7 @@ import { fatRows, fatTable, measureFat } from './fat.ts'
 import { followRows, followTables, measureFollow } from './follow.ts'
 import { hotRows, hotTable, measureHot } from './hot.ts'
 import { measureMemory, memoryRows, memoryTable } from './memory.ts'
+import { measureNodes, nodeRows, nodeTable } from './nodes.ts'
 import { type Options, parseOptions, type Subject, subjects } from './options.ts'
 import { ours } from './ours.ts'
 import { installPeers, peers } from './peers.ts'
@@ -36,7 +37,8 @@ export async function run(argv: readonly string[]): Promise<BenchReport> {
   const contenders = [ours, ...peers.filter(({ name }) => options.peers.includes(name))]
   const interrupted = () => void Rig.remove().finally(() => process.exit(130))
   process.once('SIGINT', interrupted).once('SIGTERM', interrupted)
-  if (contenders.length > 1) await installPeers()
+  const meetsPeers = subjects.some((each) => each !== 'nodes' && options.only.has(each))
+  if (meetsPeers && contenders.length > 1) await installPeers()
   const rows: BenchRow[] = []
   const tables: BenchTable[] = []
   try {
@@ -97,6 +99,10 @@ const measure: Readonly<Record<Subject, (contenders: readonly Contender[], optio
     const rig = await Rig.up(near)
     const all = await measureMemory(rig, await startAll(rig, contenders))
     return { rows: memoryRows(all, ours.name), tables: [memoryTable(all)] }
+  },
+  async nodes() {
+    const all = await measureNodes()
+    return { rows: nodeRows(all), tables: [nodeTable(all)] }
   },
 }
 

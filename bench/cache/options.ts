@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 
 /** What can be measured. */
-export const subjects = ['hot', 'cold', 'follow', 'wan', 'fat', 'broken', 'memory'] as const
+export const subjects = ['hot', 'cold', 'follow', 'wan', 'fat', 'broken', 'memory', 'nodes'] as const
 export type Subject = (typeof subjects)[number]
 
 /** What to measure, and how long. */
@@ -16,9 +16,9 @@ export interface Options {
   readonly peers: readonly string[]
 }
 
-export const usage = `  -- hot cold follow wan fat broken memory     a part of it: kept files; a set that many want at once; a file that is
+export const usage = `  -- hot cold follow wan fat broken memory nodes  a part of it: kept files; a set that many want at once; a file that is
                                                arriving; nodes that install over a WAN; one large file over a long fat
-                                               line; what breaks off, rots or is cut; memory
+                                               line; what breaks off, rots or is cut; memory; the lab's nodes
   -- --seconds 1 --rounds 3                    of each hot case, and of the WAN's
   -- --peers nginx,squid,varnish,apt-cacher-ng whom to compare with
   -- --discard                                 hot: clients that throw bodies away inside the kernel, so that servers are
