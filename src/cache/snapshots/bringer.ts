@@ -2,6 +2,7 @@ import type { Clock } from '../../base/clock.ts'
 import { CausewayError } from '../../base/errors.ts'
 import type { Fetches } from '../fill/fetches.ts'
 import type { Wanted } from '../fill/wanted.ts'
+import { mayKeep } from '../rules/freshness.ts'
 import type { Store } from '../store/port.ts'
 
 /** How a file came to be kept. */
@@ -30,13 +31,15 @@ export class Bringer {
     const { answer, joined } = this.#deps.fetches.join(wanted)
     const given = await answer
     if (given.kind === 'kept') return joined ? 'joined' : 'hit'
-    const { status } = given.fill.head
+    const { status, headers } = given.fill.head
     if (status === 404 || status === 410)
       throw new CausewayError('NotFound', `${wanted.origin.host} has no ${wanted.path}`)
     if (status !== 200)
       throw new CausewayError('OriginUnreachable', `${wanted.origin.host} answers ${status} for ${wanted.path}`)
+    // What no disk takes is for each client to be passed on, and checked, as it comes.
+    if (!mayKeep(status, headers) || this.#deps.store.troubled) return joined ? 'joined' : 'miss'
     const still = await within(given.fill.over, patienceMs, this.#deps.clock)
-    if (!still && !(await this.isKept(wanted.key))) {
+    if (!still && !this.#deps.store.troubled && !(await this.isKept(wanted.key))) {
       throw new CausewayError('DigestMismatch', `${wanted.path} of ${wanted.origin.host} is not what its index says`)
     }
     return joined ? 'joined' : 'miss'

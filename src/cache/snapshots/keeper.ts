@@ -1,5 +1,6 @@
 import { CausewayError, toCausewayError } from '../../base/errors.ts'
 import type { Format, IndexFile, Suite } from '../formats/format.ts'
+import { plainPath } from '../formats/paths.ts'
 import type { Origin } from '../origins.ts'
 import type { CacheSettings } from '../settings.ts'
 import type { PackageIndex } from '../verify/catalogue.ts'
@@ -40,6 +41,8 @@ export class SnapshotKeeper implements Snapshots {
   readonly #pinned = new Map<string, Map<string, string>>()
   readonly #missing = new Map<string, number>()
   #sweptMs = 0
+  #retaining: Promise<void> = Promise.resolve()
+  #closed = false
 
   constructor(deps: KeeperDeps) {
     this.#deps = deps
@@ -52,7 +55,7 @@ export class SnapshotKeeper implements Snapshots {
   }
 
   async answer(origin: Origin, asked: string, client: string): Promise<SnapshotAnswer | undefined> {
-    const path = decoded(asked)
+    const path = asked.includes('?') ? undefined : plainPath(asked)
     const found = path === undefined ? undefined : this.#suiteOf(path)
     if (path === undefined || !found) return undefined
     const line = await this.#line(origin, found.suite, found.format)
@@ -257,6 +260,15 @@ export class SnapshotKeeper implements Snapshots {
     )
   }
 
+  /** Resolves when nothing goes on in the background any more. Close the upstream before it, and the catalogue meanwhile. */
+  async close(): Promise<void> {
+    this.#closed = true
+    const learned = this.#deps.learner.close()
+    await Promise.all([...this.#loaded.values()].map((line) => line.idle()))
+    await this.#retaining
+    await learned
+  }
+
   #saw(line: Line, version: Version, client: string): void {
     const seenMs = this.#deps.clock.now()
     this.#views.saw(client, line.name, version.id, seenMs)
@@ -297,13 +309,15 @@ export class SnapshotKeeper implements Snapshots {
   /** Now and then: forgets versions that are neither in use nor pinned nor seen by anybody. */
   #sweep(): void {
     const now = this.#deps.clock.now()
-    if (Math.abs(now - this.#sweptMs) < 60_000) return
+    if (this.#closed || Math.abs(now - this.#sweptMs) < 60_000) return
     this.#sweptMs = now
     for (const [key, untilMs] of this.#missing) if (untilMs <= now) this.#missing.delete(key)
     this.#deps.tables.forgetSeen(now - viewMs)
     const ids = new Set(this.#views.inSight(now))
     for (const pins of this.#pinned.values()) for (const id of pins.values()) ids.add(id)
-    void this.#retain(ids).catch((error: unknown) => this.#deps.log.warn({ err: error }, 'old snapshots stay'))
+    this.#retaining = this.#retaining
+      .then(() => this.#retain(ids))
+      .catch((error: unknown) => this.#deps.log.warn({ err: error }, 'old snapshots stay'))
   }
 
   async #retain(ids: ReadonlySet<string>): Promise<void> {
@@ -326,15 +340,4 @@ export class SnapshotKeeper implements Snapshots {
 
 function snapshotOf({ id, origin, suite, files, madeAtMs, validatedAtMs }: Version): Snapshot {
   return { id, origin, suite, files: [...files.values()], madeAtMs, validatedAtMs }
-}
-
-/** A path without escapes; undefined for one with a query, or that isn't one. */
-function decoded(path: string): string | undefined {
-  if (path.includes('?')) return undefined
-  if (!path.includes('%')) return path
-  try {
-    return decodeURIComponent(path)
-  } catch {
-    return undefined
-  }
 }

@@ -17,9 +17,16 @@ const step = 256 * 1024
 export class Learner {
   readonly #deps: LearnerDeps
   #last: Promise<void> = Promise.resolve()
+  #closed = false
 
   constructor(deps: LearnerDeps) {
     this.#deps = deps
+  }
+
+  /** Gives up what waits to be learned. */
+  async close(): Promise<void> {
+    this.#closed = true
+    await this.#last
   }
 
   /** Resolves when all that was to be learned until now is. */
@@ -30,16 +37,15 @@ export class Learner {
   /** Learns an index in the background, if it is kept and lists packages. */
   learn(format: Format, version: Version, file: IndexFile): void {
     if (!format.listsPackages(file.path)) return
-    this.#last = this.#last
-      .then(() => this.learnNow(format, version, file))
-      .then(
-        () => {},
-        (error: unknown) =>
-          this.#deps.log.warn(
-            { host: version.origin.host, index: file.path, err: error },
-            'an index can not be learned',
-          ),
-      )
+    this.#last = this.#last.then(async () => {
+      if (this.#closed) return
+      try {
+        await this.learnNow(format, version, file)
+      } catch (error) {
+        if (this.#closed) return
+        this.#deps.log.warn({ host: version.origin.host, index: file.path, err: error }, 'an index can not be learned')
+      }
+    })
   }
 
   /**

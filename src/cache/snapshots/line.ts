@@ -140,6 +140,11 @@ export class Line {
     return { heard, done, joined: false }
   }
 
+  /** Resolves when no look is under way. */
+  async idle(): Promise<void> {
+    await this.#look?.done.catch(() => {})
+  }
+
   async #run(hear: (heard: Heard) => void): Promise<Looked> {
     const { tops, clock } = this.#deps
     const before = this.current
