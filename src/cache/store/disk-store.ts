@@ -8,13 +8,13 @@ import { isMissing } from './files.ts'
 import { FileIncoming, type Keeper, SmallIncoming } from './incoming.ts'
 import { inspect } from './inspect.ts'
 import { Layout, unlinkIfThere } from './layout.ts'
-import { type PartialFile, sidePath } from './partial-file.ts'
+import type { PartialFile } from './partial-file.ts'
 import { Partials } from './partials.ts'
 import type { Incoming, IncomingHead, Kept, Listed, Selection, Store, Stored, Usage, Verified } from './port.ts'
 import { recover } from './recovery.ts'
 import { mayResume } from './resumable.ts'
 import { Room } from './room.ts'
-import { Rows, type Whole } from './rows.ts'
+import { type GoneBody, Rows, type Whole } from './rows.ts'
 import { Trouble } from './trouble.ts'
 import { Turns } from './turns.ts'
 import { Uses } from './uses.ts'
@@ -144,46 +144,40 @@ export class DiskStore implements Store {
   async #keep(head: IncomingHead, whole: Whole, from: PartialFile | Buffer): Promise<Kept> {
     const { key, status, headers } = head
     const { sha256, length, validatedAtMs } = whole
-    const path = this.#layout.body(sha256)
-    const { gone, known } = await this.#turns.take(sha256, async () => {
-      if (Buffer.isBuffer(from)) {
-        await this.#trouble.noting(this.#writeSmall(from, path))
-      } else {
-        if (from.remembers) this.#trouble.attempt(() => this.#rows.noteCompletion(this.#partials.id(from), whole))
-        await this.#trouble.noting(rename(this.#partials.path(from), path))
-      }
-      return this.#enter(head, whole, from, path)
-    })
-    if (Buffer.isBuffer(from)) this.#room[known ? 'giveBack' : 'wrote'](length)
-    else if (known) this.#room.freed(length)
-    this.#bodies.forget(key)
     const kept = { key, status, headers, length, sha256, validatedAtMs }
-    if (Buffer.isBuffer(from)) this.#bodies.remember(kept, from)
-    else await this.#leavePartial(from)
+    const gone = await this.#turns.take(sha256, async () => {
+      const path = this.#layout.body(sha256)
+      if (Buffer.isBuffer(from)) await this.#trouble.noting(this.#writeSmall(from, path))
+      else await this.#trouble.noting(this.#partials.become(from, whole, path))
+      return this.#enter(kept, head, whole, from)
+    })
+    if (!Buffer.isBuffer(from)) await this.#partials.leave(from)
     await this.#bodies.release(gone)
     return kept
   }
 
   async #writeSmall(body: Buffer, path: string): Promise<void> {
-    const beside = this.#layout.partial(`${process.pid}-${(this.#named += 1)}`)
+    this.#named += 1
+    const beside = this.#layout.partial(`small-${this.#named}`)
     await writeFile(beside, body, { flag: 'wx', mode: 0o644 })
     await rename(beside, path)
   }
 
-  async #enter(head: IncomingHead, whole: Whole, from: PartialFile | Buffer, path: string) {
-    const partial = Buffer.isBuffer(from) || !from.remembers ? undefined : this.#partials.id(from)
+  /** All at once, so that nobody sees half of it. */
+  async #enter(kept: Kept, head: IncomingHead, whole: Whole, from: PartialFile | Buffer): Promise<GoneBody[]> {
+    const small = Buffer.isBuffer(from)
+    const partial = small || !from.remembers ? undefined : this.#partials.id(from)
     try {
-      return this.#trouble.attempt(() => this.#rows.keep(head, whole, this.#bodies.floor, partial))
+      const { gone, known } = this.#trouble.attempt(() => this.#rows.keep(head, whole, this.#bodies.floor, partial))
+      if (small) this.#room.wrote(whole.length)
+      if (known) this.#room.freed(whole.length)
+      this.#bodies.forget(kept.key)
+      if (small) this.#bodies.remember(kept, from)
+      return gone
     } catch (error) {
-      if (!this.#rows.body(whole.sha256)) await unlinkIfThere(path)
+      if (!this.#rows.body(whole.sha256)) await unlinkIfThere(this.#layout.body(whole.sha256))
       throw error
     }
-  }
-
-  async #leavePartial(file: PartialFile): Promise<void> {
-    const side = sidePath(this.#partials.path(file))
-    this.#partials.leave(file)
-    if (file.remembers) await this.#trouble.noting(unlinkIfThere(side))
   }
 
   async link(sha256: string, kept: Omit<Kept, 'length' | 'sha256'>): Promise<boolean> {

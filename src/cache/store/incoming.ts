@@ -116,8 +116,13 @@ export class FileIncoming implements Incoming {
     if (this.#ended) return
     await this.#end()
     if (!this.#resumable || this.#file.bytes === 0) return this.#keeper.drop(this.#file, this.#written)
-    await this.#keeper.remember(this.#file, this.head)
-    await this.#keeper.suspend(this.#file, this.#written)
+    try {
+      await this.#keeper.remember(this.#file, this.head)
+      await this.#keeper.suspend(this.#file, this.#written)
+    } catch (error) {
+      await this.#keeper.drop(this.#file, this.#written)
+      throw error
+    }
   }
 
   async discard(): Promise<void> {

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto'
-import { stat } from 'node:fs/promises'
+import { rename } from 'node:fs/promises'
 import { isOld } from './eviction.ts'
+import { isMissing } from './files.ts'
 import { type Layout, unlinkIfThere } from './layout.ts'
 import { PartialFile, sidePath } from './partial-file.ts'
 import type { IncomingHead } from './port.ts'
 import type { Room } from './room.ts'
-import type { PartialRow, Rows } from './rows.ts'
+import type { PartialRow, Rows, Whole } from './rows.ts'
 import type { Trouble } from './trouble.ts'
 
 /** Transfers: the ones under way, and the ones that were broken off and may go on. */
@@ -45,7 +46,7 @@ export class Partials {
       file = await PartialFile.reopen(this.#layout.partial(row.id), row.head)
     } catch (error) {
       this.#busy.delete(row.id)
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') this.#trouble.note(error)
+      if (!isMissing(error)) this.#trouble.note(error)
       await this.#give(row)
       return undefined
     }
@@ -60,10 +61,6 @@ export class Partials {
     return this.#ids.get(file) as string
   }
 
-  path(file: PartialFile): string {
-    return this.#layout.partial(this.id(file))
-  }
-
   async remember(file: PartialFile, head: IncomingHead): Promise<void> {
     if (file.remembers) return
     await this.#trouble.noting(file.remember())
@@ -73,11 +70,28 @@ export class Partials {
   async suspend(file: PartialFile, bytes: number): Promise<void> {
     await this.#trouble.noting(file.settle())
     this.#trouble.attempt(() => this.#rows.noteSuspended(this.id(file), bytes, this.#now()))
-    this.leave(file)
+    this.#forget(file)
   }
 
-  /** A transfer is over, and nothing is left of it. */
-  leave(file: PartialFile): void {
+  /** Notes what a complete file is about to be kept as, if that is worth finishing after a crash, and moves it there. */
+  async become(file: PartialFile, whole: Whole, path: string): Promise<void> {
+    const id = this.id(file)
+    if (file.remembers) this.#rows.noteCompletion(id, whole)
+    await rename(this.#layout.partial(id), path)
+  }
+
+  /** What has become a kept body needs no notes any more. It never rejects. */
+  async leave(file: PartialFile): Promise<void> {
+    const side = sidePath(this.#layout.partial(this.id(file)))
+    this.#forget(file)
+    try {
+      if (file.remembers) await unlinkIfThere(side)
+    } catch (error) {
+      this.#trouble.note(error)
+    }
+  }
+
+  #forget(file: PartialFile): void {
     this.#busy.delete(this.id(file))
     this.#ids.delete(file)
   }
@@ -87,7 +101,7 @@ export class Partials {
     if (id === undefined) return
     await this.#remove(id)
     this.#room().freed(bytes)
-    this.leave(file)
+    this.#forget(file)
   }
 
   /** Gives up what was broken off for a key. */
@@ -124,10 +138,5 @@ export class Partials {
     } catch (error) {
       this.#trouble.note(error)
     }
-  }
-
-  /** Bytes on disk of a file that may have holes. */
-  static async bytesOf(path: string): Promise<number> {
-    return (await stat(path)).blocks * 512
   }
 }

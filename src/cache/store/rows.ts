@@ -1,4 +1,4 @@
-import type { CacheDatabase } from '../database.ts'
+import type { CacheDatabase, Statement } from '../database.ts'
 import type { Headers } from '../headers.ts'
 import type { Expected } from '../verify/expected.ts'
 import type { Sums } from './blocks.ts'
@@ -109,6 +109,7 @@ type Row = Record<string, unknown>
 /** The store's rows. All at once and in the calling thread: each takes microseconds. */
 export class Rows {
   readonly #db: CacheDatabase
+  readonly #prepared = new Map<string, Statement>()
   readonly #find
   readonly #bodyByDigest
   readonly #keysOf
@@ -142,6 +143,15 @@ export class Rows {
     this.#touch = db.prepare('UPDATE responses SET headers = ?, validated_at = ? WHERE key = ?')
   }
 
+  /** A statement, prepared once. */
+  #sql(text: string): Statement {
+    const known = this.#prepared.get(text)
+    if (known) return known
+    const statement = this.#db.prepare(text)
+    this.#prepared.set(text, statement)
+    return statement
+  }
+
   find(key: string): Found | undefined {
     const row = this.#find.get(key) as Row | undefined
     if (!row) return undefined
@@ -173,7 +183,7 @@ export class Rows {
       const value = valueOf({ length: whole.length, uses: 0, fetchMs: whole.fetchMs }, floor)
       const added = this.#addBody.get(whole.sha256, whole.length, whole.sums, whole.fetchMs, value) as Row
       const gone = this.#point(head, added['id'] as number, whole.validatedAtMs, whole.storedAtMs)
-      if (partial !== undefined) this.#db.prepare('DELETE FROM partials WHERE id = ?').run(partial)
+      if (partial !== undefined) this.#sql('DELETE FROM partials WHERE id = ?').run(partial)
       return { gone, known }
     })()
   }
@@ -209,13 +219,13 @@ export class Rows {
     const row = this.#find.get(key) as Row | undefined
     if (!row) return []
     this.#remember(key, row['sha256'] as string)
-    this.#db.prepare('DELETE FROM responses WHERE key = ?').run(key)
+    this.#sql('DELETE FROM responses WHERE key = ?').run(key)
     return this.#dropIfUnused(bodyOf(row), [key])
   }
 
   #dropIfUnused(body: BodyRow, keys: readonly string[]): GoneBody[] {
     if (this.#keysOf.get(body.id) !== undefined) return []
-    this.#db.prepare('DELETE FROM bodies WHERE id = ?').run(body.id)
+    this.#sql('DELETE FROM bodies WHERE id = ?').run(body.id)
     return [{ id: body.id, sha256: body.sha256, length: body.length, keys }]
   }
 
@@ -223,30 +233,27 @@ export class Rows {
   dropBodies(ids: readonly number[]): GoneBody[] {
     return this.#db.transaction(() =>
       ids.flatMap((id) => {
-        const row = this.#db.prepare('SELECT id, sha256, length, sums FROM bodies WHERE id = ?').get(id) as
-          | Row
-          | undefined
+        const row = this.#sql('SELECT id, sha256, length, sums FROM bodies WHERE id = ?').get(id) as Row | undefined
         if (!row) return []
         const body = bodyOf(row)
         const keys = this.#keysOf.all(id) as string[]
         for (const key of keys) this.#remember(key, body.sha256)
-        this.#db.prepare('DELETE FROM responses WHERE body = ?').run(id)
-        this.#db.prepare('DELETE FROM bodies WHERE id = ?').run(id)
+        this.#sql('DELETE FROM responses WHERE body = ?').run(id)
+        this.#sql('DELETE FROM bodies WHERE id = ?').run(id)
         return [{ id, sha256: body.sha256, length: body.length, keys }]
       }),
     )()
   }
 
   #remember(key: string, sha256: string): void {
-    this.#db.prepare('INSERT OR REPLACE INTO digests (key, sha256) VALUES (?, ?)').run(key, sha256)
+    this.#sql('INSERT OR REPLACE INTO digests (key, sha256) VALUES (?, ?)').run(key, sha256)
   }
 
   lastDigest(key: string): string | undefined {
-    return this.#db
-      .prepare(
-        `SELECT b.sha256 FROM responses r JOIN bodies b ON b.id = r.body WHERE r.key = @key
+    return this.#sql(
+      `SELECT b.sha256 FROM responses r JOIN bodies b ON b.id = r.body WHERE r.key = @key
          UNION ALL SELECT sha256 FROM digests WHERE key = @key LIMIT 1`,
-      )
+    )
       .pluck()
       .get({ key }) as string | undefined
   }
@@ -261,29 +268,27 @@ export class Rows {
         const total = worth.uses + times
         this.#setValue.run(total, valueOf({ ...worth, uses: total }, floor), row['body'])
       }
-      this.#db.prepare('DELETE FROM digests WHERE noted <= (SELECT max(noted) FROM digests) - ?').run(rememberedDigests)
+      this.#sql('DELETE FROM digests WHERE noted <= (SELECT max(noted) FROM digests) - ?').run(rememberedDigests)
     })()
   }
 
   /** The least valuable bodies in order, a page at a time: those after `after`. */
   cheapest(after: Pick<Candidate, 'id' | 'value'> | undefined, limit: number): Candidate[] {
-    const rows = this.#db
-      .prepare(
-        `SELECT b.id, b.length, b.value,
+    const rows = this.#sql(
+      `SELECT b.id, b.length, b.value,
            EXISTS (SELECT 1 FROM responses r JOIN pins p ON p.key = r.key WHERE r.body = b.id) AS pinned
          FROM bodies b WHERE (b.value, b.id) > (?, ?) ORDER BY b.value, b.id LIMIT ?`,
-      )
-      .all(after?.value ?? -1, after?.id ?? 0, limit) as (Omit<Candidate, 'pinned'> & { pinned: number })[]
+    ).all(after?.value ?? -1, after?.id ?? 0, limit) as (Omit<Candidate, 'pinned'> & { pinned: number })[]
     return rows.map((row) => ({ ...row, pinned: row.pinned === 1 }))
   }
 
   /** The value of the least valuable body: what the floor was when the process before ended, or a little more. */
   leastValue(): number {
-    return (this.#db.prepare('SELECT min(value) FROM bodies').pluck().get() as number | null) ?? 0
+    return (this.#sql('SELECT min(value) FROM bodies').pluck().get() as number | null) ?? 0
   }
 
   pin(name: string, keys: readonly string[]): void {
-    const add = this.#db.prepare('INSERT OR IGNORE INTO pins (name, key) VALUES (?, ?)')
+    const add = this.#sql('INSERT OR IGNORE INTO pins (name, key) VALUES (?, ?)')
     this.#db.transaction(() => {
       this.unpin(name)
       for (const key of keys) add.run(name, key)
@@ -291,23 +296,17 @@ export class Rows {
   }
 
   unpin(name: string): void {
-    this.#db.prepare('DELETE FROM pins WHERE name = ?').run(name)
-  }
-
-  isPinned(key: string): boolean {
-    return this.#db.prepare('SELECT 1 FROM pins WHERE key = ?').get(key) !== undefined
+    this.#sql('DELETE FROM pins WHERE name = ?').run(name)
   }
 
   /** Keys in their order, a page at a time: those after `after`. */
   list({ prefix = '', limit = -1 }: Selection, after: string | undefined): Listed[] {
-    const rows = this.#db
-      .prepare(
-        `SELECT r.key, r.status, r.headers, r.validated_at, r.stored_at, r.used_at, r.uses, b.sha256, b.length, b.fetch_ms,
+    const rows = this.#sql(
+      `SELECT r.key, r.status, r.headers, r.validated_at, r.stored_at, r.used_at, r.uses, b.sha256, b.length, b.fetch_ms,
            (SELECT json_group_array(p.name) FROM pins p WHERE p.key = r.key) AS pins
          FROM responses r JOIN bodies b ON b.id = r.body
          WHERE r.key >= @prefix AND r.key < @prefix || char(1114111) AND r.key > @after ORDER BY r.key LIMIT @limit`,
-      )
-      .all({ prefix, after: after ?? '', limit }) as Row[]
+    ).all({ prefix, after: after ?? '', limit }) as Row[]
     return rows.map((row) => ({
       key: row['key'] as string,
       status: row['status'] as number,
@@ -324,49 +323,52 @@ export class Rows {
   }
 
   totals(): { responses: number; bytes: number } {
-    return this.#db
-      .prepare('SELECT (SELECT count(*) FROM responses) AS responses, coalesce(sum(length), 0) AS bytes FROM bodies')
-      .get() as { responses: number; bytes: number }
+    return this.#sql(
+      'SELECT (SELECT count(*) FROM responses) AS responses, coalesce(sum(length), 0) AS bytes FROM bodies',
+    ).get() as { responses: number; bytes: number }
   }
 
   /** The bodies whose SHA-256 begins so, by their SHA-256. */
   bodiesIn(prefix: string): Map<string, number> {
-    const rows = this.#db
-      .prepare('SELECT sha256, id FROM bodies WHERE sha256 >= @prefix AND sha256 < @prefix || char(127)')
-      .all({ prefix }) as { sha256: string; id: number }[]
+    const rows = this.#sql(
+      'SELECT sha256, id FROM bodies WHERE sha256 >= @prefix AND sha256 < @prefix || char(127)',
+    ).all({ prefix }) as { sha256: string; id: number }[]
     return new Map(rows.map(({ sha256, id }) => [sha256, id]))
   }
 
   notePartial(id: string, head: IncomingHead, nowMs: number): void {
-    this.#db
-      .prepare('INSERT OR REPLACE INTO partials (id, key, head, suspended_at, bytes) VALUES (?, ?, ?, ?, 0)')
-      .run(id, head.key, JSON.stringify(head), nowMs)
+    this.#sql('INSERT OR REPLACE INTO partials (id, key, head, suspended_at, bytes) VALUES (?, ?, ?, ?, 0)').run(
+      id,
+      head.key,
+      JSON.stringify(head),
+      nowMs,
+    )
   }
 
   noteSuspended(id: string, bytes: number, nowMs: number): void {
-    this.#db.prepare('UPDATE partials SET bytes = ?, suspended_at = ? WHERE id = ?').run(bytes, nowMs, id)
+    this.#sql('UPDATE partials SET bytes = ?, suspended_at = ? WHERE id = ?').run(bytes, nowMs, id)
   }
 
   /** Notes what a complete transfer is about to be kept as. */
   noteCompletion(id: string, whole: Whole): void {
     const completion = JSON.stringify({ ...whole, sums: whole.sums.toString('base64') })
-    this.#db.prepare('UPDATE partials SET completion = ? WHERE id = ?').run(completion, id)
+    this.#sql('UPDATE partials SET completion = ? WHERE id = ?').run(completion, id)
   }
 
   dropPartial(id: string): void {
-    this.#db.prepare('DELETE FROM partials WHERE id = ?').run(id)
+    this.#sql('DELETE FROM partials WHERE id = ?').run(id)
   }
 
   partialBytes(): number {
-    return this.#db.prepare('SELECT coalesce(sum(bytes), 0) FROM partials').pluck().get() as number
+    return this.#sql('SELECT coalesce(sum(bytes), 0) FROM partials').pluck().get() as number
   }
 
   /** The transfers of a key, or all; the one suspended last first. */
   partials(key?: string): PartialRow[] {
     const where = key === undefined ? '' : 'WHERE key = @key'
-    const rows = this.#db
-      .prepare(`SELECT * FROM partials ${where} ORDER BY suspended_at DESC`)
-      .all(key === undefined ? {} : { key }) as Row[]
+    const rows = this.#sql(`SELECT * FROM partials ${where} ORDER BY suspended_at DESC`).all(
+      key === undefined ? {} : { key },
+    ) as Row[]
     return rows.map((row) => ({
       id: row['id'] as string,
       head: headOf(row['head'] as string),
