@@ -1,4 +1,5 @@
-import type { ServerResponse } from 'node:http'
+import { type ServerResponse, STATUS_CODES } from 'node:http'
+import type { Duplex } from 'node:stream'
 import { CausewayError } from '../../base/errors.ts'
 
 /** An answer of the cache's own: a status, and in plain words why. */
@@ -8,16 +9,30 @@ export interface Trouble {
 }
 
 /** Refuses in plain words, and closes: what else is on this connection is not looked at. */
-export function sayNo(res: ServerResponse, { status, message }: Trouble): void {
-  const body = `causeway cache: ${message}\n`
-  res.writeHead(status, {
+export function sayNo(res: ServerResponse, trouble: Trouble): void {
+  res.writeHead(trouble.status, headersOf(trouble))
+  res.end(bodyOf(trouble))
+}
+
+/** The same where there is no request that could be answered, only a connection. */
+export function endWith(socket: Duplex, trouble: Trouble): void {
+  const head = Object.entries(headersOf(trouble)).map(([name, value]) => `${name}: ${value}\r\n`)
+  const status = `HTTP/1.1 ${trouble.status} ${STATUS_CODES[trouble.status]}\r\n`
+  socket.end(`${status}${head.join('')}\r\n${bodyOf(trouble)}`)
+}
+
+function bodyOf({ message }: Trouble): string {
+  return `causeway cache: ${message}\n`
+}
+
+function headersOf(trouble: Trouble): Record<string, string> {
+  return {
     'content-type': 'text/plain; charset=utf-8',
-    'content-length': Buffer.byteLength(body),
+    'content-length': String(Buffer.byteLength(bodyOf(trouble))),
     'cache-control': 'no-store',
     connection: 'close',
-    ...(status === 405 ? { allow: 'GET, HEAD' } : {}),
-  })
-  res.end(body)
+    ...(trouble.status === 405 ? { allow: 'GET, HEAD' } : {}),
+  }
 }
 
 /** A client wanted only what is kept and fresh, and this isn't. RFC 9111, section 5.2.1.7. */

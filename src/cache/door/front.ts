@@ -1,0 +1,107 @@
+import { readFileSync } from 'node:fs'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { endWith, type Trouble } from './refuse.ts'
+
+export interface FrontDeps {
+  readonly answer: (req: IncomingMessage, res: ServerResponse) => void
+  readonly connect: (req: IncomingMessage, client: Duplex, head: Buffer) => void
+  /** Connections at a time; default: what the limit of open files leaves. */
+  readonly mostConnections?: number
+  /** Milliseconds, see below; shorter in tests. */
+  readonly headMs?: number
+  readonly idleMs?: number
+}
+
+/** Milliseconds that a request's head may take from its first byte, or a new connection's from its beginning. */
+const usualHeadMs = 10_000
+
+/** Milliseconds that a connection is kept open for another request. */
+const keepAliveMs = 15_000
+
+/** Milliseconds that a client may leave an answer lying without taking a byte of it. */
+const usualIdleMs = 120_000
+
+/** Bytes of a request's head. */
+const mostHeadBytes = 16 * 1024
+
+/** Connections that wait to be accepted: all nodes of a site may begin at once. */
+export const backlog = 4096
+
+/** Descriptors that are left for files, origins and the rest of the process. */
+const reserved = 1024
+
+/**
+ * The HTTP server as strangers see it: what is no request at all is refused here, in plain words where something can still be
+ * said, and whoever holds a connection without using it loses it.
+ */
+export function openFront(deps: FrontDeps): Server {
+  const { answer, connect, headMs = usualHeadMs, idleMs = usualIdleMs } = deps
+  const mostConnections = deps.mostConnections ?? connectionsFor(openFilesLimit())
+  const turnedAway = new WeakSet<Socket>()
+  const server = createServer(
+    {
+      keepAliveTimeout: keepAliveMs,
+      headersTimeout: headMs,
+      requestTimeout: headMs,
+      connectionsCheckingInterval: headMs / 4,
+      maxHeaderSize: mostHeadBytes,
+      // A request without Host is the door's to refuse: it then looks at nothing else that came with it.
+      requireHostHeader: false,
+      noDelay: true,
+    },
+    (req, res) => {
+      if (!turnedAway.has(req.socket)) answer(req, res)
+    },
+  )
+  // With a limit Node would leave out the rest of the fields, and with them a second Host.
+  server.maxHeadersCount = 0
+  server.setTimeout(idleMs)
+  server.on('connect', connect)
+  server.on('clientError', refuse)
+  let connections = 0
+  server.on('connection', (socket: Socket) => {
+    connections += 1
+    socket.once('close', () => {
+      connections -= 1
+    })
+    if (connections <= mostConnections) return
+    turnedAway.add(socket)
+    endWith(socket, tooMany)
+  })
+  return server
+}
+
+const tooMany: Trouble = { status: 503, message: 'there are too many connections already; try again in a moment' }
+
+/** Node's parser could make nothing of what came, or it came too slowly. */
+function refuse(error: NodeJS.ErrnoException, socket: Duplex): void {
+  const sent = (socket as Partial<Socket>).bytesWritten ?? 0
+  // Once something has been sent, words of the cache's own could be taken for a part of it.
+  if (error.code === 'ECONNRESET' || !socket.writable || sent > 0) socket.destroy()
+  else endWith(socket, troubleWith(error.code ?? ''))
+}
+
+function troubleWith(code: string): Trouble {
+  if (code === 'HPE_HEADER_OVERFLOW')
+    return { status: 431, message: `a request's head may have ${mostHeadBytes} bytes` }
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return { status: 408, message: 'no whole request came in time' }
+  return { status: 400, message: 'this is no request as RFC 9112 has them' }
+}
+
+/** How many connections may be open at a time. */
+export function connectionsFor(openFiles: number): number {
+  return Math.max(64, openFiles - reserved)
+}
+
+/** How many descriptors this process may have; Node raises the limit as far as it may when it starts. */
+function openFilesLimit(): number {
+  try {
+    const [, soft = ''] = /^Max open files\s+(\d+|unlimited)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? []
+    return soft === 'unlimited' ? 1_000_000 : Number(soft) || 4096
+  } catch {
+    // No /proc: what every system allows.
+    return 4096
+  }
+}
