@@ -32,7 +32,7 @@ export async function* elements(chunks: AsyncIterable<Buffer>, around: string, n
     }
   }
   const remains = rest.toString('utf8').trim()
-  const empty = !seen && hasRoot(remains.replace(new RegExp(`(?:/|></${around})>$`), '>'), around)
+  const empty = !seen && hasRoot(remains, around) && new RegExp(`(?:/|>\\s*</${around})>$`).test(remains)
   if (remains !== `</${around}>` && !empty) throw malformed(`<${around}> does not end`)
 }
 
