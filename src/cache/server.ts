@@ -1,25 +1,36 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { createServer, get, type Server } from 'node:http'
+import { get, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { listenOnSocket } from '../base/api/unix-socket.ts'
 import { type Clock, systemClock } from '../base/clock.ts'
 import { CausewayError } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
+import { createAhead } from './ahead/ahead.ts'
+import { habitTables } from './ahead/habit-store.ts'
+import { warmRoutes } from './ahead/routes.ts'
 import { type CacheDatabase, openDatabase } from './database.ts'
+import { Tunnels } from './door/connect.ts'
+import { backlog, openFront } from './door/front.ts'
 import { Proxy } from './door/proxy.ts'
 import { Events } from './events.ts'
 import { Fetches } from './fill/fetches.ts'
 import { Heartbeat, type Pulse, runNft } from './heartbeat.ts'
 import { originsOf } from './origins.ts'
-import { type CacheSettings, splitListen } from './settings.ts'
+import { adminSocketOf, type CacheSettings, splitListen } from './settings.ts'
+import { openSnapshots } from './snapshots/open.ts'
+import { snapshotTables } from './snapshots/tables.ts'
 import { DiskStore } from './store/disk-store.ts'
 import { storeTables } from './store/rows.ts'
 import { ManyPlaces } from './upstream/many-places.ts'
+import { openTunnel } from './upstream/tunnel.ts'
 import { AccessLog } from './watch/access-log.ts'
+import { buildAdmin } from './watch/admin.ts'
 import { type Counters, newCounters } from './watch/counters.ts'
 import { Ledger } from './watch/ledger.ts'
 import { CacheMetrics } from './watch/metrics.ts'
 import { Pages, statsPath } from './watch/pages.ts'
+import { storeRoutes } from './watch/store-routes.ts'
 import { Traffic } from './watch/traffic.ts'
 
 /** A cache that serves. */
@@ -51,27 +62,54 @@ export async function startCache(
   const counters = newCounters()
   const traffic = new Traffic()
   const fetches = new Fetches({ store, upstream, counters, traffic, clock, log })
+  const { catalogue, snapshots } = openSnapshots({
+    ...{ settings, origins, database, store, fetches, upstream, counters, events, clock, log },
+  })
+  const ahead = createAhead({
+    ...{ settings, origins, database, store, fetches, snapshots, catalogue, counters, clock, log },
+  })
   const metrics = new CacheMetrics(() => Promise.reject(new Error('not wired yet')))
   const pages = new Pages({ counters, metrics, watchers: settings.watchers })
   const ledger = new Ledger({ counters, traffic, metrics, accessLog })
-  const proxy = new Proxy({ origins, via, store, fetches, indexes: settings.indexes, counters, ledger, clock, log })
-
-  const server = createServer({ keepAliveTimeout: 15_000, requireHostHeader: false }, (req, res) => {
-    if (!pages.answer(req, res)) void proxy.handle(req, res)
+  const proxy = new Proxy({
+    origins,
+    via,
+    store,
+    fetches,
+    snapshots,
+    indexes: settings.indexes,
+    counters,
+    ledger,
+    ahead: ahead.reader,
+    clock,
+    log,
   })
-  server.on('connect', (_req, socket) => {
-    counters.requests += 1
-    counters.refused += 1
-    socket.on('error', () => socket.destroy())
-    socket.end(connectRefusal)
+
+  const tunnels = new Tunnels({
+    allowed: settings.connect,
+    open: (host, port) => openTunnel(host, port, settings.connect, upstream.names),
+    counters,
+    ledger,
+    clock,
+  })
+  const server = openFront({
+    answer: (req, res) => {
+      if (!pages.answer(req, res)) void proxy.handle(req, res)
+    },
+    connect: (req, client, head) => void tunnels.serve(req, client, head),
   })
   const { host, port } = splitListen(settings.listen)
-  server.listen(port, host)
+  server.listen({ port, host, backlog })
   await usable(`listen ${settings.listen}`, once(server, 'listening')).catch(async (error: unknown) => {
+    await ahead.close()
+    await snapshots.close()
+    await catalogue.close()
     await store.close()
     database.close()
     throw error
   })
+  const admin = buildAdmin([storeRoutes(store), warmRoutes(ahead.warmer, log)])
+  const removeSocket = await usable('admin', listenOnSocket(admin, adminSocketOf(settings), undefined))
   const address = server.address() as AddressInfo
 
   const heartbeats = pulsesOf(settings).map((pulse) => {
@@ -86,9 +124,15 @@ export async function startCache(
 
   const stop = async (graceMs: number) => {
     await Promise.all(heartbeats.map((heartbeat) => heartbeat.stop()))
-    await closeServer(server, fetches, graceMs, clock)
+    await admin.close()
+    await removeSocket()
+    ahead.giveUp()
+    await closeServer(server, tunnels, fetches, graceMs, clock)
     await upstream.close()
     await fetches.idle()
+    await ahead.close()
+    await snapshots.close()
+    await catalogue.close()
     if (accessLog) await accessLog.close()
     await store.close()
     database.close()
@@ -103,7 +147,7 @@ async function openStore(
   clock: Clock,
   events: Events,
 ): Promise<{ database: CacheDatabase; store: DiskStore }> {
-  const database = openDatabase(folder, [storeTables], (reason) =>
+  const database = openDatabase(folder, [storeTables, snapshotTables, habitTables], (reason) =>
     events.report('StoreReset', folder, 'the database was damaged; all that was kept is fetched anew', reason),
   )
   try {
@@ -122,15 +166,6 @@ async function usable<T>(what: string, opening: Promise<T>): Promise<T> {
     throw new CausewayError('InvalidConfig', `${what}: ${(cause as Error).message}`, { cause })
   }
 }
-
-const connectRefusal = [
-  'HTTP/1.1 405 Method Not Allowed',
-  'allow: GET, HEAD',
-  'content-type: text/plain; charset=utf-8',
-  'connection: close',
-  '',
-  'causeway cache: CONNECT is not served, only GET and HEAD\n',
-].join('\r\n')
 
 /** One for each family, so that one that fails does not stop the other. */
 function pulsesOf({ heartbeat }: CacheSettings): readonly Pulse[] {
@@ -156,12 +191,19 @@ function answers(host: string, port: number, timeoutMs: number): Promise<boolean
 }
 
 /** Takes no new connections, and closes the ones there are as they fall idle, all of them after `graceMs`. */
-async function closeServer(server: Server, fetches: Fetches, graceMs: number, clock: Clock): Promise<void> {
+async function closeServer(
+  server: Server,
+  tunnels: Tunnels,
+  fetches: Fetches,
+  graceMs: number,
+  clock: Clock,
+): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()))
   server.closeIdleConnections()
   const done = new AbortController()
   await Promise.race([Promise.all([closed, fetches.idle()]), clock.sleep(graceMs, done.signal)])
   done.abort()
+  tunnels.close()
   server.closeAllConnections()
   await closed
 }

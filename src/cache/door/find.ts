@@ -6,6 +6,7 @@ import type { Wanted } from '../fill/wanted.ts'
 import { kindOf } from '../formats/kinds.ts'
 import { demandsOf } from '../rules/demands.ts'
 import { isFresh, mayServeStale } from '../rules/freshness.ts'
+import type { SnapshotAnswer, Snapshots } from '../snapshots/snapshots.ts'
 import type { Store, Stored } from '../store/port.ts'
 import type { Patience } from './patience.ts'
 import type { Outcome } from './reply.ts'
@@ -14,6 +15,7 @@ import type { CacheRequest } from './request.ts'
 export interface FinderDeps {
   readonly store: Store
   readonly fetches: Fetches
+  readonly snapshots: Pick<Snapshots, 'answer'>
   readonly patience: Patience
   /** How long an index is fresh, milliseconds. */
   readonly indexFreshMs: number
@@ -35,9 +37,12 @@ export class Finder {
     this.#deps = deps
   }
 
-  /** @throws CausewayError as `Fetches` does, when nothing that is kept can stand in */
-  async find(request: CacheRequest): Promise<Found> {
-    const { store, fetches } = this.#deps
+  /**
+   * @param client The address that asks: what it got before decides which version of an index it is to see.
+   * @throws CausewayError as `Fetches` and `Snapshots` do, when nothing that is kept can stand in
+   */
+  async find(request: CacheRequest, client: string): Promise<Found> {
+    const { store, fetches, snapshots } = this.#deps
     const { origin, path, url: key } = request
     const wanted: Wanted = { origin, path, key, kind: kindOf(origin, path), expected: undefined }
     if (request.personal) return this.#alone(request, wanted)
@@ -55,11 +60,25 @@ export class Finder {
         await stored?.close()
         return { kind: 'not kept' }
       }
+      const version = await snapshots.answer(origin, path, client)
+      if (version) {
+        await stored?.close()
+        const found = await this.#version(version)
+        if (found) return found
+        continue
+      }
       if (!stored && request.method === 'HEAD' && !fetches.isRunning(key)) return this.#alone(request, wanted)
       const found = await this.#ask(wanted, stored)
       if (found) return found
     }
     throw new CausewayError('Internal', 'what is kept keeps disappearing')
+  }
+
+  /** The version of an index that this client is to see: kept, or on its way. Undefined: look again. */
+  async #version({ wanted, outcome }: SnapshotAnswer): Promise<Found | undefined> {
+    const { store } = this.#deps
+    const stored = store.peek(wanted.key) ?? (await store.find(wanted.key))
+    return stored ? { kind: 'kept', stored, outcome } : this.#ask(wanted, undefined)
   }
 
   #isFresh({ kind }: Wanted, { headers, validatedAtMs }: Stored): boolean {

@@ -23,6 +23,9 @@ const keepAliveMs = 15_000
 /** Milliseconds that a client may leave an answer lying without taking a byte of it. */
 const usualIdleMs = 120_000
 
+/** Milliseconds that a client that is turned away has for hearing why. */
+const lastWordsMs = 500
+
 /** Bytes of a request's head. */
 const mostHeadBytes = 16 * 1024
 
@@ -69,6 +72,8 @@ export function openFront(deps: FrontDeps): Server {
     if (connections <= mostConnections) return
     turnedAway.add(socket)
     endWith(socket, tooMany)
+    // Closing at once could take the words away from a client that is still talking.
+    socket.setTimeout(lastWordsMs, () => socket.destroy())
   })
   return server
 }

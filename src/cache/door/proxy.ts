@@ -5,6 +5,7 @@ import { CausewayError } from '../../base/errors.ts'
 import type { Logger } from '../../base/log.ts'
 import type { Fetches } from '../fill/fetches.ts'
 import type { Origin } from '../origins.ts'
+import type { Snapshots } from '../snapshots/snapshots.ts'
 import type { Store } from '../store/port.ts'
 import type { Counters } from '../watch/counters.ts'
 import type { Ledger } from '../watch/ledger.ts'
@@ -21,10 +22,13 @@ export interface ProxyDeps {
   readonly via: string
   readonly store: Store
   readonly fetches: Fetches
+  readonly snapshots: Pick<Snapshots, 'answer'>
   /** Milliseconds, see `cacheSchema`. */
   readonly indexes: { readonly fresh: number; readonly patience: number }
   readonly counters: Counters
   readonly ledger: Ledger
+  /** Told of each file that a client asks for. */
+  readonly ahead?: { noticed(client: string, origin: Origin, path: string): void }
   readonly clock: Clock
   readonly log: Logger
 }
@@ -38,9 +42,9 @@ export class Proxy {
 
   constructor(deps: ProxyDeps) {
     this.#deps = deps
-    const { store, fetches, indexes, clock } = deps
+    const { store, fetches, snapshots, indexes, clock } = deps
     const patience = new Patience(indexes.patience, clock)
-    this.#finder = new Finder({ store, fetches, patience, indexFreshMs: indexes.fresh, clock })
+    this.#finder = new Finder({ store, fetches, snapshots, patience, indexFreshMs: indexes.fresh, clock })
   }
 
   /** Answers one request and records it. It never rejects. */
@@ -60,7 +64,8 @@ export class Proxy {
       this.#closing.add(req.socket)
       sayNo(res, request)
     } else {
-      await this.#answer(request, res, telling)
+      if (!request.personal) this.#deps.ahead?.noticed(client, request.origin, request.path)
+      await this.#answer(request, client, res, telling)
     }
     counters.inFlight -= 1
     const passed = 'message' in request ? undefined : request
@@ -78,14 +83,20 @@ export class Proxy {
   }
 
   /** A kept body that turns out to be damaged at its first block has gone from the store: the next round fetches it. */
-  async #answer(request: CacheRequest, res: ServerResponse, telling: Telling, round = 1): Promise<void> {
+  async #answer(
+    request: CacheRequest,
+    client: string,
+    res: ServerResponse,
+    telling: Telling,
+    round = 1,
+  ): Promise<void> {
     try {
-      const found = await this.#finder.find(request)
+      const found = await this.#finder.find(request, client)
       if (found.kind === 'not kept') sayNo(res, notKept)
       else await deliver(request, res, found, this.#deps.clock.now(), telling)
     } catch (error) {
       const damaged = error instanceof CausewayError && error.code === 'DamagedBody'
-      if (damaged && !res.headersSent && round < 3) return this.#answer(request, res, telling, round + 1)
+      if (damaged && !res.headersSent && round < 3) return this.#answer(request, client, res, telling, round + 1)
       this.#giveUp(request, res, error, telling)
     }
   }
