@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync } from 'node:fs'
 import type { Daemon } from '../../lab/process.ts'
-import { must, run } from '../../lab/process.ts'
+import { run } from '../../lab/process.ts'
 import { until } from '../../lab/until.ts'
 import { treeOf } from './processes.ts'
 import { type Rig, siteAddress } from './rig.ts'
@@ -76,8 +76,8 @@ export class Cache {
   /** Ends it with all that it started, at once. */
   async kill(): Promise<void> {
     const tree = treeOf(this.pid)
-    await must(['kill', '-KILL', ...tree.map(String)])
-    await this.#daemon?.exited
+    await this.#daemon?.kill('SIGKILL')
+    for (const pid of tree) if (runs(pid)) process.kill(pid, 'SIGKILL')
     this.#daemon = undefined
     await until(`${this.name} is gone`, 10_000, () => tree.every((pid) => treeOf(pid).length === 1 && !runs(pid)))
   }
