@@ -30,7 +30,7 @@ function kindOf(file: string): Kind | undefined {
   if (/\/by-hash\/[A-Za-z0-9]+\/[0-9a-f]{32,}$/.test(file)) return 'package'
   if (topName.test(name) || indexName.test(name)) return 'index'
   // The pieces of a pdiff are named by the moment that they lead from.
-  if (/\.diff\/T-[\dA-Za-z-]+\.gz$/.test(file)) return 'package'
+  if (/\.diff\/T-[\dA-Za-z.-]+\.gz$/.test(file)) return 'package'
   if (/^[^_]+_[^_]+_[^_]+\.(?:u?deb|ddeb)$/.test(name)) return 'package'
   if (/\/pool\//.test(file) && /_[^_]+\.(?:dsc|(?:diff|(?:debian\.|orig[^/]*\.)?tar)\.[a-z0-9]+)$/.test(name))
     return 'package'
@@ -43,7 +43,7 @@ function isInstallerSums(file: string): boolean {
 
 /** What comes after a component in a suite's folder: `binary-amd64/`, `source/`, `i18n/`, ... */
 const inComponent =
-  /^(?:(?:debian-installer\/)?binary-[^/]+|source|i18n|dep11|cnf|installer-[^/]+|by-hash|Contents-[^/]+$)/
+  /^(?:(?:(?:debian-installer\/)?binary-[^/]+|source|i18n|dep11|cnf|installer-[^/]+|by-hash)\/.|Contents-[^/]+$)/
 
 function suiteOf(file: string): Suite | undefined {
   const dists = file.indexOf('/dists/')

@@ -181,7 +181,10 @@ test('lists of digests beside images are read', async (t) => {
   const found = [`/images/disk.qcow2 ${digest('sha512', 'image')}`, `/images/sub/disk.raw ${digest('sha512', 'other')}`]
   for (const options of [[], ['--tag'], ['--binary']]) {
     const sums = await tool(folder, ['sha512sum', ...options, 'disk.qcow2', './sub/disk.raw'])
-    const listed = await packagesIn('/images/SHA512SUMS', `# comment\n${sums.toString()}${digest('sha256', '')}  ../../up\n`)
+    const listed = await packagesIn(
+      '/images/SHA512SUMS',
+      `# comment\n${sums.toString()}${digest('sha256', '')}  ../../up\n`,
+    )
     assert.deepEqual(
       listed.map(({ path, expected }) => `${path} ${expected?.digest}`),
       found,
