@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { CausewayError } from '../base/errors.ts'
@@ -28,20 +28,33 @@ export function openDatabase(
   mkdirSync(folder, { recursive: true, mode: 0o755 })
   const file = join(folder, 'cache.db')
   try {
+    if (existsSync(markOf(folder))) throw new Unusable('it was found damaged while it was in use')
     return tryOpen(file, tables)
   } catch (error) {
     if (isBusy(error)) throw new CausewayError('Conflict', `another process uses ${folder}`, { cause: error })
-    if (!isDamage(error)) throw error
+    if (!isDatabaseDamage(error)) throw error
     for (const ending of ['', '-wal', '-shm']) {
       rmSync(`${file}.aside${ending}`, { force: true })
       renameIfThere(file + ending, `${file}.aside${ending}`)
     }
+    rmSync(markOf(folder), { force: true })
     putAside(error)
     return tryOpen(file, tables)
   }
 }
 
+/** Has the database put aside when it is opened the next time: something in it could not be read. */
+export function markDamaged(folder: string): void {
+  writeFileSync(markOf(folder), '')
+}
+
+function markOf(folder: string): string {
+  return join(folder, 'cache.db.damaged')
+}
+
 function tryOpen(file: string, tables: readonly string[]): CacheDatabase {
+  // A process that ended as it should has left no such file.
+  const unclean = existsSync(`${file}-wal`)
   const database = new Database(file, { timeout: 0 })
   try {
     // The lock of a process that dies goes with it.
@@ -50,8 +63,9 @@ function tryOpen(file: string, tables: readonly string[]): CacheDatabase {
     database.pragma('synchronous = NORMAL')
     const found = Number(database.pragma('user_version', { simple: true }))
     if (found !== layout && database.prepare('SELECT 1 FROM sqlite_schema').get() !== undefined) {
-      throw new OtherLayout(`tables of layout ${found}, not ${layout}`)
+      throw new Unusable(`tables of layout ${found}, not ${layout}`)
     }
+    if (unclean && database.pragma('quick_check(1)', { simple: true }) !== 'ok') throw new Unusable('it is damaged')
     database.transaction(() => {
       for (const sql of tables) database.exec(sql)
       database.pragma(`user_version = ${layout}`)
@@ -63,8 +77,8 @@ function tryOpen(file: string, tables: readonly string[]): CacheDatabase {
   }
 }
 
-class OtherLayout extends Error {
-  override readonly name = 'OtherLayout'
+class Unusable extends Error {
+  override readonly name = 'Unusable'
 }
 
 function isBusy(error: unknown): boolean {
@@ -72,8 +86,8 @@ function isBusy(error: unknown): boolean {
 }
 
 /** Whether a failure says that the database itself is damaged, so that nothing can be done with it any more. */
-export function isDamage(error: unknown): boolean {
-  if (error instanceof OtherLayout) return true
+export function isDatabaseDamage(error: unknown): boolean {
+  if (error instanceof Unusable) return true
   return error instanceof Database.SqliteError && /^SQLITE_(CORRUPT|NOTADB)/.test(error.code)
 }
 

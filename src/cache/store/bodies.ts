@@ -2,7 +2,7 @@ import { CausewayError } from '../../base/errors.ts'
 import type { Events } from '../events.ts'
 import type { Headers } from '../headers.ts'
 import { blockCount, isWhole } from './blocks.ts'
-import { chooseVictims } from './eviction.ts'
+import { type Candidate, chooseVictims } from './eviction.ts'
 import { closeFile, isMissing, openToRead, readAll } from './files.ts'
 import { KeptBody } from './kept-body.ts'
 import { type Layout, unlinkIfThere } from './layout.ts'
@@ -224,7 +224,7 @@ export class Bodies {
     for (let after: { id: number; value: number } | undefined; freed < need; ) {
       const page = this.#rows.cheapest(after, pageSize)
       const victims = chooseVictims(page, need - freed, (id) => this.#readers.has(id))
-      freed += await this.#throwAway(victims.map(({ id }) => id))
+      freed += await this.#throwAway(victims)
       for (const { value } of victims) this.#floor = Math.max(this.#floor, value)
       after = page.at(-1)
       if (page.length < pageSize) break
@@ -232,11 +232,23 @@ export class Bodies {
     return freed
   }
 
-  async #throwAway(ids: readonly number[]): Promise<number> {
-    if (ids.length === 0) return 0
-    const gone = this.#rows.dropBodies(ids)
+  async #throwAway(victims: readonly Candidate[]): Promise<number> {
+    if (victims.length === 0) return 0
+    const gone = await this.#dropRows(victims)
     await this.release(gone)
     return gone.reduce((sum, { length }) => sum + length, 0)
+  }
+
+  async #dropRows(victims: readonly Candidate[]): Promise<GoneBody[]> {
+    const ids = victims.map(({ id }) => id)
+    try {
+      return this.#rows.dropBodies(ids)
+    } catch (error) {
+      // A disk that is full to the last byte takes no change of rows. Files first, then: rows without files do no harm.
+      this.#trouble.note(error)
+      for (const { sha256 } of victims) await unlinkIfThere(this.#layout.body(sha256))
+      return this.#trouble.attempt(() => this.#rows.dropBodies(ids))
+    }
   }
 
   close(): void {

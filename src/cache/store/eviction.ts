@@ -29,6 +29,7 @@ export function valueOf({ length, uses, fetchMs }: Worth, floor: number): number
 /** A body that could go. */
 export interface Candidate {
   readonly id: number
+  readonly sha256: string
   readonly length: number
   readonly value: number
   readonly pinned: boolean

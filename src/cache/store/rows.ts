@@ -275,7 +275,7 @@ export class Rows {
   /** The least valuable bodies in order, a page at a time: those after `after`. */
   cheapest(after: Pick<Candidate, 'id' | 'value'> | undefined, limit: number): Candidate[] {
     const rows = this.#sql(
-      `SELECT b.id, b.length, b.value,
+      `SELECT b.id, b.sha256, b.length, b.value,
            EXISTS (SELECT 1 FROM responses r JOIN pins p ON p.key = r.key WHERE r.body = b.id) AS pinned
          FROM bodies b WHERE (b.value, b.id) > (?, ?) ORDER BY b.value, b.id LIMIT ?`,
     ).all(after?.value ?? -1, after?.id ?? 0, limit) as (Omit<Candidate, 'pinned'> & { pinned: number })[]

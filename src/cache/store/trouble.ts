@@ -1,4 +1,5 @@
 import type { Clock } from '../../base/clock.ts'
+import { isDatabaseDamage, markDamaged } from '../database.ts'
 import type { Events } from '../events.ts'
 
 /** Milliseconds that a store counts as troubled after an operation on it failed. */
@@ -27,7 +28,16 @@ export class Trouble {
     const first = !this.now
     this.#lastMs = this.#clock.now()
     const message = error instanceof Error ? error.message : String(error)
+    if (isDatabaseDamage(error)) this.#markDamaged()
     if (first) this.#events.report('DiskTrouble', this.#folder, `the store fails: ${message}`, error)
+  }
+
+  #markDamaged(): void {
+    try {
+      markDamaged(this.#folder)
+    } catch {
+      // The disk takes no file either; the spell has been told of.
+    }
   }
 
   /** Passes a result on, and notes a failure. */
