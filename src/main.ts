@@ -1,33 +1,26 @@
 #!/usr/bin/env node
 import { Command } from 'commander'
 import { CausewayError, toCausewayError } from './base/errors.ts'
-import { cacheCommand } from './cli/cache.ts'
-import { controllerCommand } from './cli/controller.ts'
-import { hostsCommand } from './cli/hosts.ts'
-import { networkCommand } from './cli/network.ts'
-import { nodesCommand } from './cli/nodes.ts'
-import { policyCommand } from './cli/policy.ts'
-import { replayCommand } from './cli/replay.ts'
-import { simulateCommand } from './cli/simulate.ts'
-import { slurmNodesCommand } from './cli/slurm-nodes.ts'
-import { statusCommand } from './cli/status.ts'
-import { timelineCommand } from './cli/timeline.ts'
-import { whyCommand } from './cli/why.ts'
 
-const program = new Command('causeway')
-  .description('grows one virtual batch cluster over several sites')
-  .addCommand(controllerCommand())
-  .addCommand(cacheCommand())
-  .addCommand(statusCommand())
-  .addCommand(networkCommand())
-  .addCommand(nodesCommand())
-  .addCommand(timelineCommand())
-  .addCommand(whyCommand())
-  .addCommand(policyCommand())
-  .addCommand(replayCommand())
-  .addCommand(simulateCommand())
-  .addCommand(slurmNodesCommand())
-  .addCommand(hostsCommand())
+/** Loaded when asked for: a cache on a small gateway shall not carry the controller about, nor a hook wait for both. */
+const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  controller: async () => (await import('./cli/controller.ts')).controllerCommand(),
+  cache: async () => (await import('./cli/cache.ts')).cacheCommand(),
+  status: async () => (await import('./cli/status.ts')).statusCommand(),
+  network: async () => (await import('./cli/network.ts')).networkCommand(),
+  nodes: async () => (await import('./cli/nodes.ts')).nodesCommand(),
+  timeline: async () => (await import('./cli/timeline.ts')).timelineCommand(),
+  why: async () => (await import('./cli/why.ts')).whyCommand(),
+  policy: async () => (await import('./cli/policy.ts')).policyCommand(),
+  replay: async () => (await import('./cli/replay.ts')).replayCommand(),
+  simulate: async () => (await import('./cli/simulate.ts')).simulateCommand(),
+  'slurm-nodes': async () => (await import('./cli/slurm-nodes.ts')).slurmNodesCommand(),
+  hosts: async () => (await import('./cli/hosts.ts')).hostsCommand(),
+}
+
+const program = new Command('causeway').description('grows one virtual batch cluster over several sites')
+const asked = commands[process.argv[2] ?? '']
+for (const load of asked ? [asked] : Object.values(commands)) program.addCommand(await load())
 
 try {
   await program.parseAsync()
