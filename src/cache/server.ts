@@ -19,6 +19,7 @@ import { Heartbeat, type Pulse, runNft } from './heartbeat.ts'
 import { originsOf } from './origins.ts'
 import { adminSocketOf, type CacheSettings, splitListen } from './settings.ts'
 import { openSnapshots } from './snapshots/open.ts'
+import { snapshotRoutes } from './snapshots/routes.ts'
 import { snapshotTables } from './snapshots/tables.ts'
 import { DiskStore } from './store/disk-store.ts'
 import { storeTables } from './store/rows.ts'
@@ -61,7 +62,7 @@ export async function startCache(
   const upstream = new ManyPlaces({ origins, siblings, parent, via, events })
   const counters = newCounters()
   const traffic = new Traffic()
-  const fetches = new Fetches({ store, upstream, counters, traffic, clock, log })
+  const fetches = new Fetches({ store, upstream, counters, traffic, events, clock, log })
   const { catalogue, snapshots } = openSnapshots({
     ...{ settings, origins, database, store, fetches, upstream, counters, events, clock, log },
   })
@@ -77,6 +78,8 @@ export async function startCache(
     store,
     fetches,
     snapshots,
+    catalogue,
+    events,
     indexes: settings.indexes,
     counters,
     ledger,
@@ -108,7 +111,7 @@ export async function startCache(
     database.close()
     throw error
   })
-  const admin = buildAdmin([storeRoutes(store), warmRoutes(ahead.warmer, log)])
+  const admin = buildAdmin([storeRoutes(store), snapshotRoutes(snapshots), warmRoutes(ahead.warmer, log)])
   const removeSocket = await usable('admin', listenOnSocket(admin, adminSocketOf(settings), undefined))
   const address = server.address() as AddressInfo
 
@@ -124,10 +127,11 @@ export async function startCache(
 
   const stop = async (graceMs: number) => {
     await Promise.all(heartbeats.map((heartbeat) => heartbeat.stop()))
-    await admin.close()
-    await removeSocket()
     ahead.giveUp()
     await closeServer(server, tunnels, fetches, graceMs, clock)
+    await admin.close()
+    await removeSocket()
+    await fetches.stop()
     await upstream.close()
     await fetches.idle()
     await ahead.close()

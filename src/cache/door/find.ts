@@ -1,5 +1,7 @@
 import type { Clock } from '../../base/clock.ts'
 import { CausewayError } from '../../base/errors.ts'
+import type { Events } from '../events.ts'
+import { type AskedRange, readAskedRange } from '../fill/asked-range.ts'
 import type { Fetches } from '../fill/fetches.ts'
 import { type ArrivingHead, Fill } from '../fill/fill.ts'
 import type { Wanted } from '../fill/wanted.ts'
@@ -8,6 +10,8 @@ import { demandsOf } from '../rules/demands.ts'
 import { isFresh, mayServeStale } from '../rules/freshness.ts'
 import type { SnapshotAnswer, Snapshots } from '../snapshots/snapshots.ts'
 import type { Store, Stored } from '../store/port.ts'
+import type { Catalogue } from '../verify/catalogue.ts'
+import { isOtherThan } from '../verify/expected.ts'
 import type { Patience } from './patience.ts'
 import type { Outcome } from './reply.ts'
 import type { CacheRequest } from './request.ts'
@@ -16,6 +20,9 @@ export interface FinderDeps {
   readonly store: Store
   readonly fetches: Fetches
   readonly snapshots: Pick<Snapshots, 'answer'>
+  /** What indexes say of files. */
+  readonly catalogue: Pick<Catalogue, 'expected'>
+  readonly events: Pick<Events, 'report'>
   readonly patience: Patience
   /** How long an index is fresh, milliseconds. */
   readonly indexFreshMs: number
@@ -42,9 +49,9 @@ export class Finder {
    * @throws CausewayError as `Fetches` and `Snapshots` do, when nothing that is kept can stand in
    */
   async find(request: CacheRequest, client: string): Promise<Found> {
-    const { store, fetches, snapshots } = this.#deps
+    const { store, fetches, snapshots, catalogue } = this.#deps
     const { origin, path, url: key } = request
-    const wanted: Wanted = { origin, path, key, kind: kindOf(origin, path), expected: undefined }
+    const wanted: Wanted = { origin, path, key, kind: kindOf(origin, path), expected: catalogue.expected(origin, path) }
     if (request.personal) return this.#alone(request, wanted)
     const { askAgain, onlyKept } = demandsOf(request.headers)
     // Usually one round. Another when what was kept a moment ago has been taken away by someone.
@@ -52,6 +59,10 @@ export class Finder {
       let stored: Stored | undefined
       if (onlyKept || !fetches.isRunning(key) || wanted.kind !== 'package') {
         stored = store.peek(key) ?? (await store.find(key))
+      }
+      if (stored && isOtherThan(wanted.expected, stored)) {
+        await this.#giveUp(stored)
+        stored = undefined
       }
       if (stored && this.#isFresh(wanted, stored) && (!askAgain || wanted.kind === 'package')) {
         return { kind: 'kept', stored, outcome: 'hit' }
@@ -63,22 +74,30 @@ export class Finder {
       const version = await snapshots.answer(origin, path, client)
       if (version) {
         await stored?.close()
-        const found = await this.#version(version)
+        const found = await this.#version(version, rangeOf(request))
         if (found) return found
         continue
       }
       if (!stored && request.method === 'HEAD' && !fetches.isRunning(key)) return this.#alone(request, wanted)
-      const found = await this.#ask(wanted, stored)
+      const found = await this.#ask(wanted, stored, rangeOf(request))
       if (found) return found
     }
     throw new CausewayError('Internal', 'what is kept keeps disappearing')
   }
 
+  /** What was kept before an index said that it must be something else: it is of no use to anybody. */
+  async #giveUp(stored: Stored): Promise<void> {
+    const { store, events } = this.#deps
+    await stored.close()
+    await store.remove(stored.key)
+    events.report('ContentChanged', stored.key, 'what is kept is not what the index says; it is fetched anew')
+  }
+
   /** The version of an index that this client is to see: kept, or on its way. Undefined: look again. */
-  async #version({ wanted, outcome }: SnapshotAnswer): Promise<Found | undefined> {
+  async #version({ wanted, outcome }: SnapshotAnswer, range: AskedRange | undefined): Promise<Found | undefined> {
     const { store } = this.#deps
     const stored = store.peek(wanted.key) ?? (await store.find(wanted.key))
-    return stored ? { kind: 'kept', stored, outcome } : this.#ask(wanted, undefined)
+    return stored ? { kind: 'kept', stored, outcome } : this.#ask(wanted, undefined, range)
   }
 
   #isFresh({ kind }: Wanted, { headers, validatedAtMs }: Stored): boolean {
@@ -86,13 +105,13 @@ export class Finder {
   }
 
   /** Joins those who ask the origin, or begins; what is kept stands in when it is late or away. Undefined: look again. */
-  async #ask(wanted: Wanted, stored: Stored | undefined): Promise<Found | undefined> {
+  async #ask(wanted: Wanted, stored: Stored | undefined, range: AskedRange | undefined): Promise<Found | undefined> {
     const { store, fetches, patience, clock } = this.#deps
     const { key, kind } = wanted
     let kept = stored
     const standIn = stored && mayServeStale(kind, stored.headers, stored.validatedAtMs, clock.now())
     try {
-      const { answer, joined } = fetches.join(wanted)
+      const { answer, joined } = fetches.join(wanted, { range })
       const given = await (standIn ? patience.wait(answer) : answer)
       if (given === undefined) {
         if (!stored) return undefined
@@ -117,4 +136,8 @@ export class Finder {
     if (given instanceof Fill) return { kind: 'arriving', fill: given, outcome: 'miss' }
     return { kind: 'head', head: given, outcome: 'miss' }
   }
+}
+
+function rangeOf({ method, headers }: CacheRequest): AskedRange | undefined {
+  return method === 'GET' ? readAskedRange(headers['range']) : undefined
 }

@@ -10,7 +10,7 @@ import type { Store } from '../store/port.ts'
 import type { Counters } from '../watch/counters.ts'
 import type { Ledger } from '../watch/ledger.ts'
 import { deliver, type Telling } from './deliver.ts'
-import { Finder } from './find.ts'
+import { Finder, type FinderDeps } from './find.ts'
 import { Patience } from './patience.ts'
 import { notKept, sayNo, troubleOf } from './refuse.ts'
 import { type CacheRequest, readRequest } from './request.ts'
@@ -23,6 +23,8 @@ export interface ProxyDeps {
   readonly store: Store
   readonly fetches: Fetches
   readonly snapshots: Pick<Snapshots, 'answer'>
+  readonly catalogue: FinderDeps['catalogue']
+  readonly events: FinderDeps['events']
   /** Milliseconds, see `cacheSchema`. */
   readonly indexes: { readonly fresh: number; readonly patience: number }
   readonly counters: Counters
@@ -42,9 +44,11 @@ export class Proxy {
 
   constructor(deps: ProxyDeps) {
     this.#deps = deps
-    const { store, fetches, snapshots, indexes, clock } = deps
+    const { store, fetches, snapshots, catalogue, events, indexes, clock } = deps
     const patience = new Patience(indexes.patience, clock)
-    this.#finder = new Finder({ store, fetches, snapshots, patience, indexFreshMs: indexes.fresh, clock })
+    this.#finder = new Finder({
+      ...{ store, fetches, snapshots, catalogue, events, patience, indexFreshMs: indexes.fresh, clock },
+    })
   }
 
   /** Answers one request and records it. It never rejects. */
