@@ -41,9 +41,10 @@ export async function deliver(
     return
   }
   const { fill, outcome } = found
-  const reader = fill.read()
+  const reply = replyTo(request.method, request.headers, { ...available(fill.head), outcome })
+  const reader = fill.read(reply.start, reply.end)
   try {
-    await sendBody(res, replyTo(request.method, request.headers, { ...available(fill.head), outcome }), reader, telling)
+    await sendBody(res, reply, reader, telling)
   } finally {
     reader.close()
   }

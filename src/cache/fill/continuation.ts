@@ -41,7 +41,7 @@ export function readContentRange(text: string | undefined): (Extent & { length: 
 
 /** What a response to a request for a part is. */
 export type Verdict =
-  | { readonly is: 'part'; readonly extent: Extent }
+  | { readonly is: 'part'; readonly extent: Extent; readonly length: number | undefined }
   /** The same body, but from its beginning: the place gives no parts. */
   | { readonly is: 'whole' }
   /** Another version of the file. */
@@ -71,7 +71,8 @@ export function judge(asked: Extent, same: Same, { status, headers, length }: An
     if (length !== undefined && length !== part.end - part.start) {
       return { is: 'failed', why: `the part ${headers['content-range']} has ${length} bytes` }
     }
-    return { is: 'part', extent: { start: part.start, end: Math.min(part.end, asked.end) } }
+    const extent = { start: part.start, end: Math.min(part.end, asked.end) }
+    return { is: 'part', extent, length: part.length }
   }
   if (status === 200) {
     const sameLength = length === undefined || same.length === undefined || length === same.length

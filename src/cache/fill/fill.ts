@@ -1,126 +1,386 @@
+import { createHash, type Hash } from 'node:crypto'
+import type { Clock } from '../../base/clock.ts'
+import { CausewayError, toCausewayError } from '../../base/errors.ts'
 import type { Headers } from '../headers.ts'
-import type { Incoming } from '../store/port.ts'
+import type { Extent, Incoming, Kept } from '../store/port.ts'
+import type { UpstreamResponse } from '../upstream/ask.ts'
+import type { Expected } from '../verify/expected.ts'
+import { Body } from './body.ts'
+import { bytesOf, covers, reach } from './extents.ts'
+import { FillReader, type ReadableFill } from './fill-reader.ts'
+import type { Limits } from './limits.ts'
+import { heldBytes, OwnWay } from './own-way.ts'
+import type { RecentBlocks } from './recent-blocks.ts'
+import { type AskPart, alignedRange, Transfers } from './transfers.ts'
 
 /** The head of a response that is arriving. */
 export interface ArrivingHead {
   readonly status: number
   readonly headers: Headers
-  /** Bytes that the origin announced; undefined when it didn't. */
+  /** Bytes of the whole body; undefined when its origin didn't say. */
   readonly length: number | undefined
 }
 
-/** Something went wrong between the origin and the disk while the body came. */
-class BrokenFill extends Error {
-  override readonly name = 'BrokenFill'
+export interface FillOptions {
+  readonly head: ArrivingHead
+  /** Where it goes; null when it isn't written to disk. */
+  readonly incoming: Incoming | null
+  readonly expected: Expected | undefined
+  /** Whether its origin gives parts of it, as far as is known. */
+  readonly parts: boolean
+  /** What began it, and which part of the body that is; undefined when all that is wanted is there already. */
+  readonly first: { readonly response: UpstreamResponse; readonly extent: Extent } | undefined
+  /** Whether it is kept once complete. */
+  readonly keep: boolean
+  /** It is for one reader, and ends when that leaves. */
+  readonly alone: boolean
+  readonly ask: AskPart
+  /** Told of the bytes that came from upstream. */
+  readonly received: (bytes: number) => void
+  /** How many connections did well lately; written when more is known. */
+  readonly width: { connections: number }
+  readonly recent: RecentBlocks
+  readonly limits: Limits
+  readonly clock: Clock
+  /** Told, just before `over` resolves, how it ended. */
+  readonly onEnd: (end: FillEnd) => void
+  /** Told of what went wrong with the disk afterwards. */
+  readonly onTrouble: (error: unknown) => void
+}
+
+/** How a fill ended. */
+export type FillEnd =
+  | { readonly how: 'kept'; readonly kept: Kept }
+  /** It came whole, for its readers only. */
+  | { readonly how: 'done' }
+  /** No more of it is wanted now; what has come waits in the store. */
+  | { readonly how: 'suspended' }
+  /** The disk did not take it. */
+  | { readonly how: 'lost'; readonly error: unknown }
+  | { readonly how: 'broken'; readonly error: CausewayError; readonly changed: boolean }
+
+/** Bytes that a follower at the front waits for, unless they take too long. */
+const gatherBytes = 192 * 1024
+
+interface Waiting {
+  readonly position: number
+  /** It has got nothing yet. */
+  readonly urgent: boolean
+  readonly wake: () => void
 }
 
 /**
- * One body on its way from its origin to the disk, read by any number of clients as it grows.
+ * One body on its way, read by any number of clients as it comes: the whole of it, or parts.
  *
- * It goes to its end whether clients stay or not. Clients read from the file, each at its own pace; a slow one holds up
- * nobody.
+ * What somebody asked for is fetched, whether they stay or not; what nobody asked for isn't. What is there is read from
+ * memory or from the disk, each reader at its own pace; a slow one holds up nobody. Where a digest is expected, those who
+ * read to the end get the last bytes only when it turned out right.
  */
-export class Fill {
+export class Fill implements ReadableFill {
   readonly head: ArrivingHead
-  /** Resolves when there is no sense in joining any more: it broke, it is not to be kept, or the store has it. */
+  /** Resolves when there is no sense in joining any more. Neither promise rejects. */
   readonly over: Promise<void>
-  /** Resolves when the disk is done with it. Neither promise rejects. */
+  /** Resolves when nobody reads it any more, and the disk is done with it. */
   readonly finished: Promise<void>
-  readonly #incoming: Incoming
-  #written = 0
-  #state: 'arriving' | 'complete' | 'broken' = 'arriving'
-  #failure: unknown
-  #readers = 1
-  #waiting: (() => void)[] = []
+  readonly #options: FillOptions
+  readonly #body: Body
+  readonly #transfers: Transfers
+  readonly #begunMs: number
+  /** Of what has come in order, where there is no disk to compute it. */
+  readonly #hash: Hash | undefined
+  #hashed = 0
+  #state: 'arriving' | 'complete' | 'broken' | 'suspended' | 'lost' = 'arriving'
+  #failure: CausewayError | undefined
+  #completing = false
+  #ended = false
+  #closing = false
+  #readers = 0
+  #waiting: Waiting[] = []
+  /** Bytes that have come since somebody was woken. */
+  #gathered = 0
+  #gathering: NodeJS.Timeout | undefined
+  #lingering: NodeJS.Timeout | undefined
+  /** Without a disk: bytes that have come since somebody waited for some. */
+  #ahead = 0
+  #goOn: (() => void) | undefined
+  readonly #over = Promise.withResolvers<void>()
+  readonly #finished = Promise.withResolvers<void>()
 
-  /**
-   * @param keep Keeps the complete body, told its bytes; null when it is for its readers only.
-   * @param onBroken Told when something went wrong.
-   */
-  constructor(
-    head: ArrivingHead,
-    incoming: Incoming,
-    body: AsyncIterable<Buffer>,
-    keep: ((length: number) => Promise<void>) | null,
-    onBroken: (error: unknown) => void,
-  ) {
+  constructor(options: FillOptions) {
+    const { head, incoming, first, expected, limits, clock } = options
+    this.#options = options
     this.head = head
-    this.#incoming = incoming
-    const over = Promise.withResolvers<void>()
-    this.over = over.promise
-    this.finished = this.#run(body, keep, over.resolve, onBroken)
-  }
-
-  async #run(
-    body: AsyncIterable<Buffer>,
-    keep: ((length: number) => Promise<void>) | null,
-    over: () => void,
-    onBroken: (error: unknown) => void,
-  ): Promise<void> {
-    try {
-      await this.#receive(body)
-      if (keep) await keep(this.#written)
-    } catch (error) {
-      keep = null
-      onBroken(error)
+    this.over = this.#over.promise
+    this.finished = this.#finished.promise
+    this.#begunMs = clock.now()
+    this.#hash = expected && !incoming && first?.extent.start === 0 ? createHash(expected.algorithm) : undefined
+    this.#body = new Body({
+      length: head.length,
+      incoming,
+      recent: options.recent,
+      windowBytes: limits.windowBytes,
+      onLost: (error) => this.#lose(error),
+    })
+    this.#transfers = new Transfers({
+      body: this.#body,
+      headers: head.headers,
+      verified: expected !== undefined,
+      parts: options.parts && incoming !== null,
+      sink: { add: (chunk, position) => this.#add(chunk, position), room: () => this.#room() },
+      ask: options.ask,
+      received: options.received,
+      waiting: () => this.#waiting.map(({ position }) => position),
+      width: options.width,
+      clock,
+      limits,
+      onIdle: () => this.#idle(),
+      onBroken: (error, changed) => this.#break(error, changed),
+    })
+    if (first) {
+      this.#transfers.want(first.extent)
+      this.#transfers.begin(first.response, first.extent)
     }
-    over()
-    if (!keep) await this.#incoming.discard().catch(onBroken)
-    // Those who were promised this fill a moment ago have not begun to read yet: let them in before the file is closed.
-    setImmediate(() => this.#leave())
+    this.#linger()
   }
 
-  async #receive(body: AsyncIterable<Buffer>): Promise<void> {
-    try {
-      for await (const chunk of body) {
-        await this.#incoming.write(chunk, this.#written)
-        this.#written += chunk.length
-        this.#wake()
-      }
-      const { length } = this.head
-      if (length !== undefined && length !== this.#written) {
-        throw new BrokenFill(`the origin sent ${this.#written} of ${length} bytes`)
-      }
-      this.#state = 'complete'
-    } catch (error) {
-      this.#state = 'broken'
-      this.#failure = error
-      throw error
-    } finally {
-      this.#wake()
-    }
+  /** Whether it makes sense to join: more of it can be wanted. */
+  get isOpen(): boolean {
+    return this.#state === 'arriving' || (this.#state === 'complete' && !this.#ended)
   }
 
-  /** Begins to read. The answer must be closed. */
-  read(): { read(into: Buffer, position: number): Promise<number>; close(): void } {
+  /** What has come of it, for showing progress. */
+  get progress(): { readonly bytes: number; readonly length: number | undefined; readonly readers: number } {
+    return { bytes: bytesOf(this.#body.present), length: this.#body.length, readers: this.#readers }
+  }
+
+  /** Wants the bytes from `start` to `end` (default: all) to come, whether anybody reads them or not. */
+  want(start = 0, end?: number): void {
+    if (this.#state !== 'arriving') return
+    const length = this.#body.length ?? Number.POSITIVE_INFINITY
+    const until = Math.min(end ?? length, length)
+    const whole = start === 0 && until === length
+    const aligned = whole ? { start, end: length } : alignedRange(start, until)
+    if (aligned.start >= Math.min(length, aligned.end)) return
+    this.#transfers.want({ start: aligned.start, end: Math.min(length, aligned.end) })
+    this.#linger()
+    this.#transfers.pump()
+  }
+
+  /** Begins to read the bytes from `start` to `end` (default: all of it), and so wants them. Close the answer. */
+  read(start = 0, end?: number): FillReader {
+    this.want(start, end)
     this.#readers += 1
-    let open = true
-    return {
-      read: (into, position) => this.#readAt(into, position),
-      close: () => {
-        if (open) this.#leave()
-        open = false
-      },
-    }
+    return new FillReader(this, start, end ?? Number.POSITIVE_INFINITY)
   }
 
-  async #readAt(into: Buffer, position: number): Promise<number> {
-    while (position >= this.#written) {
-      if (this.#state === 'complete') return 0
-      if (this.#state === 'broken') throw new BrokenFill('the transfer from the origin broke', { cause: this.#failure })
-      await new Promise<void>((resolve) => this.#waiting.push(resolve))
+  /** Gives up what is on its way; what has come is left for later. */
+  stop(): void {
+    this.#break(new CausewayError('TransferBroken', 'the cache stops'), false)
+  }
+
+  /** For readers: up to where one that reads to `end` may read now. */
+  limit(end: number): number {
+    if (!this.#options.expected || this.#state === 'complete') return Number.POSITIVE_INFINITY
+    const { length } = this.#body
+    if (length === undefined) return Math.max(0, reach(this.#body.present, 0) - heldBytes)
+    const held = Math.max(0, length - heldBytes)
+    // Who wants a part that doesn't go to the end, or of a body that doesn't come whole, gets it as it is: as a part.
+    const comesWhole = covers(this.#transfers.wanted, { start: 0, end: length })
+    return Math.min(end, length) > held && comesWhole ? held : Number.POSITIVE_INFINITY
+  }
+
+  /** For readers: bytes at a position that are in memory. */
+  view(position: number, end: number): Buffer | undefined {
+    if (this.#failure?.code === 'DigestMismatch') return undefined
+    return this.#body.look(position, end - position)
+  }
+
+  /** For readers: whether bytes at a position are on disk. */
+  onDisk(position: number): boolean {
+    return this.#failure?.code !== 'DigestMismatch' && this.#body.onDisk(position)
+  }
+
+  /** For readers: reads from the disk. */
+  readDisk(into: Buffer, position: number): Promise<number> {
+    if (this.#failure?.code === 'DigestMismatch') throw this.#failure
+    return this.#body.read(into, position)
+  }
+
+  /** For readers: whether there is nothing to wait for at a position where there is nothing to read. */
+  isOver(position: number): boolean {
+    const { length, present } = this.#body
+    if (this.#state === 'broken' || this.#state === 'lost' || this.#state === 'suspended') return true
+    if (this.#state === 'complete' && position >= (length ?? 0)) return true
+    // Without a disk memory holds only the last of what has come.
+    return reach(present, position) > position && !this.#body.onDisk(position) && position < this.limit(position + 1)
+  }
+
+  /** For readers: whether a position is the end of the body. @throws CausewayError as the transfer broke */
+  isEnd(position: number): boolean {
+    if (this.#state === 'broken') throw this.#failure ?? new CausewayError('TransferBroken', 'the transfer broke')
+    const { length } = this.#body
+    return length !== undefined && position >= length
+  }
+
+  /** For readers: resolves when there may be more. */
+  wait(position: number, urgent: boolean): Promise<void> {
+    return new Promise((wake) => {
+      this.#waiting.push({ position, urgent, wake })
+      this.#ahead = 0
+      this.#continue()
+      if (this.#state === 'arriving') this.#transfers.pump()
+    })
+  }
+
+  /** For readers: another way to the rest of the body, when this one doesn't lead there. */
+  ownWay(whole: boolean, position: number): Promise<OwnWay> {
+    const { head, expected, ask, alone, received } = this.#options
+    if (alone) throw new CausewayError('TransferBroken', 'the reader went back')
+    const same = { headers: head.headers, length: this.#body.length, verified: expected !== undefined }
+    const { place } = this.#transfers
+    return OwnWay.begin({ ask, received, same, place, position, expected: whole ? expected : undefined })
+  }
+
+  /** For readers: one leaves. */
+  leave(): void {
+    this.#readers -= 1
+    if (this.#readers > 0) return
+    if (this.#options.alone) this.#break(new CausewayError('TransferBroken', 'its only reader left'), false)
+    this.#close()
+  }
+
+  #add(chunk: Buffer, position: number): void {
+    this.#body.add(chunk, position)
+    this.#ahead += chunk.length
+    if (this.#hash && position === this.#hashed) {
+      this.#hash.update(chunk)
+      this.#hashed += chunk.length
     }
-    return this.#incoming.read(into.subarray(0, Math.min(into.length, this.#written - position)), position)
+    if (this.#waiting.length === 0) return
+    this.#gathered += chunk.length
+    if (this.#gathered >= gatherBytes || this.#waiting.some(({ urgent }) => urgent)) this.#wake()
+    else this.#gathering ??= setTimeout(() => this.#wake(), this.#options.limits.gatherMs)
+  }
+
+  /** What comes waits for a slow disk; without a disk, for somebody who waits. */
+  #room(): Promise<void> | undefined {
+    if (this.#options.incoming) return this.#body.room()
+    if (this.#ahead < this.#options.limits.windowBytes / 2) return undefined
+    return new Promise((goOn) => {
+      this.#goOn = goOn
+    })
+  }
+
+  #continue(): void {
+    this.#goOn?.()
+    this.#goOn = undefined
   }
 
   #wake(): void {
+    clearTimeout(this.#gathering)
+    this.#gathering = undefined
+    this.#gathered = 0
     const waiting = this.#waiting
     this.#waiting = []
-    for (const resolve of waiting) resolve()
+    for (const { wake } of waiting) wake()
   }
 
-  #leave(): void {
-    this.#readers -= 1
-    if (this.#readers === 0) void this.#incoming.close()
+  /** All that is wanted has come. */
+  #idle(): void {
+    if (this.#state === 'arriving' && this.#body.isWhole) void this.#complete()
   }
+
+  /** Looks after a moment without anybody asking for more whether it can end before it is complete. */
+  #linger(): void {
+    clearTimeout(this.#lingering)
+    this.#lingering = setTimeout(() => {
+      if (this.#state !== 'arriving' || this.#completing) return
+      const needless = this.#readers === 0 && (this.#options.incoming === null || !this.#transfers.busy)
+      if (!needless) this.#linger()
+      else this.#finish('suspended', { how: 'suspended' })
+    }, this.#options.limits.lingerMs).unref()
+  }
+
+  async #complete(): Promise<void> {
+    if (this.#completing) return
+    this.#completing = true
+    const { incoming, keep, expected, clock } = this.#options
+    try {
+      if (this.#hash && this.#hash.digest('hex') !== expected?.digest) {
+        throw new CausewayError('DigestMismatch', 'the body is not what its index says')
+      }
+      if (!incoming || !keep) return this.#finish('complete', { how: 'done' })
+      // Only what the disk is to check is kept from readers until then.
+      if (!expected) this.#settle('complete')
+      await this.#body.written()
+      if (this.#ended) return
+      const now = clock.now()
+      const length = this.#body.length ?? 0
+      const kept = await incoming.commit({ length, validatedAtMs: now, fetchMs: Math.max(0, now - this.#begunMs) })
+      this.#finish('complete', { how: 'kept', kept })
+    } catch (error) {
+      const failure = toCausewayError(error)
+      if (failure.code === 'DigestMismatch') this.#break(failure, false)
+      else this.#lose(error)
+    }
+  }
+
+  /** The disk takes no more: what has come is there to read, the rest each reader gets for itself. */
+  #lose(error: unknown): void {
+    this.#finish(this.#state === 'complete' ? 'complete' : 'lost', { how: 'lost', error })
+  }
+
+  #break(error: CausewayError, changed: boolean): void {
+    if (this.#state !== 'arriving') return
+    this.#failure = error
+    this.#finish('broken', { how: 'broken', error, changed })
+  }
+
+  #settle(state: 'complete' | 'broken' | 'suspended' | 'lost'): void {
+    this.#state = state
+    this.#wake()
+  }
+
+  #finish(state: 'complete' | 'broken' | 'suspended' | 'lost', end: FillEnd): void {
+    if (this.#ended) return
+    this.#ended = true
+    clearTimeout(this.#lingering)
+    this.#settle(state)
+    this.#transfers.end(new CausewayError('TransferBroken', 'the fill is over'))
+    this.#continue()
+    void this.#putAway(end)
+  }
+
+  /** Tells the disk what becomes of what has come, and everybody else that it is over. */
+  async #putAway(end: FillEnd): Promise<void> {
+    const { incoming, keep, onEnd, onTrouble } = this.#options
+    // What is not kept is over at once; else the next fetch is to find what this one leaves.
+    if (!keep) this.#over.resolve()
+    try {
+      await this.#body.written()
+      if (incoming && mayGoOn(end) && keep) await incoming.suspend()
+      else if (incoming && end.how !== 'kept') await incoming.discard()
+    } catch (error) {
+      onTrouble(error)
+    }
+    onEnd(end)
+    this.#over.resolve()
+    // Those who were promised this fill a moment ago have not begun to read yet: let them in before the file is closed.
+    setTimeout(() => {
+      this.#closing = true
+      this.#close()
+    }, 0)
+  }
+
+  #close(): void {
+    if (!this.#closing || this.#readers > 0) return
+    this.#closing = false
+    const closed = this.#options.incoming?.close() ?? Promise.resolve()
+    closed.catch(this.#options.onTrouble).finally(() => this.#finished.resolve())
+  }
+}
+
+/** Whether a later fill can go on with what has come. */
+function mayGoOn(end: FillEnd): boolean {
+  return end.how === 'suspended' || (end.how === 'broken' && !end.changed && end.error.code !== 'DigestMismatch')
 }

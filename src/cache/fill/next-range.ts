@@ -85,7 +85,9 @@ function forReaders({ running, waiting, wanted, present }: Situation, free: Exte
       if (!hole || running.length === 0) continue
       return { start: Math.max(start, hole.start), end: Math.min(hole.end, start + mostPiece), open: true }
     }
-    if (!leading.open || position - leading.at < longWaitMs * leading.bytesPerMs) continue
+    // A transfer whose rate isn't known yet has only just begun.
+    const farMs = leading.bytesPerMs === 0 ? 0 : (position - leading.at) / leading.bytesPerMs
+    if (!leading.open || farMs < longWaitMs) continue
     if (start <= leading.at) continue
     const until = wanted.find((each) => each.start <= position && position < each.end)?.end
     if (until === undefined) continue

@@ -51,6 +51,7 @@ test('a part goes on with the body only when nothing speaks against it', () => {
     {
       is: 'part',
       extent: { start: 100, end: 150 },
+      length: 1000,
     },
   )
 })

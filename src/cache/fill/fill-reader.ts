@@ -1,0 +1,91 @@
+import type { OwnWay } from './own-way.ts'
+
+/** What a reader needs of a fill. */
+export interface ReadableFill {
+  limit(end: number): number
+  view(position: number, end: number): Buffer | undefined
+  onDisk(position: number): boolean
+  readDisk(into: Buffer, position: number): Promise<number>
+  isOver(position: number): boolean
+  isEnd(position: number): boolean
+  wait(position: number, urgent: boolean): Promise<void>
+  ownWay(whole: boolean, position: number): Promise<OwnWay>
+  leave(): void
+}
+
+/** One client's way through a fill. Positions only grow. Close it when done. */
+export class FillReader {
+  readonly #fill: ReadableFill
+  readonly #start: number
+  readonly #end: number
+  #own: OwnWay | undefined
+  #gotSome = false
+  #closed = false
+
+  constructor(fill: ReadableFill, start: number, end: number) {
+    this.#fill = fill
+    this.#start = start
+    this.#end = end
+  }
+
+  /** Resolves when there is something at a position, or nothing to wait for any more; undefined when that is so already. */
+  ready(position: number): Promise<void> | undefined {
+    return this.#mayRead(position) ? undefined : this.#wait(position)
+  }
+
+  async #wait(position: number): Promise<void> {
+    while (!this.#mayRead(position)) await this.#fill.wait(position, !this.#gotSome)
+  }
+
+  #mayRead(position: number): boolean {
+    if (this.#own) return true
+    const fill = this.#fill
+    if (position >= fill.limit(this.#end)) return fill.isOver(position)
+    return fill.view(position, position + 1) !== undefined || fill.onDisk(position) || fill.isOver(position)
+  }
+
+  /** Bytes at a position that are in memory, at most up to `end`; nobody changes them. Undefined: use `read`. */
+  view(position: number, end: number): Buffer | undefined {
+    const until = Math.min(end, this.#fill.limit(this.#end))
+    if (this.#own || until <= position) return undefined
+    const found = this.#fill.view(position, until)
+    if (found) this.#gotSome = true
+    return found
+  }
+
+  /**
+   * Resolves to how many bytes were read, at least one; 0 at the body's end.
+   * @throws CausewayError `TransferBroken`, `DigestMismatch`
+   */
+  async read(into: Buffer, position: number): Promise<number> {
+    const fill = this.#fill
+    for (;;) {
+      if (this.#own) return (await this.#own.take(position, into.length)).copy(into)
+      const until = Math.min(position + into.length, fill.limit(this.#end))
+      const shared = until > position ? fill.view(position, until) : undefined
+      const bytes = shared
+        ? shared.copy(into)
+        : await fill.readDisk(into.subarray(0, Math.max(0, until - position)), position)
+      if (bytes > 0) {
+        this.#gotSome = true
+        return bytes
+      }
+      if (!fill.isOver(position)) await this.#wait(position)
+      else if (fill.isEnd(position)) return 0
+      else if (!this.#mayStillRead(position)) this.#own = await fill.ownWay(this.#start === 0, position)
+    }
+  }
+
+  /** Whether what is there may be read after all: it came, and then the fill was over. */
+  #mayStillRead(position: number): boolean {
+    if (position >= this.#fill.limit(this.#end)) return false
+    return this.#fill.view(position, position + 1) !== undefined || this.#fill.onDisk(position)
+  }
+
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#own?.close()
+    this.#fill.leave()
+  }
+}

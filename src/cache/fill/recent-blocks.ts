@@ -1,0 +1,26 @@
+/**
+ * Blocks of bodies on their way that are on disk already and still in memory, for those who follow closely: the latest of
+ * all fills, within one limit. The one that came first goes first.
+ */
+export class RecentBlocks {
+  readonly #limit: number
+  #bytes = 0
+  readonly #blocks: { readonly bytes: number; readonly drop: () => void }[] = []
+
+  /** @param limit bytes */
+  constructor(limit: number) {
+    this.#limit = limit
+  }
+
+  /** @param drop Called when its turn to go has come. */
+  keep(bytes: number, drop: () => void): void {
+    this.#blocks.push({ bytes, drop })
+    this.#bytes += bytes
+    while (this.#bytes > this.#limit) {
+      const oldest = this.#blocks.shift()
+      if (!oldest) break
+      this.#bytes -= oldest.bytes
+      oldest.drop()
+    }
+  }
+}

@@ -1,0 +1,294 @@
+import type { Clock } from '../../base/clock.ts'
+import { CausewayError, toCausewayError } from '../../base/errors.ts'
+import type { Headers } from '../headers.ts'
+import type { Extent } from '../store/port.ts'
+import type { UpstreamResponse } from '../upstream/ask.ts'
+import type { Body } from './body.ts'
+import { judge, rangeHeaders, strongValidator } from './continuation.ts'
+import { bytesOf, covers, type Extents, holes, withExtent } from './extents.ts'
+import type { Limits } from './limits.ts'
+import { blockBytes, largeBytes, nextRange, type Piece } from './next-range.ts'
+import { type Sink, Transfer } from './transfer.ts'
+import { afterSample, startingWidth, type Width } from './width.ts'
+
+/** Asks for a part of the body; where from, and where not. */
+export type AskPart = (
+  headers: Headers,
+  from: { readonly place?: string; readonly avoid: readonly string[]; readonly signal: AbortSignal },
+) => Promise<UpstreamResponse>
+
+export interface TransfersOptions {
+  readonly body: Body
+  /** Of the first response; those after it must fit. */
+  readonly headers: Headers
+  /** The digest is known, so parts may come from several places. */
+  readonly verified: boolean
+  /** Whether the origin gives parts, as far as the first response says. */
+  readonly parts: boolean
+  readonly sink: Omit<Sink, 'received'>
+  readonly ask: AskPart
+  /** Told of the bytes that came. */
+  readonly received: (bytes: number) => void
+  /** Where readers are that wait. */
+  readonly waiting: () => readonly number[]
+  /** How many connections did well lately on this way; told again when that is found out. */
+  readonly width: { connections: number }
+  readonly clock: Clock
+  readonly limits: Limits
+  /** Told when there is nothing to do any more: all that is wanted is there. */
+  readonly onIdle: () => void
+  /** Told when there is no way to go on; `changed`: the file is another one by now. */
+  readonly onBroken: (error: CausewayError, changed: boolean) => void
+}
+
+/** The transfers of one body: which parts are asked for, when, where, and what is done when one breaks. */
+export class Transfers {
+  readonly #options: TransfersOptions
+  readonly #running = new Set<Transfer>()
+  readonly #asked = new Set<Piece>()
+  readonly #avoid: string[] = []
+  readonly #ended = new AbortController()
+  #wanted: Extents = []
+  #place: string | undefined
+  #parts: boolean
+  #failures = 0
+  #failedAt = -1
+  #pausing = false
+  #width: Width
+  #sampling = false
+  #received = 0
+  #roundTripMs = 100
+
+  constructor(options: TransfersOptions) {
+    this.#options = options
+    this.#parts = options.parts
+    this.#width = startingWidth(options.width.connections)
+  }
+
+  /** What is to be fetched in all. */
+  get wanted(): Extents {
+    const { length } = this.#options.body
+    const last = this.#wanted.at(-1)
+    if (length === undefined || last === undefined || last.end <= length) return this.#wanted
+    return this.#wanted.flatMap(({ start, end }) => (start < length ? [{ start, end: Math.min(end, length) }] : []))
+  }
+
+  /** Whether bytes are on their way, or will be without anybody asking for more. */
+  get busy(): boolean {
+    return this.#running.size > 0 || this.#asked.size > 0 || this.#pausing
+  }
+
+  /** The place that the body comes from. */
+  get place(): string | undefined {
+    return this.#place
+  }
+
+  /** Takes a response that has begun. */
+  begin(response: UpstreamResponse, extent: Extent): void {
+    this.#place = response.place
+    void this.#run(new Transfer({ response, at: extent.start, end: extent.end, open: true, skip: 0 }))
+  }
+
+  /** Wants a part more. */
+  want(extent: Extent): void {
+    if (!covers(this.#wanted, extent)) this.#wanted = withExtent(this.#wanted, extent)
+  }
+
+  /** Does what there is to do: asks for what is wanted and missing. Cheap when there is nothing. */
+  pump(): void {
+    if (this.#ended.signal.aborted || this.#pausing) return
+    const { body } = this.#options
+    for (;;) {
+      const piece = this.#next(body.length)
+      if (!piece) break
+      for (const transfer of this.#running) {
+        if (transfer.open && transfer.at < piece.start && piece.start < transfer.end) transfer.end = piece.start
+      }
+      void this.#fetch(piece)
+    }
+    if (!this.busy) this.#options.onIdle()
+    else if (!this.#sampling) void this.#sample()
+  }
+
+  /** Breaks off what is under way, and asks for nothing more. */
+  end(error: Error): void {
+    this.#ended.abort()
+    for (const transfer of this.#running) transfer.stop(error)
+  }
+
+  #next(length: number | undefined): Piece | undefined {
+    const { body, waiting } = this.#options
+    const running = [
+      ...this.#running,
+      ...[...this.#asked].map((piece) => ({ ...piece, at: piece.start, bytesPerMs: 0 })),
+    ]
+    if (!this.#parts || length === undefined) {
+      // One after the other: who gives no parts, or of what nobody knows the end, has to be asked for all that is missing.
+      if (running.length > 0) return undefined
+      const [missing] = this.wanted.flatMap((extent) => holes(body.present, extent))
+      return missing && { start: missing.start, end: length ?? Number.POSITIVE_INFINITY, open: true }
+    }
+    return nextRange({
+      length,
+      present: body.present,
+      running,
+      wanted: this.wanted,
+      waiting: waiting(),
+      connections: this.#width.connections,
+      roundTripMs: this.#roundTripMs,
+    })
+  }
+
+  async #fetch(piece: Piece): Promise<void> {
+    const { ask, body, headers, verified, clock } = this.#options
+    const same = { headers, verified, length: body.length }
+    this.#asked.add(piece)
+    let response: UpstreamResponse | undefined
+    try {
+      const begunMs = clock.now()
+      const place = this.#place
+      response = await ask(rangeHeaders(piece, same), {
+        ...(place === undefined ? {} : { place }),
+        avoid: this.#avoid,
+        signal: this.#ended.signal,
+      })
+      if (this.#ended.signal.aborted) return drop(response)
+      this.#roundTripMs = Math.max(1, Math.min(this.#roundTripMs, clock.now() - begunMs))
+      const verdict = judge(piece, same, response)
+      if (verdict.is === 'changed' && place !== undefined) {
+        const error = new CausewayError(
+          'TransferBroken',
+          `the file changed at its origin while it came: ${verdict.why}`,
+        )
+        drop(response)
+        return this.#break(error, true)
+      }
+      if (verdict.is === 'failed' || verdict.is === 'changed') {
+        throw new CausewayError('TransferBroken', `${response.place}: ${verdict.why}`)
+      }
+      this.#place = response.place
+      this.#asked.delete(piece)
+      const { start } = piece
+      if (verdict.is === 'whole') {
+        // It gives no parts. What comes after the first hole may be there already, or on its way.
+        this.#parts = false
+        void this.#run(new Transfer({ response, at: start, end: this.#free(start), open: true, skip: start }))
+      } else {
+        this.#parts = true
+        body.length ??= verdict.length
+        void this.#run(new Transfer({ response, at: start, end: verdict.extent.end, open: piece.open, skip: 0 }))
+      }
+    } catch (error) {
+      if (response) drop(response)
+      this.#asked.delete(piece)
+      this.#failed(error)
+    } finally {
+      this.#asked.delete(piece)
+    }
+  }
+
+  /** Where what nobody has fetched or fetches ends that begins at `start`. */
+  #free(start: number): number {
+    const { present, length = Number.POSITIVE_INFINITY } = this.#options.body
+    const claimed = [...this.#running].reduce((all, { at, end }) => withExtent(all, { start: at, end }), present)
+    return holes(claimed, { start, end: length })[0]?.end ?? start
+  }
+
+  async #run(transfer: Transfer): Promise<void> {
+    const { body, sink, clock, limits } = this.#options
+    this.#running.add(transfer)
+    const counting: Sink = {
+      add: (chunk, position) => sink.add(chunk, position),
+      room: () => sink.room(),
+      received: (bytes) => {
+        this.#received += bytes
+        this.#options.received(bytes)
+      },
+    }
+    try {
+      await transfer.run(counting, { clock, limits })
+      if (!Number.isFinite(transfer.end)) body.length = transfer.at
+      this.#running.delete(transfer)
+      body.rest(transfer.at)
+      this.pump()
+    } catch (error) {
+      this.#running.delete(transfer)
+      body.rest(transfer.at)
+      this.#failed(error)
+    }
+  }
+
+  #failed(error: unknown): void {
+    if (this.#ended.signal.aborted) return
+    const { body, limits, clock, headers, verified } = this.#options
+    const cause = toCausewayError(error)
+    this.#failures = this.#received > this.#failedAt ? 1 : this.#failures + 1
+    this.#failedAt = this.#received
+    const continues = verified || strongValidator(headers) !== undefined
+    const hopeless = cause.code === 'TransferBroken' && !cause.retryable
+    if (!continues || hopeless || this.#failures >= limits.failures) {
+      return this.#break(
+        new CausewayError('TransferBroken', `the transfer from the origin broke: ${cause.message}`, { cause }),
+        false,
+      )
+    }
+    if (body.isWhole) return this.pump()
+    if (this.#failures >= 2 && this.#place !== undefined) {
+      // Perhaps another place has the same file; if it has another version, that says nothing about this one.
+      this.#avoid.push(this.#place)
+      this.#place = undefined
+    }
+    if (this.#pausing) return
+    this.#pausing = true
+    const pauseMs = Math.min(limits.longestPauseMs, limits.pauseMs * 2 ** (this.#failures - 1))
+    void clock.sleep(pauseMs, this.#ended.signal).then(() => {
+      this.#pausing = false
+      this.pump()
+    })
+  }
+
+  #break(error: CausewayError, changed: boolean): void {
+    if (this.#ended.signal.aborted) return
+    this.end(error)
+    this.#options.onBroken(error, changed)
+  }
+
+  /** Looks at the rate from time to time while much is to come, and decides over how many connections. */
+  async #sample(): Promise<void> {
+    const { body, clock, limits, width } = this.#options
+    this.#sampling = true
+    while (this.busy && !this.#ended.signal.aborted && this.#worthSampling()) {
+      const before = this.#received
+      const begunMs = clock.now()
+      await clock.sleep(Math.max(limits.sampleMs, 3 * this.#roundTripMs), this.#ended.signal)
+      if (this.#ended.signal.aborted || body.isWhole) break
+      const passed = Math.max(1, clock.now() - begunMs)
+      this.#width = afterSample(this.#width, (this.#received - before) / passed)
+      if (this.#width.settled) width.connections = this.#width.connections
+      this.pump()
+    }
+    this.#sampling = false
+  }
+
+  #worthSampling(): boolean {
+    const { length, present } = this.#options.body
+    if (!this.#parts || length === undefined) return false
+    return bytesOf(this.wanted.flatMap((extent) => holes(present, extent))) > largeBytes
+  }
+}
+
+/** The range to ask for when a part of an unknown body is wanted: whole blocks. */
+export function alignedRange(start: number, end: number | undefined): Extent {
+  const from = start - (start % blockBytes)
+  return { start: from, end: end === undefined ? Number.POSITIVE_INFINITY : Math.ceil(end / blockBytes) * blockBytes }
+}
+
+/** Reads a body that nobody wants to its end, so that its connection can be used again; a long one is broken off. */
+export function drop(response: UpstreamResponse): undefined {
+  let left = 64 * 1024
+  response.body.on('error', () => {})
+  response.body.on('data', (chunk: Buffer) => {
+    left -= chunk.length
+    if (left < 0) response.body.destroy()
+  })
+}

@@ -1,0 +1,257 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { bytesFor } from '../origin.ts'
+import { FakeUpstream } from './fake-upstream.ts'
+import { get, readAll, rigOf, wantedOf } from './rig.ts'
+
+const MB = 1024 * 1024
+
+function oneFile(name: string, length: number, etag = '"1"') {
+  const body = bytesFor(name, length)
+  return { body, upstream: new FakeUpstream(() => ({ body, headers: { etag } })) }
+}
+
+test('the whole comes in one request, for any number of readers, and is kept', async (t) => {
+  const { body, upstream } = oneFile('a', 3 * MB + 7)
+  const rig = rigOf(t, upstream)
+  const got = await Promise.all(Array.from({ length: 10 }, () => get(rig, wantedOf('a'))))
+  for (const each of got) assert.ok(each.equals(body))
+  await rig.fetches.idle()
+  assert.equal(upstream.asked.length, 1)
+  assert.equal(upstream.bytes, body.length)
+  assert.ok((await get(rig, wantedOf('a'))).equals(body))
+  assert.equal(upstream.asked.length, 1)
+  assert.deepEqual(rig.counters.fetching, 0)
+})
+
+test('a range of an unknown file is all that is fetched', async (t) => {
+  const { body, upstream } = oneFile('a', 50 * MB)
+  const rig = rigOf(t, upstream)
+  const part = await get(rig, wantedOf('a'), { range: { start: 41_943_040, end: 41_944_064 } })
+  assert.ok(part.equals(body.subarray(41_943_040, 41_944_064)))
+  await rig.fetches.idle()
+  assert.equal(upstream.asked[0]?.range, 'bytes=41943040-42205183')
+  assert.equal(upstream.bytes, 256 * 1024)
+  const last = await get(rig, wantedOf('a'), { range: { last: 1000 } })
+  assert.ok(last.equals(body.subarray(-1000)))
+  const open = await get(rig, wantedOf('a'), { range: { start: 50 * MB - 300_000, end: undefined } })
+  assert.ok(open.equals(body.subarray(50 * MB - 300_000)))
+  assert.equal(upstream.bytes, 256 * 1024 + 512 * 1024)
+})
+
+test('what is there of an earlier life is not asked for again', async (t) => {
+  const { body, upstream } = oneFile('a', 5 * MB)
+  const rig = rigOf(t, upstream)
+  await get(rig, wantedOf('a'), { range: { start: MB, end: 2 * MB } })
+  await rig.fetches.idle()
+  assert.equal(upstream.bytes, MB)
+  assert.ok(
+    (await get(rig, wantedOf('a'), { range: { start: MB + 5, end: MB + 9 } })).equals(body.subarray(MB + 5, MB + 9)),
+  )
+  assert.equal(upstream.asked.length, 1, 'it is a package, and what is wanted is there')
+  assert.ok((await get(rig, wantedOf('a'))).equals(body))
+  await rig.fetches.idle()
+  assert.equal(upstream.bytes, 5 * MB)
+  assert.deepEqual(
+    upstream.asked.slice(1).map(({ range, ifRange }) => [range, ifRange]),
+    [
+      ['bytes=0-1048575', '"1"'],
+      ['bytes=2097152-5242879', '"1"'],
+    ],
+  )
+})
+
+test('ranges that overlap are fetched once', async (t) => {
+  const { body, upstream } = oneFile('a', 8 * MB)
+  const rig = rigOf(t, upstream)
+  const ranges = [
+    { start: 0, end: 3 * MB },
+    { start: MB, end: 4 * MB },
+    { start: 2 * MB + 17, end: 5 * MB - 3 },
+  ]
+  const got = await Promise.all(ranges.map((range) => get(rig, wantedOf('a'), { range })))
+  for (const [index, { start, end }] of ranges.entries()) assert.ok(got[index]?.equals(body.subarray(start, end)))
+  await rig.fetches.idle()
+  assert.equal(upstream.bytes, 5 * MB)
+})
+
+test('a connection that breaks again and again is taken up where it broke', async (t) => {
+  const { body, upstream } = oneFile('a', 6 * MB + 1)
+  upstream.behave = (count) => (count < 20 ? { breakAfter: 300_000 } : {})
+  const rig = rigOf(t, upstream)
+  assert.ok((await get(rig, wantedOf('a'))).equals(body))
+  await rig.fetches.idle()
+  assert.equal(upstream.bytes, body.length)
+  assert.equal(upstream.asked[1]?.range, `bytes=300000-${body.length - 1}`)
+  assert.equal(upstream.asked[1]?.ifRange, '"1"')
+})
+
+test('an origin that brings nothing any more is given up, and what came is there for the next time', async (t) => {
+  const { body, upstream } = oneFile('a', 2 * MB)
+  upstream.behave = (count) => (count === 0 ? { breakAfter: MB } : { away: true })
+  const rig = rigOf(t, upstream)
+  await assert.rejects(get(rig, wantedOf('a')), { code: 'TransferBroken' })
+  await rig.fetches.idle()
+  upstream.behave = () => ({})
+  assert.ok((await get(rig, wantedOf('a'))).equals(body))
+  assert.equal(upstream.bytes, body.length)
+})
+
+test('a file that changes while it comes is never mixed', async (t) => {
+  const old = bytesFor('old', 2 * MB)
+  const fresh = bytesFor('new', 2 * MB)
+  let changed = false
+  const upstream = new FakeUpstream(() =>
+    changed ? { body: fresh, headers: { etag: '"2"' } } : { body: old, headers: { etag: '"1"' } },
+  )
+  upstream.behave = (count) => {
+    changed = count > 0
+    return count === 0 ? { breakAfter: MB } : {}
+  }
+  const rig = rigOf(t, upstream)
+  await assert.rejects(get(rig, wantedOf('a')), { code: 'TransferBroken' })
+  assert.ok((await get(rig, wantedOf('a'))).equals(fresh))
+  await rig.fetches.idle()
+  assert.ok((await get(rig, wantedOf('a'))).equals(fresh))
+})
+
+test('a body that is not what its index says is not given out whole, and another place is tried', async (t) => {
+  const right = bytesFor('right', MB)
+  const wrong = bytesFor('wrong', MB)
+  const upstream = new FakeUpstream(
+    (_, place) => ({ body: place === 'http://bad' ? wrong : right, headers: { etag: '"1"' } }),
+    ['http://bad', 'http://good'],
+  )
+  const rig = rigOf(t, upstream)
+  const wanted = wantedOf('a', right)
+  const given = await rig.fetches.join(wanted).answer
+  assert.equal(given.kind, 'arriving')
+  if (given.kind !== 'arriving') return
+  let furthest = 0
+  const reader = given.fill.read()
+  await assert.rejects(
+    (async () => {
+      const into = Buffer.alloc(100_000)
+      for (;;) furthest += await reader.read(into, furthest)
+    })(),
+    { code: 'DigestMismatch' },
+  )
+  reader.close()
+  assert.ok(furthest < MB)
+  assert.ok((await get(rig, wanted)).equals(right))
+  await rig.fetches.idle()
+  assert.deepEqual(
+    upstream.asked.map(({ place }) => place),
+    ['http://bad', 'http://good'],
+  )
+})
+
+test('a length that the index contradicts is not even begun', async (t) => {
+  const right = bytesFor('right', MB)
+  const upstream = new FakeUpstream(
+    (_, place) => ({ body: place === 'http://bad' ? right.subarray(5) : right, headers: {} }),
+    ['http://bad', 'http://good'],
+  )
+  const rig = rigOf(t, upstream)
+  assert.ok((await get(rig, wantedOf('a', right))).equals(right))
+})
+
+test('a packed body, and a part that was not asked for, count as no answer', async (t) => {
+  const body = bytesFor('a', 1000)
+  for (const wrong of [{ headers: { 'content-encoding': 'gzip' } }, { status: 206 }]) {
+    const upstream = new FakeUpstream(() => ({ body, headers: {} }), ['http://bad', 'http://good'])
+    upstream.behave = (_, __, place) => (place === 'http://bad' ? wrong : {})
+    const rig = rigOf(t, upstream)
+    assert.ok((await get(rig, wantedOf('a'))).equals(body))
+    const alone = new FakeUpstream(() => ({ body, headers: {} }))
+    alone.behave = () => wrong
+    await assert.rejects(get(rigOf(t, alone), wantedOf('a')), { code: 'TransferBroken' })
+  }
+})
+
+test('other content under a name that never changes is told', async (t) => {
+  let body = bytesFor('one', 1000)
+  const upstream = new FakeUpstream(() => ({ body, headers: {} }))
+  const rig = rigOf(t, upstream)
+  const wanted = wantedOf('a')
+  await get(rig, wanted)
+  await rig.fetches.idle()
+  await rig.store.remove(wanted.key)
+  await get(rig, wanted)
+  await rig.fetches.idle()
+  assert.deepEqual(rig.events, [])
+  await rig.store.remove(wanted.key)
+  body = bytesFor('two', 1000)
+  assert.ok((await get(rig, wanted)).equals(body))
+  await rig.fetches.idle()
+  assert.deepEqual(rig.events, [`ContentChanged ${wanted.key}`])
+})
+
+for (const verified of [false, true]) {
+  for (const [operation, after] of [
+    ['begin', 0],
+    ['write', 0],
+    ['write', 9],
+    ['commit', 0],
+  ] as const) {
+    test(`a disk that fails at ${operation} ${after} (${verified ? 'digest known' : 'no digest'}): readers get it all the same`, async (t) => {
+      const { body, upstream } = oneFile('a', 5 * MB + 3)
+      const rig = rigOf(t, upstream)
+      let count = 0
+      rig.store.trouble.before = (now) => {
+        if (now === operation && (count += 1) > after) throw new Error('ENOSPC')
+      }
+      const wanted = wantedOf('a', verified ? body : undefined)
+      const given = await Promise.all(Array.from({ length: 4 }, () => rig.fetches.join(wanted).answer))
+      const got = await Promise.all(
+        given.map((answer) => (answer.kind === 'arriving' ? readAll(answer.fill) : undefined)),
+      )
+      for (const each of got) assert.ok(each?.equals(body))
+      await rig.fetches.idle()
+      assert.equal(await rig.store.find(wanted.key), undefined)
+    })
+  }
+}
+
+test('while the store is in trouble nothing is asked of it', async (t) => {
+  const { body, upstream } = oneFile('a', 5 * MB)
+  const rig = rigOf(t, upstream)
+  rig.store.troubled = true
+  rig.store.trouble.before = () => assert.fail('the store was asked')
+  const got = await Promise.all([get(rig, wantedOf('a')), get(rig, wantedOf('a', body))])
+  for (const each of got) assert.ok(each.equals(body))
+})
+
+test('a body passed through waits for its readers, and ends when they have left', async (t) => {
+  const { upstream } = oneFile('a', 50 * MB)
+  const rig = rigOf(t, upstream)
+  rig.store.troubled = true
+  const given = await rig.fetches.join(wantedOf('a')).answer
+  assert.equal(given.kind, 'arriving')
+  if (given.kind !== 'arriving') return
+  const reader = given.fill.read()
+  await reader.read(Buffer.alloc(1000), 0)
+  reader.close()
+  await given.fill.finished
+  assert.ok(upstream.bytes < 4 * MB, `${upstream.bytes}`)
+})
+
+test('an endless body is broken off', async (t) => {
+  const { upstream } = oneFile('a', 10 * MB)
+  upstream.behave = () => ({ chunked: true })
+  const rig = rigOf(t, upstream, { ...(await import('./rig.ts')).quick, unannouncedBytes: MB })
+  await assert.rejects(get(rig, wantedOf('a')), { code: 'TransferBroken' })
+  assert.ok(upstream.bytes < 2 * MB)
+})
+
+test('a reader that waits far ahead of the transfer gets its part first', async (t) => {
+  const { body, upstream } = oneFile('a', 20 * MB)
+  upstream.behave = () => ({ step: 20_000 })
+  const rig = rigOf(t, upstream)
+  const whole = get(rig, wantedOf('a'))
+  const given = await rig.fetches.join(wantedOf('a')).answer
+  assert.ok(given.kind === 'arriving')
+  const part = await get(rig, wantedOf('a'), { range: { start: 19 * MB, end: 19 * MB + 10 } })
+  assert.ok(part.equals(body.subarray(19 * MB, 19 * MB + 10)))
+  assert.ok((await whole).equals(body))
+})
