@@ -9,6 +9,7 @@ const main = fileURLToPath(new URL('child-main.ts', import.meta.url))
 
 export interface CacheChild {
   readonly port: number
+  readonly pid: number
   /** Sends a signal; resolves once the process has ended (not for SIGSTOP and SIGCONT). */
   end(signal: 'SIGKILL' | 'SIGTERM'): Promise<number | null>
   send(signal: 'SIGSTOP' | 'SIGCONT'): void
@@ -25,6 +26,7 @@ export async function startChild(t: TestContext, config: string, prefix: readonl
   const port = await portOf(child)
   return {
     port,
+    pid: child.pid ?? 0,
     end: (signal) => end(child, signal),
     send: (signal) => void child.kill(signal),
   }

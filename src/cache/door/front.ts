@@ -14,8 +14,11 @@ export interface FrontDeps {
   readonly idleMs?: number
 }
 
-/** Milliseconds that a request's head may take from its first byte, or a new connection's from its beginning. */
-const usualHeadMs = 10_000
+/**
+ * Milliseconds that a request's head may take from its first byte, or a new connection's from its beginning. Long enough
+ * for the last of thousands that come at once, which is read when it is its turn.
+ */
+const usualHeadMs = 30_000
 
 /** Milliseconds that a connection is kept open for another request. */
 const keepAliveMs = 15_000
