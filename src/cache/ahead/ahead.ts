@@ -31,7 +31,9 @@ export interface Ahead {
   readonly queue: AheadQueue
   /** To be told of each file that a client asks for. */
   readonly reader: ReadAhead
-  /** Gives up what waits; resolves when nothing is under way, and what was learned is kept. */
+  /** Gives up what waits: nothing more is begun. */
+  giveUp(): void
+  /** Resolves when nothing is under way, and what was learned is kept. */
   close(): Promise<void>
 }
 
@@ -49,6 +51,7 @@ export function createAhead(parts: AheadParts): Ahead {
     queue,
     warmer: new Warmer(places, { reader, queue }),
     reader: new ReadAhead({ places, reader, queue, habits, newest, clock, log }),
+    giveUp: () => queue.giveUp(),
     close: async () => {
       habits.close()
       await queue.close()

@@ -110,8 +110,8 @@ export class AheadQueue {
     return batch
   }
 
-  /** Gives up what waits; resolves when what is under way has ended. */
-  async close(): Promise<void> {
+  /** Gives up what waits, and takes nothing more. */
+  giveUp(): void {
     this.#closed = true
     for (const job of [...this.#waiting.now, ...this.#waiting.later]) {
       this.#jobs.delete(job.wanted.key)
@@ -119,6 +119,11 @@ export class AheadQueue {
     }
     this.#waiting.now.clear()
     this.#waiting.later.clear()
+  }
+
+  /** Gives up what waits; resolves when what is under way has ended. */
+  async close(): Promise<void> {
+    this.giveUp()
     await Promise.all(this.#active)
   }
 
