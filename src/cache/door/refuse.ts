@@ -6,9 +6,11 @@ import { CausewayError } from '../../base/errors.ts'
 export interface Trouble {
   readonly status: number
   readonly message: string
+  /** Nothing is wrong with the request: its connection may serve others. */
+  readonly goesOn?: boolean
 }
 
-/** Refuses in plain words, and closes: what else is on this connection is not looked at. */
+/** Refuses in plain words, and mostly closes: what else is on this connection is not looked at. */
 export function sayNo(res: ServerResponse, trouble: Trouble): void {
   res.writeHead(trouble.status, headersOf(trouble))
   res.end(bodyOf(trouble))
@@ -30,13 +32,17 @@ function headersOf(trouble: Trouble): Record<string, string> {
     'content-type': 'text/plain; charset=utf-8',
     'content-length': String(Buffer.byteLength(bodyOf(trouble))),
     'cache-control': 'no-store',
-    connection: 'close',
+    ...(trouble.goesOn ? {} : { connection: 'close' }),
     ...(trouble.status === 405 ? { allow: 'GET, HEAD' } : {}),
   }
 }
 
 /** A client wanted only what is kept and fresh, and this isn't. RFC 9111, section 5.2.1.7. */
-export const notKept: Trouble = { status: 504, message: 'it is not kept here, and only what is kept was asked for' }
+export const notKept: Trouble = {
+  status: 504,
+  message: 'it is not kept here, and only what is kept was asked for',
+  goesOn: true,
+}
 
 /** What a client is told when its request could not be answered: that it isn't its fault, whose it is, and what helps. */
 export function troubleOf(error: unknown, host: string): Trouble {

@@ -70,11 +70,12 @@ test('siblings that ask each other ask in no circle', async (t) => {
 test('a sibling that has not got it says so at once, and keeps its connection', async (t) => {
   const origin = await serve(t, (_req, res) => res.end('never'))
   const east = await startSite(t, origin.port)
-  const only = { headers: { 'cache-control': 'only-if-cached' } }
+  const only = { headers: { 'cache-control': 'only-if-cached', connection: 'keep-alive' } }
   const answer = await ask(east.port, '/pool/a_1_all.deb', only)
   assert.equal(answer.status, 504)
   assert.equal(origin.requests.length, 0)
   assert.equal((await ask(east.port, '/pool/a_1_all.deb', { ...only, method: 'HEAD' })).status, 504)
+  assert.equal(answer.headers.connection, 'keep-alive', 'there will be more to ask')
   const { upstream, ask: direct } = startRig(
     t,
     { 'mirror.lab': { address: '127.0.0.1', port: origin.port } },
