@@ -31,7 +31,7 @@ export class Cache {
   readonly #argv: readonly string[]
   #daemon: Daemon | undefined
 
-  /** Starts it with an empty store. @throws CausewayError `CommandTimeout` when it does not serve within 30 s. */
+  /** Starts it with an empty store. @throws Error when it ends, CausewayError `CommandTimeout` when it does not serve within 30 s. */
   static async start(rig: Rig, contender: Contender): Promise<Cache> {
     const folder = `${rig.disk}/${contender.name}`
     rmSync(folder, { recursive: true, force: true })
@@ -70,7 +70,10 @@ export class Cache {
       '/dev/null',
       `http://${siteAddress}:${this.port}/`,
     ]
-    await until(`${this.name} serves`, 30_000, async () => (await run(this.#rig.at('nodes', probe))).code === 0)
+    await until(`${this.name} serves`, 30_000, async () => {
+      if (this.#daemon?.status === undefined) return (await run(this.#rig.at('nodes', probe))).code === 0
+      throw new Error(`${this.name} has ended: ${this.#rig.read(`${this.name}.log`).trim().slice(-1000)}`)
+    })
   }
 
   /** Ends it with all that it started, at once. */

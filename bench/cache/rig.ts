@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { Cable } from '../../lab/cable.ts'
 import { cleanUp, diskName, labFolder } from '../../lab/clean-up.ts'
@@ -81,6 +81,11 @@ export class Rig {
   async start(place: Place, name: string, argv: readonly string[]): Promise<Daemon> {
     const env = { PATH: `${process.env['PATH']}:/usr/sbin:/sbin`, LC_ALL: 'C' }
     return startDaemon(this.at(place, argv), { log: `${this.disk}/${name}.log`, name, env })
+  }
+
+  /** A file of the rig's folder, such as a program's log. */
+  read(name: string): string {
+    return readFileSync(`${this.disk}/${name}`, 'utf8')
   }
 
   /** Bytes that have come to the site over the line so far, with all headers. */

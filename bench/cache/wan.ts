@@ -63,10 +63,12 @@ async function install(rig: Rig, cache: Cache): Promise<Installed> {
 export function wanRows(all: Wan, ours: string, line: string, goal: number | null): BenchRow[] {
   const mine = all.get(ours) ?? []
   const name = `${nodes} nodes install ${stock.count} packages, ${line}`
-  const seconds = median(mine.map((installed) => installed.seconds))
+  const failed = sum(mine, (each) => each.failures + each.failuresAgain)
+  // Who delivers nothing is quick.
+  const seconds = failed > 0 ? Number.NaN : median(mine.map((installed) => installed.seconds))
   return [
     alone({ case: name, unit: 's', ours: seconds, goal }),
-    alone({ case: name, unit: 'failed', ours: sum(mine, (each) => each.failures + each.failuresAgain), goal: 0 }),
+    alone({ case: name, unit: 'failed', ours: failed, goal: 0 }),
     ...[...all]
       .filter(([peer]) => peer !== ours)
       .map(([peer, installed]) => {
@@ -78,7 +80,8 @@ export function wanRows(all: Wan, ours: string, line: string, goal: number | nul
 
 /** How a site far away that has all the packages does beside one whose origin is next door. */
 export function prefetchedRow(far: Wan, near: Wan, ours: string): BenchRow {
-  const seconds = (all: Wan) => median((all.get(ours) ?? []).map(({ again }) => again))
+  const seconds = (all: Wan) =>
+    median((all.get(ours) ?? []).map(({ again, failuresAgain }) => (failuresAgain > 0 ? Number.NaN : again)))
   const ratio = seconds(far) / seconds(near)
   return alone({ case: 'packages already there, to the same at a local site', unit: 'times', ours: ratio, goal: 1.05 })
 }
