@@ -4,6 +4,7 @@ import { createLogger } from '../base/log.ts'
 import { startCache } from '../cache/server.ts'
 import { loadCacheSettings } from '../cache/settings.ts'
 import { cacheConfigOption } from './cache-query.ts'
+import { cachePinCommand, cacheSnapshotsCommand, cacheUnpinCommand } from './cache-snapshots.ts'
 import { cacheStatusCommand } from './cache-status.ts'
 import { cacheInspectCommand, cacheListCommand, cachePurgeCommand, cacheVerifyCommand } from './cache-store.ts'
 import { cacheWarmCommand } from './cache-warm.ts'
@@ -35,6 +36,9 @@ export function cacheCommand(): Command {
     cacheVerifyCommand(),
     cachePurgeCommand(),
     cacheWarmCommand(),
+    cacheSnapshotsCommand(),
+    cachePinCommand(),
+    cacheUnpinCommand(),
   ]) {
     command.addCommand(one)
   }

@@ -1,45 +1,34 @@
-import type { Clock } from '../../base/clock.ts'
-import type { Logger } from '../../base/log.ts'
 import type { CacheDatabase } from '../database.ts'
-import type { Events } from '../events.ts'
 import type { Fetches } from '../fill/fetches.ts'
-import type { Format } from '../formats/format.ts'
-import type { Origin } from '../origins.ts'
+import { formats } from '../formats/formats.ts'
 import type { CacheSettings } from '../settings.ts'
-import type { Store } from '../store/port.ts'
 import type { Upstream } from '../upstream/ask.ts'
-import type { Catalogue } from '../verify/catalogue.ts'
-import type { Counters } from '../watch/counters.ts'
+import { DiskCatalogue } from '../verify/disk-catalogue.ts'
+import { verifySignature } from '../verify/signature.ts'
 import { Bringer } from './bringer.ts'
-import { SnapshotKeeper } from './keeper.ts'
+import { type KeeperDeps, SnapshotKeeper } from './keeper.ts'
 import { Learner } from './learner.ts'
 import { SnapshotTables } from './tables.ts'
-import { Tops, type VerifySignature } from './tops.ts'
+import { Tops } from './tops.ts'
 
-export interface SnapshotDeps {
+export interface SnapshotParts extends Pick<KeeperDeps, 'store' | 'origins' | 'events' | 'counters' | 'clock' | 'log'> {
   /** With `snapshotTables`. */
   readonly database: CacheDatabase
-  readonly store: Store
   readonly fetches: Pick<Fetches, 'join'>
   readonly upstream: Upstream
-  readonly catalogue: Pick<Catalogue, 'learn' | 'retain'>
-  readonly verify: VerifySignature
-  readonly origins: ReadonlyMap<string, Origin>
-  readonly formats: readonly Format[]
-  readonly settings: Pick<CacheSettings, 'indexes' | 'clusters'>
-  readonly events: Events
-  readonly counters: Counters
-  readonly clock: Clock
-  readonly log: Logger
+  readonly settings: Pick<CacheSettings, 'store' | 'indexes' | 'clusters'>
 }
 
-/** The snapshots of a cache, as they were when it ended last. */
-export function openSnapshots(deps: SnapshotDeps): SnapshotKeeper {
-  return new SnapshotKeeper({
-    ...deps,
-    tops: new Tops(deps),
-    bringer: new Bringer(deps),
-    learner: new Learner(deps),
-    tables: new SnapshotTables(deps.database),
+/** The snapshots of a cache as they were when it ended last, and the catalogue of what their indexes say. Close both. */
+export function openSnapshots(parts: SnapshotParts): { snapshots: SnapshotKeeper; catalogue: DiskCatalogue } {
+  const catalogue = new DiskCatalogue(parts.settings.store, parts.clock)
+  const snapshots = new SnapshotKeeper({
+    ...parts,
+    formats,
+    tops: new Tops({ ...parts, verify: verifySignature }),
+    bringer: new Bringer(parts),
+    learner: new Learner({ ...parts, catalogue }),
+    tables: new SnapshotTables(parts.database),
   })
+  return { snapshots, catalogue }
 }

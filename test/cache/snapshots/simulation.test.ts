@@ -101,8 +101,9 @@ async function run(world: World): Promise<void> {
     )
     if (random.chance(0.3)) rig.advance(random.int(1, 20) * 60_000)
     if (random.chance(0.15)) rig.restart()
-    if (random.chance(0.1)) await rig.keeper.pin('blue')
-    else if (random.chance(0.1)) rig.keeper.unpin('blue')
+    const whim = random.int(0, 9)
+    if (whim === 0) await rig.keeper.pin('blue')
+    if (whim === 1) rig.keeper.unpin('blue')
   }
   // The mirror comes to rest: everybody gets on.
   rig.mirror.before = () => {}
