@@ -281,7 +281,7 @@ function inMemory(kept: Kept, body: Buffer): Stored {
   return {
     ...kept,
     body,
-    read: (into, position) => Promise.resolve(body.copy(into, 0, position)),
+    read: (into, position) => Promise.resolve(body.copy(into, 0, Math.min(position, body.length))),
     close: () => Promise.resolve(),
   }
 }

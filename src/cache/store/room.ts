@@ -49,7 +49,9 @@ export class Room {
     this.#promised += bytes
     try {
       await this.#look()
-      if (bytes > quota || bytes > this.#free + this.#taken - this.#promised - keepFree) throw full(bytes)
+      // What is promised can't be evicted: where all the rest is too little, nothing goes in vain.
+      const onDisk = this.#taken - this.#promised
+      if (this.#promised > Math.min(quota, this.#free + onDisk - keepFree)) throw full(bytes)
       for (let over = this.#over(); over > 0; over = this.#over()) {
         if ((await evict(over)) > 0) continue
         // Someone else's file may have gone, or this estimate be wrong: ask once more before refusing.
