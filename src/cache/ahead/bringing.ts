@@ -2,41 +2,31 @@ import { CausewayError } from '../../base/errors.ts'
 import type { Fetches } from '../fill/fetches.ts'
 import type { Wanted } from '../fill/wanted.ts'
 import type { Store } from '../store/port.ts'
-import type { Counters } from '../watch/counters.ts'
 import type { Bringing, Brought } from './queue.ts'
 
 /** What bringing files needs of the cache. */
 export interface BringingParts {
-  readonly fetches: Pick<Fetches, 'join' | 'isRunning'>
+  readonly fetches: Pick<Fetches, 'join' | 'isRunning' | 'clientFetches'>
   readonly store: Pick<Store, 'find'>
-  readonly counters: Readonly<Pick<Counters, 'fetching'>>
 }
 
 /** Brings files as a request for them would, but for nobody. */
 export class FetchBringing implements Bringing {
   readonly #parts: BringingParts
-  #own = 0
 
   constructor(parts: BringingParts) {
     this.#parts = parts
   }
 
-  /** @throws CausewayError as `Fetches`; `OriginUnreachable` when what came could not be kept */
+  /** @throws CausewayError as `Fetches`; `TransferBroken` when what came could not be kept */
   async bring(wanted: Wanted): Promise<Brought> {
-    const { fetches } = this.#parts
-    this.#own += 1
-    try {
-      const { answer } = fetches.join(wanted)
-      const given = await answer
-      if (given.kind === 'arriving') {
-        const { status } = given.fill.head
-        await given.fill.over
-        if (status !== 200) throw new CausewayError('NotFound', `the origin answers ${status}`)
-      }
-      return { kept: given.kind === 'kept', bytes: await this.#keptBytes(wanted.key) }
-    } finally {
-      this.#own -= 1
+    const given = await this.#parts.fetches.join(wanted, { urgency: 'ahead' }).answer
+    if (given.kind === 'arriving') {
+      const { status } = given.fill.head
+      await given.fill.over
+      if (status !== 200) throw new CausewayError('NotFound', `the origin answers ${status}`)
     }
+    return { kept: given.kind === 'kept', bytes: await this.#keptBytes(wanted.key) }
   }
 
   isRunning(key: string): boolean {
@@ -44,7 +34,7 @@ export class FetchBringing implements Bringing {
   }
 
   clientFetches(): number {
-    return Math.max(0, this.#parts.counters.fetching - this.#own)
+    return this.#parts.fetches.clientFetches()
   }
 
   async #keptBytes(key: string): Promise<number> {
