@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { systemClock } from '../../src/base/clock.ts'
-import { silentLog } from '../../src/base/log.ts'
+import { type Logger, silentLog } from '../../src/base/log.ts'
 import { type RunningCache, startCache } from '../../src/cache/server.ts'
 import type { CacheSettings } from '../../src/cache/settings.ts'
 import { atEnd } from './cleanup.ts'
@@ -36,7 +36,12 @@ export async function bodiesIn(store: string): Promise<number> {
 export async function setUp(
   t: TestContext,
   answer: RequestListener,
-  options: { settings?: Record<string, unknown>; origin?: Record<string, unknown>; now?: () => number } = {},
+  options: {
+    settings?: Record<string, unknown>
+    origin?: Record<string, unknown>
+    now?: () => number
+    log?: Logger
+  } = {},
 ): Promise<Setup> {
   const folder = await scratchFolder(t)
   const origin = await startOrigin(answer)
@@ -48,7 +53,7 @@ export async function setUp(
     ...options.settings,
   })
   const clock = options.now ? { ...systemClock, now: options.now } : systemClock
-  const cache = await startCache(settings, { log: silentLog, clock })
+  const cache = await startCache(settings, { log: options.log ?? silentLog, clock })
   atEnd(t, () => cache.stop(0))
   return { origin, cache, folder, settings }
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '../../base/clock.ts'
+import { CausewayError } from '../../base/errors.ts'
 import type { Logger } from '../../base/log.ts'
 import type { CacheRequest } from '../door/request.ts'
 import type { Events } from '../events.ts'
@@ -127,7 +128,7 @@ export class Fetches {
   }
 
   #begin(wanted: Wanted, join: Join, avoid: readonly string[]): Flight {
-    const { counters } = this.#deps
+    const { counters, events } = this.#deps
     const flight: Flight = {
       wanted,
       answer: this.#answer(wanted, join, avoid, (fill) => (flight.fill = fill)),
@@ -141,8 +142,15 @@ export class Fetches {
       if (this.#running.get(wanted.key) === flight) this.#running.delete(wanted.key)
       counters.fetching -= 1
     }
-    // What goes wrong is told to whoever asked.
-    flight.answer.then((given) => (given.kind === 'arriving' ? given.fill.over.then(forget) : forget()), forget)
+    // What goes wrong is told to whoever asked; what no place has right, to the admin too.
+    flight.answer.then(
+      (given) => (given.kind === 'arriving' ? given.fill.over.then(forget) : forget()),
+      (error: unknown) => {
+        forget()
+        if (!(error instanceof CausewayError) || error.code !== 'DigestMismatch') return
+        events.report('DigestMismatch', wanted.key, error.message)
+      },
+    )
     return flight
   }
 
