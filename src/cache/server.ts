@@ -96,6 +96,7 @@ export async function startCache(
     clock,
   })
   const server = openFront({
+    atHand: (target, rawHeaders, client) => proxy.atHand(target, rawHeaders, client),
     answer: (req, res) => {
       if (!pages.answer(req, res)) void proxy.handle(req, res)
     },

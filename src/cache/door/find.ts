@@ -19,7 +19,7 @@ import type { CacheRequest } from './request.ts'
 export interface FinderDeps {
   readonly store: Store
   readonly fetches: Fetches
-  readonly snapshots: Pick<Snapshots, 'answer'>
+  readonly snapshots: Pick<Snapshots, 'answer' | 'kept'>
   /** What indexes say of files. */
   readonly catalogue: Pick<Catalogue, 'expected'>
   readonly events: Pick<Events, 'report'>
@@ -42,6 +42,20 @@ export class Finder {
 
   constructor(deps: FinderDeps) {
     this.#deps = deps
+  }
+
+  /** The answer where it is in memory and needs no second thought: a small file that is kept and fresh, and no index. */
+  atHand(request: CacheRequest): (Stored & { readonly body: Buffer }) | undefined {
+    const { store, catalogue } = this.#deps
+    const { origin, path, url: key } = request
+    if (request.personal || request.method !== 'GET') return undefined
+    const stored = store.peek(key)
+    const kind = kindOf(origin, path)
+    if (stored?.body && kind !== 'index' && this.#isFresh({ kind }, stored)) {
+      if (!isOtherThan(catalogue.expected(origin, path), stored)) return stored as Stored & { body: Buffer }
+    }
+    void stored?.close()
+    return undefined
   }
 
   /**
@@ -69,7 +83,9 @@ export class Finder {
       }
       if (onlyKept) {
         await stored?.close()
-        return { kind: 'not kept' }
+        const version = snapshots.kept(origin, path)
+        const kept = version && (await store.find(version.key))
+        return kept ? { kind: 'kept', stored: kept, outcome: 'hit' } : { kind: 'not kept' }
       }
       const version = await snapshots.answer(origin, path, client)
       if (version) {
@@ -100,7 +116,7 @@ export class Finder {
     return stored ? { kind: 'kept', stored, outcome } : this.#ask(wanted, undefined, range)
   }
 
-  #isFresh({ kind }: Wanted, { headers, validatedAtMs }: Stored): boolean {
+  #isFresh({ kind }: Pick<Wanted, 'kind'>, { headers, validatedAtMs }: Stored): boolean {
     return isFresh(kind, headers, validatedAtMs, this.#deps.clock.now(), this.#deps.indexFreshMs)
   }
 

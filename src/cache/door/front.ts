@@ -1,10 +1,13 @@
 import { readFileSync } from 'node:fs'
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { type IncomingMessage, Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { FastLane, type FastLaneDeps } from './fast-lane.ts'
 import { endWith, type Trouble } from './refuse.ts'
 
 export interface FrontDeps {
+  /** Answers the plainest requests from memory, see `FastLane`. */
+  readonly atHand?: FastLaneDeps['atHand']
   readonly answer: (req: IncomingMessage, res: ServerResponse) => void
   readonly connect: (req: IncomingMessage, client: Duplex, head: Buffer) => void
   /** Connections at a time; default: what the limit of open files leaves. */
@@ -45,8 +48,7 @@ const reserved = 1024
 export function openFront(deps: FrontDeps): Server {
   const { answer, connect, headMs = usualHeadMs, idleMs = usualIdleMs } = deps
   const mostConnections = deps.mostConnections ?? connectionsFor(openFilesLimit())
-  const turnedAway = new WeakSet<Socket>()
-  const server = createServer(
+  const server = new Front(
     {
       keepAliveTimeout: keepAliveMs,
       headersTimeout: headMs,
@@ -57,28 +59,52 @@ export function openFront(deps: FrontDeps): Server {
       requireHostHeader: false,
       noDelay: true,
     },
-    (req, res) => {
-      if (!turnedAway.has(req.socket)) answer(req, res)
-    },
+    answer,
   )
   // With a limit Node would leave out the rest of the fields, and with them a second Host.
   server.maxHeadersCount = 0
   server.setTimeout(idleMs)
   server.on('connect', connect)
   server.on('clientError', refuse)
+  const [http] = server.listeners('connection') as [(socket: Socket) => void]
+  server.removeListener('connection', http)
+  const slowLane = (socket: Socket) => http.call(server, socket)
+  const lane = deps.atHand && new FastLane({ atHand: deps.atHand, slowLane, idleMs: keepAliveMs })
+  server.lane = lane
   let connections = 0
   server.on('connection', (socket: Socket) => {
     connections += 1
     socket.once('close', () => {
       connections -= 1
     })
-    if (connections <= mostConnections) return
-    turnedAway.add(socket)
-    endWith(socket, tooMany)
-    // Closing at once could take the words away from a client that is still talking.
-    socket.setTimeout(lastWordsMs, () => socket.destroy())
+    if (connections > mostConnections) turnAway(socket)
+    else if (lane) lane.enter(socket)
+    else slowLane(socket)
   })
   return server
+}
+
+/** An HTTP server whose connections are not all Node's own. */
+class Front extends Server {
+  lane: FastLane | undefined
+
+  override closeIdleConnections(): void {
+    this.lane?.close(false)
+    super.closeIdleConnections()
+  }
+
+  override closeAllConnections(): void {
+    this.lane?.close(true)
+    super.closeAllConnections()
+  }
+}
+
+function turnAway(socket: Socket): void {
+  socket.on('error', () => socket.destroy())
+  // Closing at once could take the words away from a client that is still talking.
+  socket.setTimeout(lastWordsMs, () => socket.destroy())
+  socket.resume()
+  endWith(socket, tooMany)
 }
 
 const tooMany: Trouble = { status: 503, message: 'there are too many connections already; try again in a moment' }

@@ -10,11 +10,13 @@ import type { Store } from '../store/port.ts'
 import type { Counters } from '../watch/counters.ts'
 import type { Ledger } from '../watch/ledger.ts'
 import { deliver, type Telling } from './deliver.ts'
+import type { Ready } from './fast-lane.ts'
 import { Finder, type FinderDeps } from './find.ts'
 import { Patience } from './patience.ts'
 import { notKept, sayNo, troubleOf } from './refuse.ts'
 import { type CacheRequest, readRequest } from './request.ts'
 import { ClientLeft } from './send.ts'
+import { Wire } from './wire.ts'
 
 export interface ProxyDeps {
   readonly origins: ReadonlyMap<string, Origin>
@@ -22,7 +24,7 @@ export interface ProxyDeps {
   readonly via: string
   readonly store: Store
   readonly fetches: Fetches
-  readonly snapshots: Pick<Snapshots, 'answer'>
+  readonly snapshots: Pick<Snapshots, 'answer' | 'kept'>
   readonly catalogue: FinderDeps['catalogue']
   readonly events: FinderDeps['events']
   /** Milliseconds, see `cacheSchema`. */
@@ -39,6 +41,7 @@ export interface ProxyDeps {
 export class Proxy {
   readonly #deps: ProxyDeps
   readonly #finder: Finder
+  readonly #wire = new Wire()
   /** Connections on which something was refused: whatever else came on them is not looked at. */
   readonly #closing = new WeakSet<Socket>()
 
@@ -84,6 +87,32 @@ export class Proxy {
       bytes: telling.bytes,
       ms: clock.now() - startMs,
     })
+  }
+
+  /** Answers a plain GET at once and records it, if what answers it is at hand; else nothing has happened. */
+  atHand(target: string, rawHeaders: readonly string[], client: string): Ready | undefined {
+    const { origins, via, counters, clock, ledger, ahead } = this.#deps
+    const request = readRequest({ method: 'GET', target, rawHeaders }, origins, via)
+    if ('message' in request) return undefined
+    const stored = this.#finder.atHand(request)
+    if (!stored) return undefined
+    const startMs = clock.now()
+    const ready = this.#wire.readyFor(stored, startMs)
+    if (!ready) return undefined
+    ahead?.noticed(client, request.origin, request.path)
+    counters.requests += 1
+    ledger.answered({
+      time: new Date(startMs).toISOString(),
+      client,
+      method: 'GET',
+      url: request.url,
+      origin: request.origin.host,
+      status: 200,
+      outcome: 'hit',
+      bytes: stored.length,
+      ms: 0,
+    })
+    return ready
   }
 
   /** A kept body that turns out to be damaged at its first block has gone from the store: the next round fetches it. */
