@@ -4,7 +4,7 @@ import { until } from '../../lab/until.ts'
 import { alone, type BenchRow, type BenchTable } from '../report.ts'
 import type { Cache } from './caches.ts'
 import { type Got, get } from './curl.ts'
-import { contentOf, indexPaths, packagePath } from './files.ts'
+import { contentOf, indexPaths, lengthOf, packagePath } from './files.ts'
 import { atRest } from './follow.ts'
 import type { Rig } from './rig.ts'
 
@@ -141,11 +141,7 @@ async function cutOff(rig: Rig, caches: readonly Cache[]): Promise<ReadonlyMap<s
 }
 
 function isRight(got: Got, path: string): boolean {
-  return got.isWhole && got.status === 200 && got.body.equals(contentOf(path, fileBytesOf(path)))
-}
-
-function fileBytesOf(path: string): number {
-  return Number(path.split('/')[4])
+  return got.isWhole && got.status === 200 && got.body.equals(contentOf(path, lengthOf(path) ?? 0))
 }
 
 export function brokenRows({ byOrigin, byKill, rot, cut }: Broken, ours: string): BenchRow[] {

@@ -4,14 +4,14 @@ import { gzipSync } from 'node:zlib'
 /** Where the repository lies at the origin. */
 export const repository = '/debian'
 
-/** A file of so many bytes, whose name says that it never changes; what is in it follows from its name. */
-export function packagePath(name: string, bytes: number): string {
-  return `${repository}/pool/main/${bytes}/${name}_1.0_amd64.deb`
+/** A file of so many bytes, whose name says that it never changes, in no repository; what is in it follows from its name. */
+export function packagePath(name: string, bytes: number, root = '/files'): string {
+  return `${root}/pool/main/${bytes}/${name}_1.0_amd64.deb`
 }
 
 /** Bytes of what `packagePath` named, undefined for any other path. */
 export function lengthOf(path: string): number | undefined {
-  const [, bytes] = /^\/debian\/pool\/main\/(\d{1,10})\/[a-z0-9.-]+_1\.0_amd64\.deb$/.exec(path) ?? []
+  const [, bytes] = /^\/(?:files|debian)\/pool\/main\/(\d{1,10})\/[a-z0-9.-]+_1\.0_amd64\.deb$/.exec(path) ?? []
   return bytes === undefined ? undefined : Number(bytes)
 }
 
@@ -56,7 +56,7 @@ export function packagesOf(count: number, total: number): readonly RepositoryPac
     const bytes = at === count - 1 ? left : Math.floor((total * share) / sum)
     left -= bytes
     const name = `cw${String(at).padStart(3, '0')}`
-    return { name, path: packagePath(name, bytes), bytes }
+    return { name, path: packagePath(name, bytes, repository), bytes }
   })
 }
 

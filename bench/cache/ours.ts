@@ -7,7 +7,10 @@ import { originAddress, siteAddress, stock } from './rig.ts'
 
 const causewayMain = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 
-/** Our cache as a site runs it, with a role that names the last package, which needs all others. */
+/**
+ * Our cache as a site runs it, with a role that names the last package, which needs all others. It reads ahead of whoever
+ * turns to that repository, so what other subjects ask for lies outside of it.
+ */
 export const ours: Contender = {
   name: 'causeway',
   port: 3101,
