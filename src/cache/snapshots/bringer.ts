@@ -32,6 +32,8 @@ export class Bringer {
     const given = await answer
     if (given.kind === 'kept') return joined ? 'joined' : 'hit'
     const { status, headers } = given.fill.head
+    // Whoever asks for the same by another path next must not join this answer.
+    if (status !== 200) await within(given.fill.over, patienceMs, this.#deps.clock)
     if (status === 404 || status === 410)
       throw new CausewayError('NotFound', `${wanted.origin.host} has no ${wanted.path}`)
     if (status !== 200)
