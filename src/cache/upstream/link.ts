@@ -227,7 +227,7 @@ export class Link implements Watcher {
     const error = new CausewayError('OriginUnreachable', why)
     this.#verdict = error
     const sinceMs = this.now() - Math.max(silenceMs, verdictMs)
-    for (const exchange of [...this.#exchanges.keys()]) {
+    for (const exchange of this.#exchanges.keys()) {
       if (exchange.waiting || (exchange.heardMs ?? 0) < sinceMs) exchange.fail(error)
     }
     if (was.state === 'away') return
@@ -266,7 +266,7 @@ export class Link implements Watcher {
   /** Breaks off whatever is under way. */
   async close(): Promise<void> {
     this.#closed.abort()
-    for (const exchange of [...this.#exchanges.keys()]) exchange.fail(new Error('the cache stops'))
+    for (const exchange of this.#exchanges.keys()) exchange.fail(new Error('the cache stops'))
     await this.#pool.destroy()
     await this.#probe
   }

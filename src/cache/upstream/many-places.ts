@@ -55,7 +55,7 @@ export interface PlaceState {
 }
 
 /** Milliseconds since the epoch as of the start of the process, and never set back or forth afterwards. */
-export const steadyClock: Clock = {
+const steadyClock: Clock = {
   now: () => performance.timeOrigin + performance.now(),
   sleep: (ms, signal) => systemClock.sleep(ms, signal),
 }

@@ -41,8 +41,10 @@ export class Names {
     const all = family > 0 ? [{ address: name, family }] : await this.#resolve(name)
     const allowed = privateToo ? all : all.filter(({ address }) => !isPrivate(address))
     if (allowed.length > 0) return allowed
-    const which = all.map(({ address }) => address).join(', ')
-    throw new CausewayError('TargetRefused', `${name} is at ${which}, which is not of the public Internet`)
+    throw notPublic(
+      name,
+      all.map(({ address }) => address),
+    )
   }
 
   async #resolve(name: string): Promise<readonly LookupAddress[]> {
@@ -82,6 +84,12 @@ export class Names {
     if (done.signal.aborted) await answer
     throw new Error(`DNS did not answer in ${patienceMs} ms`)
   }
+}
+
+/** The refusal to connect to a name for where it leads. */
+export function notPublic(name: string, addresses: readonly string[]): CausewayError {
+  const where = `${name} is at ${addresses.join(', ')}, which is not of the public Internet`
+  return new CausewayError('TargetRefused', where)
 }
 
 function systemLookup(name: string): Promise<readonly LookupAddress[]> {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { formatIpv4, parseIpv4 } from '../../../src/base/ipv4.ts'
 import { formatIpv6, parseIpv6 } from '../../../src/base/ipv6.ts'
 import { isPrivate } from '../../../src/cache/upstream/addresses.ts'

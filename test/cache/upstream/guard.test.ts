@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { createServer, type Socket } from 'node:net'
 import { test } from 'node:test'
+import { connect, connectorTo } from '../../../src/cache/upstream/connector.ts'
 import { openTunnel } from '../../../src/cache/upstream/tunnel.ts'
 import { atEnd } from '../cleanup.ts'
 import { bodyOf, serve, startRig, textOf } from './rig.ts'
@@ -26,6 +27,12 @@ test('unless the configuration says so', async (t) => {
   assert.equal(await textOf(await named.ask(deb)), 'meant')
 })
 
+test('an address that nobody wrote down is not asked', async (t) => {
+  const { upstream } = startRig(t, { 'mirror.lab': {} })
+  const endpoint = { scheme: 'http', host: '127.0.0.1', address: '127.0.0.1', port: 9, private: false } as const
+  await assert.rejects(connect(connectorTo(endpoint, upstream.names), endpoint), { code: 'TargetRefused' })
+})
+
 test('a name that leads inside later is refused then, for new connections and mirrors alike', async (t) => {
   const origin = await serve(t, (_req, res) => res.end('inner'))
   const { ask } = startRig(
@@ -41,7 +48,7 @@ test('redirects are followed where they may be, with the name that they give and
   const target = await serve(t, (req, res) => res.end(`${req.headers.host} ${req.headers.authorization ?? 'nobody'}`))
   const origin = await serve(t, (req, res) => {
     const there = req.url === '/away' ? `http://other.lab:${target.port}/x` : '/here'
-    if (req.url === '/here') res.end(`${req.headers.authorization ?? 'nobody'}`)
+    if (req.url === '/here') res.end(req.headers.authorization ?? 'nobody')
     else res.writeHead(302, { location: there }).end('moved')
   })
   const { ask } = startRig(t, {

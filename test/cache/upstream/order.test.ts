@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { answered, asked, failed, type Health, unknownHealth } from '../../../src/cache/upstream/health.ts'
 import { type Asking, type Candidate, costOf, isWorthAsking, orderOf } from '../../../src/cache/upstream/order.ts'
 import type { Place } from '../../../src/cache/upstream/places.ts'
@@ -112,7 +112,11 @@ test('no place twice, no credentials to others, nothing that is away and slow to
         assert.ok(state !== 'away' || verdictMs <= 250)
       }
       const states = order.map((each) => ['well', 'poor', 'away'].indexOf(healthOf(each).state))
-      assert.deepEqual(states, states.toSorted(), 'what does well comes first')
+      assert.deepEqual(
+        states,
+        states.toSorted((a, b) => a - b),
+        'what does well comes first',
+      )
       for (const { place, health } of all) {
         const may = place.role !== 'sibling' && !(how.personal && place.role === 'mirror')
         if (may && health.state !== 'away') assert.ok(order.includes(place), `${place.name} was left out`)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { originsOf } from '../../../src/cache/origins.ts'
 import type { Endpoint } from '../../../src/cache/upstream/places.ts'
 import { follow, isRedirect, mostRedirects, type Step } from '../../../src/cache/upstream/redirects.ts'

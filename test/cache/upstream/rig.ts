@@ -16,7 +16,7 @@ export interface Rig {
   readonly events: Events
   readonly origins: ReadonlyMap<string, Origin>
   /** Asks for a file of `mirror.lab`, a package unless said otherwise. */
-  ask(path: string, some?: Partial<UpstreamAsk>): Promise<UpstreamResponse>
+  readonly ask: (path: string, some?: Partial<UpstreamAsk>) => Promise<UpstreamResponse>
 }
 
 /** An upstream of its own, closed when the test ends. `origins` as in the YAML file. */
