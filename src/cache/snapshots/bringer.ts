@@ -38,13 +38,15 @@ export class Bringer {
       throw new CausewayError('NotFound', `${wanted.origin.host} has no ${wanted.path}`)
     if (status !== 200)
       throw new CausewayError('OriginUnreachable', `${wanted.origin.host} answers ${status} for ${wanted.path}`)
+    const came = joined ? 'joined' : 'miss'
     // What no disk takes is for each client to be passed on, and checked, as it comes.
-    if (!mayKeep(status, headers) || this.#deps.store.troubled) return joined ? 'joined' : 'miss'
-    const still = await within(given.fill.over, patienceMs, this.#deps.clock)
-    if (!still && !this.#deps.store.troubled && !(await this.isKept(wanted.key))) {
-      throw new CausewayError('DigestMismatch', `${wanted.path} of ${wanted.origin.host} is not what its index says`)
-    }
-    return joined ? 'joined' : 'miss'
+    if (!mayKeep(status, headers)) return came
+    if (await within(given.fill.over, patienceMs, this.#deps.clock)) return came
+    const { end } = given.fill
+    if (end?.how === 'broken') throw end.error
+    if (end?.how === 'kept' || end?.how === 'lost' || end?.how === 'done') return came
+    if (await this.isKept(wanted.key)) return came
+    throw new CausewayError('TransferBroken', `${wanted.path} of ${wanted.origin.host} did not come to its end`)
   }
 
   async isKept(key: string): Promise<boolean> {

@@ -1,4 +1,5 @@
 import { CausewayError, toCausewayError } from '../../base/errors.ts'
+import type { Wanted } from '../fill/wanted.ts'
 import type { Format, IndexFile, Suite } from '../formats/format.ts'
 import { plainPath } from '../formats/paths.ts'
 import type { Origin } from '../origins.ts'
@@ -8,7 +9,7 @@ import { within } from './bringer.ts'
 import { Clusters } from './clusters.ts'
 import { Line, type LineDeps, wantedOf } from './line.ts'
 import type { ListedSnapshot, Snapshot, SnapshotAnswer, Snapshots } from './snapshots.ts'
-import { fileAt, topPaths, type Version } from './version.ts'
+import { fileAt, roleOf, topPaths, type Version } from './version.ts'
 import { Views, viewMs } from './views.ts'
 
 export interface KeeperDeps extends LineDeps {
@@ -124,10 +125,12 @@ export class SnapshotKeeper implements Snapshots {
     if (before && !(await this.#isKept(before))) line.drop(before)
     const { current } = line
     if (current && Math.abs(clock.now() - current.validatedAtMs) < fresh) return { version: current, outcome: 'hit' }
-    const { heard, done, joined } = line.look()
+    const { heard, done, joined, begunMs } = line.look()
+    // Whoever comes while an origin is silent doesn't wait all over again.
+    const left = Math.max(1, begunMs + patience - clock.now())
     let confirmed = false
     if (!current) await done
-    else if (!(await within(heard, patience, clock))) {
+    else if (!(await within(heard, left, clock))) {
       const said = await heard
       confirmed = said === 'same'
       if (said === 'newer') await within(done, prepareMs, clock)
@@ -191,6 +194,18 @@ export class SnapshotKeeper implements Snapshots {
     const message = `${file.path} of ${line.origin.host} is no longer to be had as the index of ${version.id.slice(0, 12)} names it: ask for ${version.top} again`
     this.#deps.events.report('IndexIncomplete', line.name, message, cause)
     return new CausewayError('DigestMismatch', message, { cause })
+  }
+
+  kept(origin: Origin, asked: string): Wanted | undefined {
+    const path = asked.includes('?') ? undefined : plainPath(asked)
+    const found = path === undefined ? undefined : this.#suiteOf(path)
+    const line = found && this.#loaded.get(`${origin.host} ${found.suite.top}`)
+    if (path === undefined || !line) return undefined
+    for (const version of line.versions.values()) {
+      const file = version.aliases.get(path) ?? (roleOf(path) === path ? undefined : version.files.get(path))
+      if (file) return wantedOf(version, file)
+    }
+    return undefined
   }
 
   async current(origin: Origin, suite: Suite): Promise<Snapshot> {

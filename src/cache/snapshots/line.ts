@@ -37,6 +37,8 @@ export interface Look {
   /** Rejects only when `done` does, which is when there is no version to stay with. */
   readonly heard: Promise<Heard>
   readonly done: Promise<Looked>
+  /** Milliseconds since the epoch. */
+  readonly begunMs: number
 }
 
 /** Milliseconds after which a version that could not be completed is tried again. */
@@ -136,8 +138,9 @@ export class Line {
     this.#deps.counters.fetching += 1
     heard.catch(() => {})
     done.catch(reject)
-    this.#look = { heard, done }
-    return { heard, done, joined: false }
+    const look = { heard, done, begunMs: this.#deps.clock.now() }
+    this.#look = look
+    return { ...look, joined: false }
   }
 
   /** Resolves when no look is under way. */

@@ -38,6 +38,8 @@ export interface Snapshots {
    *   has only what doesn't fit what this client has got, `BadSignature`
    */
   answer(origin: Origin, path: string, client: string): Promise<SnapshotAnswer | undefined>
+  /** What an index is kept under whose name means one content (`by-hash`), without asking anybody; it may be evicted. */
+  kept(origin: Origin, path: string): Wanted | undefined
   /** The snapshot in use for a suite, fetched or brought up to date first. */
   current(origin: Origin, suite: Suite): Promise<Snapshot>
   /** What a cluster's nodes see from now on stays as it is now. */

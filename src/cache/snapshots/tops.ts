@@ -133,7 +133,7 @@ export class Tops {
   async #get(origin: Origin, path: string, headers: Headers): Promise<Whole | 'same'> {
     const { upstream, counters } = this.#deps
     counters.upstreamRequests += 1
-    const response = await upstream.ask({ origin, method: 'GET', path: encodeURI(path), headers })
+    const response = await upstream.ask({ origin, method: 'GET', path: encodeURI(path), kind: 'index', headers })
     const { status, length, framed } = response
     if (status !== 200) {
       response.body.on('error', () => {})

@@ -124,6 +124,10 @@ test('what a version names by its digest is asked for by that, and found by it',
   await rig.get(top, 'late')
   assert.deepEqual(await rig.get(named(2), 'early'), { body: 'packages 2', outcome: 'hit' })
   assert.equal((await rig.get(named(3), 'early')).outcome, 'undefined')
+  // Caches of other sites get what is kept under such a name, and only that.
+  assert.equal(rig.keeper.kept(rig.origin, named(1))?.expected?.digest, sha256('packages 1'))
+  assert.equal(rig.keeper.kept(rig.origin, named(3)), undefined)
+  assert.equal(rig.keeper.kept(rig.origin, packages), undefined)
 })
 
 test('where there is only Release, it counts; where both are, they are of one moment', async (t) => {

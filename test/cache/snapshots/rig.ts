@@ -141,20 +141,24 @@ function fetchesFrom(mirror: FakeMirror, store: MemoryStore, clock: Clock): Pick
   const running = new Map<string, ReturnType<Fetches['join']>['answer']>()
   const fetchIt = async ({ key, origin, path, expected }: Wanted) => {
     const { status, headers, length, body } = await mirror.ask({ origin, method: 'GET', path, headers: {} })
+    const fill = { head: { status, headers, length }, over: Promise.resolve(), end: undefined as unknown }
     const keep = async () => {
       const chunks: Buffer[] = []
       for await (const chunk of body) chunks.push(chunk)
       if (status !== 200) return
       const incoming = await store.begin({ key, status, headers, length, expected })
       await incoming.write(Buffer.concat(chunks), 0)
-      await incoming.commit({ length: length ?? 0, validatedAtMs: clock.now(), fetchMs: 1 }).catch(() => {})
+      try {
+        const kept = await incoming.commit({ length: length ?? 0, validatedAtMs: clock.now(), fetchMs: 1 })
+        fill.end = { how: 'kept', kept }
+      } catch (error) {
+        fill.end = { how: 'broken', error, changed: false }
+      }
       await incoming.close()
     }
-    const over = keep()
-    void over.then(() => running.delete(key))
-    return { kind: 'arriving', fill: { head: { status, headers, length }, over } } as unknown as Awaited<
-      ReturnType<Fetches['join']>['answer']
-    >
+    fill.over = keep()
+    void fill.over.then(() => running.delete(key))
+    return { kind: 'arriving', fill } as unknown as Awaited<ReturnType<Fetches['join']>['answer']>
   }
   return {
     join: (wanted) => {
