@@ -54,7 +54,10 @@ test('an index whose origin is silent is served as it is kept, and brought up to
     const { headers, body } = await ask(cache.port, index)
     outcomes.push([headers['x-cache'], body.toString(), /^\d+$/.test(headers['age'] ?? '')])
   }
-  assert.deepEqual(outcomes, Array(3).fill(['stale', 'index 1', true]))
+  assert.deepEqual(
+    outcomes,
+    Array.from({ length: 3 }, () => ['stale', 'index 1', true]),
+  )
   assert.equal(held.length, 1, 'one question for all of them')
   for (const answer of held.splice(0)) answer()
   await until('the new one is kept', () => cache.counters.fetching === 0)
