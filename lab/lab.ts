@@ -52,10 +52,12 @@ const repository = fileURLToPath(new URL('..', import.meta.url))
 const { causeway } = places
 const causewayEnv = { CAUSEWAY_NODE: join('/opt/node', basename(process.execPath)), CAUSEWAY_CONFIG: places.config }
 
-/** The names of the packages in a root file system. */
+/** The names of the packages in a root file system, and what else they stand for. */
 function installedPackages(root: string): string[] {
   const status = readFileSync(join(root, 'var/lib/dpkg/status'), 'utf8')
-  return [...status.matchAll(/^Package: (.+)$/gm)].map(([, name = '']) => name)
+  return [...status.matchAll(/^(?:Package|Provides): (.+)$/gm)].flatMap(([, names = '']) =>
+    names.split(', ').map((name) => name.replace(/ .*/, '')),
+  )
 }
 
 /** What a lab is to be like. */

@@ -58,7 +58,7 @@ describe('packages ahead of need', () => {
     await jobReaches(lab, job, 'COMPLETED')
     const fetched = packages(lab)
     const cluster = lab
-    assert.ok(fetched.length > 20)
+    assert.ok(fetched.length > 10)
     assert.equal(new Set(fetched.map(({ uri }) => uri)).size, fetched.length, 'each was asked for once')
     for (const { uri, bytes, status } of fetched) {
       assert.equal(status, 200)
