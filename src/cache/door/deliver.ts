@@ -51,7 +51,7 @@ export async function deliver(
 }
 
 /** Sends a kept response whose body is in memory, at once. */
-export function deliverSmall(
+function deliverSmall(
   request: CacheRequest,
   res: ServerResponse,
   stored: Stored,

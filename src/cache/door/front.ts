@@ -125,7 +125,7 @@ function troubleWith(code: string): Trouble {
 }
 
 /** How many connections may be open at a time. */
-export function connectionsFor(openFiles: number): number {
+function connectionsFor(openFiles: number): number {
   return Math.max(64, openFiles - reserved)
 }
 
