@@ -63,7 +63,7 @@ describe('the load generator', () => {
   })
 
   it('goes round the paths until its time is over', async (t) => {
-    const told = await loaded(t, whole, ['-c', '2', '-t', '200', '-z'])
+    const told = await loaded(t, whole, ['-c', '2', '-t', '2000', '-z'])
     assert.ok(told.requests > 4)
     assert.equal(failures(told), 0)
   })
