@@ -47,11 +47,9 @@ export class Proxy {
 
   constructor(deps: ProxyDeps) {
     this.#deps = deps
-    const { store, fetches, snapshots, catalogue, events, indexes, clock } = deps
+    const { indexes, clock } = deps
     const patience = new Patience(indexes.patience, clock)
-    this.#finder = new Finder({
-      ...{ store, fetches, snapshots, catalogue, events, patience, indexFreshMs: indexes.fresh, clock },
-    })
+    this.#finder = new Finder({ ...deps, patience, indexFreshMs: indexes.fresh })
   }
 
   /** Answers one request and records it. It never rejects. */

@@ -11,7 +11,7 @@ import { bytesFor } from '../origin.ts'
 import { askAndRest, setUp, until } from '../start.ts'
 
 const one = (path: string, more = '') => `GET ${path} HTTP/1.1\r\nHost: mirror.lab\r\n${more}\r\n`
-const plain = `${one('/x_1_all.deb', 'User-Agent: Debian APT-HTTP/1.3 (2.6.1) non-interactive\r\n')}`
+const plain = one('/x_1_all.deb', 'User-Agent: Debian APT-HTTP/1.3 (2.6.1) non-interactive\r\n')
 
 test('what apt asks with is plain; whatever could mean something else is not', () => {
   assert.deepEqual(readPlainRequest(plain), {
