@@ -24,6 +24,8 @@ export class FetchBringing implements Bringing {
     if (given.kind === 'arriving') {
       const { status } = given.fill.head
       await given.fill.over
+      const { end } = given.fill
+      if (end?.how === 'broken') throw end.error
       if (status !== 200) throw new CausewayError('NotFound', `the origin answers ${status}`)
     }
     return { kept: given.kind === 'kept', bytes: await this.#keptBytes(wanted.key) }
