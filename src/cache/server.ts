@@ -31,6 +31,8 @@ import { type Counters, newCounters } from './watch/counters.ts'
 import { Ledger } from './watch/ledger.ts'
 import { CacheMetrics } from './watch/metrics.ts'
 import { Pages, statsPath } from './watch/pages.ts'
+import { statusOf } from './watch/status.ts'
+import { statusRoutes } from './watch/status-routes.ts'
 import { storeRoutes } from './watch/store-routes.ts'
 import { Traffic } from './watch/traffic.ts'
 
@@ -69,7 +71,8 @@ export async function startCache(
   const ahead = createAhead({
     ...{ settings, origins, database, store, fetches, snapshots, catalogue, counters, clock, log },
   })
-  const metrics = new CacheMetrics(() => Promise.reject(new Error('not wired yet')))
+  const status = statusOf({ counters, traffic, store, events, fetches, upstream, clock })
+  const metrics = new CacheMetrics(status)
   const pages = new Pages({ counters, metrics, watchers: settings.watchers })
   const ledger = new Ledger({ counters, traffic, metrics, accessLog })
   const proxy = new Proxy({
@@ -112,7 +115,12 @@ export async function startCache(
     database.close()
     throw error
   })
-  const admin = buildAdmin([storeRoutes(store), snapshotRoutes(snapshots), warmRoutes(ahead.warmer, log)])
+  const admin = buildAdmin([
+    statusRoutes(status, metrics),
+    storeRoutes(store),
+    snapshotRoutes(snapshots),
+    warmRoutes(ahead.warmer, log),
+  ])
   const removeSocket = await usable('admin', listenOnSocket(admin, adminSocketOf(settings), undefined))
   const address = server.address() as AddressInfo
 

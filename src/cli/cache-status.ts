@@ -20,7 +20,7 @@ export function showCacheStatus(status: CacheStatus): string {
   const since = ago(now - Date.parse(status.startedAt))
   const troubles = [
     ...(status.troubled ? ['the store can not be written: responses are passed through and not kept'] : []),
-    ...places.flatMap(({ place, state, trouble }) => (state === 'away' ? [`${place} is away: ${trouble}`] : [])),
+    ...places.flatMap(({ place, state, trouble }) => (state === 'well' ? [] : [`${place} is ${state}: ${trouble}`])),
   ]
   const { hits, joined, revalidated, stale, misses, refused, failed } = counters
   const answered = hits + joined + revalidated + stale + misses
@@ -32,19 +32,19 @@ export function showCacheStatus(status: CacheStatus): string {
       `${bytes(counters.servedBytes)} to nodes, ${bytes(counters.upstreamBytes)} from upstream: ${bytes(status.savedBytes)} saved`,
       `${storage.responses} responses kept, ${bytes(storage.bytes)}${storage.quota === undefined ? '' : ` of ${bytes(storage.quota)}`}, ${bytes(storage.freeBytes)} free on the disk`,
     ].join('\n'),
-    list(['URL', 'BYTES', 'OF', 'READERS', 'SINCE'], flights, ({ key, received, length, readers, sinceMs }) => [
+    list(['ON ITS WAY', 'BYTES', 'OF', 'READERS', 'FOR'], flights, ({ key, bytes: come, length, readers, urgency }) => [
       key,
-      bytes(received),
+      bytes(come),
       length === undefined ? '?' : bytes(length),
       String(readers),
-      ago(now - sinceMs),
+      urgency === 'client' ? 'clients' : 'later',
     ]),
     list(tallyHead('ORIGIN'), origins, tallyRow),
     list(tallyHead('NODE'), nodes, tallyRow),
-    list(['PLACE', 'STATE', 'FIRST BYTE'], places, ({ place, state, firstByteMs }) => [
+    list(['PLACE', 'STATE', 'ANSWERS IN'], places, ({ place, state, headMs }) => [
       place,
       state,
-      firstByteMs === undefined ? '' : `${Math.round(firstByteMs)} ms`,
+      headMs === undefined ? '' : `${Math.round(headMs)} ms`,
     ]),
     list(['AGO', 'CODE', 'SUBJECT', 'MESSAGE'], events.toReversed(), ({ time, code, subject, message }) => [
       ago(now - Date.parse(time)),

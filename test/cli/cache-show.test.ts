@@ -29,8 +29,8 @@ up 2h05m, 12 requests, 1 being answered
 80 MB to nodes, 20 MB from upstream: 60 MB saved
 120 responses kept, 80 MB of 50 GB, 9.5 GB free on the disk
 
-URL                                                                        BYTES   OF      READERS  SINCE
-http://deb.debian.org/debian/pool/main/s/slurm/slurmd_22.05.8-4_amd64.deb  1.2 MB  2.4 MB  8        2.0s
+ON ITS WAY                                                                 BYTES   OF      READERS  FOR
+http://deb.debian.org/debian/pool/main/s/slurm/slurmd_22.05.8-4_amd64.deb  1.2 MB  2.4 MB  8        clients
 
 ORIGIN          REQUESTS  MISSES  FAILED  SERVED  UPSTREAM
 deb.debian.org  11        2       0       80 MB   20 MB
@@ -38,8 +38,8 @@ deb.debian.org  11        2       0       80 MB   20 MB
 NODE       REQUESTS  MISSES  FAILED  SERVED  UPSTREAM
 10.77.1.1  11        2       0       80 MB   20 MB
 
-PLACE                   STATE  FIRST BYTE
-http://deb.debian.org   good   21 ms
+PLACE                   STATE  ANSWERS IN
+http://deb.debian.org   well   21 ms
 http://10.250.2.1:3128  away
 
 AGO    CODE       SUBJECT                 MESSAGE
@@ -51,7 +51,7 @@ test('an idle cache has no empty tables, and trouble with the disk is said', () 
   const idle = { ...someStatus, origins: [], nodes: [], flights: [], places: [], events: [], troubled: true }
   const text = showCacheStatus(idle)
   assert.match(text, /^! the store can not be written/)
-  assert.doesNotMatch(text, /NODE|PLACE|URL/)
+  assert.doesNotMatch(text, /NODE|PLACE|WAY/)
 })
 
 test('of very many nodes the busiest are shown and the others counted', () => {

@@ -28,15 +28,15 @@ export const someStatus: CacheStatus = {
   flights: [
     {
       key: 'http://deb.debian.org/debian/pool/main/s/slurm/slurmd_22.05.8-4_amd64.deb',
-      received: 1_200_000,
+      urgency: 'client',
+      bytes: 1_200_000,
       length: 2_400_000,
       readers: 8,
-      sinceMs: Date.parse('2026-01-01T02:04:58.000Z'),
     },
   ],
   places: [
-    { place: 'http://deb.debian.org', state: 'good', firstByteMs: 21.4, trouble: undefined },
-    { place: 'http://10.250.2.1:3128', state: 'away', firstByteMs: undefined, trouble: 'no connection in 3 s' },
+    { place: 'http://deb.debian.org', state: 'well', headMs: 21.4, trouble: '' },
+    { place: 'http://10.250.2.1:3128', state: 'away', headMs: undefined, trouble: 'no connection in 3 s' },
   ],
   storage: {
     responses: 120,

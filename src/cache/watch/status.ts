@@ -1,29 +1,20 @@
 import type { Clock } from '../../base/clock.ts'
 import type { CacheEvent, Events } from '../events.ts'
+import type { Fetches } from '../fill/fetches.ts'
 import type { Store, Usage } from '../store/port.ts'
+import type { ManyPlaces, PlaceState } from '../upstream/many-places.ts'
 import type { Counters } from './counters.ts'
 import type { Tally, Traffic } from './traffic.ts'
-
-/** A body that is on its way from upstream. */
-export interface Flight {
-  readonly key: string
-  /** Bytes that have come, of how many; undefined while the origin doesn't say. */
-  readonly received: number
-  readonly length: number | undefined
-  /** Clients that read it. */
-  readonly readers: number
-  readonly sinceMs: number
-}
 
 /** A server that files come from. */
 export interface PlaceStatus {
   /** Its base URL. */
   readonly place: string
-  readonly state: 'good' | 'away' | 'unknown'
-  /** Milliseconds to its first byte, smoothed. */
-  readonly firstByteMs: number | undefined
-  /** What was wrong last, while it is away. */
-  readonly trouble: string | undefined
+  readonly state: PlaceState['health']['state']
+  /** Milliseconds from a request to the head of its answer, smoothed. */
+  readonly headMs: number | undefined
+  /** What went wrong last; '' when it is well. */
+  readonly trouble: string
 }
 
 /** What `causeway cache status` shows. */
@@ -36,7 +27,7 @@ export interface CacheStatus {
   readonly savedBytes: number
   readonly origins: readonly ({ readonly name: string } & Tally)[]
   readonly nodes: readonly ({ readonly name: string } & Tally)[]
-  readonly flights: readonly Flight[]
+  readonly flights: ReturnType<Fetches['underWay']>
   readonly places: readonly PlaceStatus[]
   readonly storage: Usage
   readonly troubled: boolean
@@ -49,8 +40,8 @@ export interface StatusDeps {
   readonly traffic: Traffic
   readonly store: Store
   readonly events: Events
-  readonly flights: () => readonly Flight[]
-  readonly places: () => readonly PlaceStatus[]
+  readonly fetches: Fetches
+  readonly upstream: ManyPlaces
   readonly clock: Clock
 }
 
@@ -66,13 +57,17 @@ export function statusOf(deps: StatusDeps): () => Promise<CacheStatus> {
       savedBytes: Math.max(0, counters.servedBytes - counters.upstreamBytes),
       origins: rows(traffic.origins),
       nodes: rows(traffic.nodes),
-      flights: deps.flights(),
-      places: deps.places(),
+      flights: deps.fetches.underWay(),
+      places: deps.upstream.states().map(placeStatus),
       storage: await store.usage(),
       troubled: store.troubled,
       events: deps.events.last,
     }
   }
+}
+
+function placeStatus({ place, health }: PlaceState): PlaceStatus {
+  return { place, state: health.state, headMs: health.headMs, trouble: health.why }
 }
 
 /** Busiest first. */
