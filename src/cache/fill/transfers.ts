@@ -222,8 +222,10 @@ export class Transfers {
     if (this.#ended.signal.aborted) return
     const { body, limits, clock, headers, verified } = this.#options
     const cause = toCausewayError(error)
-    this.#failures = this.#received > this.#failedAt ? 1 : this.#failures + 1
-    this.#failedAt = this.#received
+    // Not what was received: who begins anew each time and dies at the same byte brings nothing.
+    const have = bytesOf(body.present)
+    this.#failures = have > this.#failedAt ? 1 : this.#failures + 1
+    this.#failedAt = have
     const continues = verified || strongValidator(headers) !== undefined
     const hopeless = cause.code === 'TransferBroken' && !cause.retryable
     if (!continues || hopeless || this.#failures >= limits.failures) {
