@@ -7,14 +7,20 @@ import type { Warmed, Warmer, WarmProgress } from './warm.ts'
 /** The lines of the answer to `/v1/warm`. */
 export type WarmLine = Progress<WarmProgress, Warmed>
 
-const names = Type.Array(Type.String({ minLength: 1, maxLength: 256 }), { maxItems: 1000, default: [] })
+const names = Type.Array(Type.String({ minLength: 1, maxLength: 256 }), { maxItems: 1000 })
 
 /** `POST /v1/warm`: what `causeway cache warm` asks for. Whoever leaves does not stop it. */
 export function warmRoutes(warmer: Warmer, log: Logger): AdminRoutes {
   return (app) => {
-    const body = Type.Object({ roles: names, packages: names, wait: Type.Boolean({ default: true }) })
+    const body = Type.Object({
+      roles: Type.Optional(names),
+      packages: Type.Optional(names),
+      /** Whether the answer tells how it goes on and what came of it; default: yes. */
+      wait: Type.Optional(Type.Boolean()),
+    })
     app.post('/v1/warm', { schema: { body } }, (request, reply) => {
-      const { wait, ...wish } = request.body
+      const { roles = [], packages = [], wait = true } = request.body
+      const wish = { roles, packages }
       warmer.check(wish)
       const warm = async (tell?: (progress: WarmProgress) => void) => {
         const warmed = await warmer.warm(wish, 'later', tell)
