@@ -96,7 +96,7 @@ function installSeconds(lab: Lab, site: SiteName): number[] {
   try {
     const rows = db
       .prepare(
-        "select node_id as node, at_ms as atMs, facts from events where kind = 'phase' and site = ? order by seq",
+        "select node_id as node, at as atMs, facts from events where kind = 'phase' and site = ? order by seq",
       )
       .all(site) as { node: string; atMs: number; facts: string }[]
     const times = new Map<string, Map<string, number>>()

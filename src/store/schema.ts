@@ -40,7 +40,7 @@ export interface NodesTable {
 export interface EventsTable {
   seq: Generated<number>
   at: number
-  /** `phase`, `attempt`, `breaker`, `hook`, `queue`, `network`, `lint`. */
+  /** `phase`, `attempt`, `breaker`, `hook`, `queue`, `network`, `lint`, `cache`. */
   kind: string
   site: string | null
   node_id: string | null
