@@ -140,6 +140,6 @@ export class Proxy {
     // HTTP/1.0 has no chunks: without a length the end of the connection is the end of the body, so it takes a reset.
     if (res.headersSent && res.req.httpVersionMinor === 0) res.socket?.resetAndDestroy()
     else if (res.headersSent) res.destroy()
-    else sayNo(res, troubleOf(error, origin.host))
+    else sayNo(res, { ...troubleOf(error, origin.host), goesOn: true })
   }
 }
