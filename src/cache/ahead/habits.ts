@@ -19,6 +19,9 @@ const overAfterMs = 60_000
 /** With fewer packages nothing can be recognised, and nothing is worth it. */
 const leastPackages = 3
 
+/** How exactly the order of installs by their last request is kept, ms: a busy client's is not moved with each request. */
+const exactMs = 1000
+
 /** How many habits of an origin are kept, and packages of each. */
 const mostHabits = 32
 const mostPackages = 2000
@@ -39,6 +42,7 @@ const share = 0.9
 export class Habits {
   readonly #installs = new Map<string, Install>()
   readonly #habits = new Map<string, Habit[]>()
+  #settledMs = 0
   readonly #onLearned: (host: string, habits: readonly Habit[]) => void
 
   /** @param onLearned Told the habits of an origin when they have changed. */
@@ -60,15 +64,18 @@ export class Habits {
    * @returns the packages that it will ask for next, when that has just become clear
    */
   asked(client: string, host: string, name: string, nowMs: number): readonly string[] | undefined {
-    this.settle(nowMs)
+    if (Math.abs(nowMs - this.#settledMs) >= exactMs) this.settle(nowMs)
     const slot = `${client} ${host}`
-    const install = this.#installs.get(slot) ?? { host, packages: new Set(), lastMs: nowMs, recognised: false }
-    // The last one asked is the last one in the map: `settle` looks at the first ones only.
-    this.#installs.delete(slot)
-    this.#installs.set(slot, install)
-    install.lastMs = nowMs
+    const known = this.#installs.get(slot)
+    const install = known ?? { host, packages: new Set(), lastMs: nowMs, recognised: false }
+    if (!known || Math.abs(nowMs - install.lastMs) >= exactMs) {
+      // The last one asked is the last one in the map: `settle` looks at the first ones only.
+      this.#installs.delete(slot)
+      this.#installs.set(slot, install)
+      install.lastMs = nowMs
+      if (this.#installs.size > mostInstalls) this.#endFirst()
+    }
     if (install.packages.size < mostPackages) install.packages.add(name)
-    if (this.#installs.size > mostInstalls) this.#endFirst()
     if (install.recognised || install.packages.size < leastPackages) return undefined
     const habit = this.#recognise(install)
     if (!habit) return undefined
@@ -78,6 +85,7 @@ export class Habits {
 
   /** Learns from the installs that are over. */
   settle(nowMs: number): void {
+    this.#settledMs = nowMs
     for (const { lastMs } of this.#installs.values()) {
       // A clock that was set back ends them, too.
       if (Math.abs(nowMs - lastMs) < overAfterMs) return
