@@ -35,6 +35,7 @@ export async function run(argv: readonly string[]): Promise<BenchReport> {
     peers.map(({ name }) => name),
   )
   const contenders = [ours, ...peers.filter(({ name }) => options.peers.includes(name))]
+  Rig.claim()
   const interrupted = () => void Rig.remove().finally(() => process.exit(130))
   process.once('SIGINT', interrupted).once('SIGTERM', interrupted)
   const meetsPeers = subjects.some((each) => each !== 'nodes' && options.only.has(each))

@@ -43,9 +43,18 @@ export class Rig {
   readonly origin: OriginControl
   #cable: Cable | undefined
 
-  /** Removes what a crashed run left, and brings all up. */
-  static async up(line: Line): Promise<Rig> {
+  /**
+   * Takes the names of this benchmark for this process: without that nothing of another run may be removed.
+   * @throws CausewayError `Conflict` while another run is alive
+   */
+  static claim(): void {
     refuseIfOwned(lab)
+    own(lab)
+  }
+
+  /** Removes what an earlier run left, and brings all up. */
+  static async up(line: Line): Promise<Rig> {
+    Rig.claim()
     await cleanUp(lab)
     own(lab)
     const rig = new Rig(line)
