@@ -23,6 +23,11 @@ export function strongValidator(headers: Headers): string | undefined {
   return made - changed >= 1000 ? modified : undefined
 }
 
+/** Whether parts of a body can be told to belong to it: by a validator, or in the end by its digest. */
+export function continues({ headers, verified }: Pick<Same, 'headers' | 'verified'>): boolean {
+  return verified || strongValidator(headers) !== undefined
+}
+
 /** The headers of a request for a part of a body that has begun to come. RFC 9110, sections 13.1.5 and 14.2. */
 export function rangeHeaders({ start, end }: Extent, same: Same | undefined): Headers {
   const range = `bytes=${start}-${Number.isFinite(end) ? end - 1 : ''}`
@@ -66,6 +71,7 @@ export function judge(asked: Extent, same: Same, { status, headers, length }: An
     if (same.length !== undefined && part.length !== undefined && part.length !== same.length) {
       return { is: 'changed', why: `it has ${part.length} bytes now instead of ${same.length}` }
     }
+    if (!continues(same)) return { is: 'changed', why: 'nothing tells whether a part is of the same version' }
     if (!same.verified && contradict(same.headers, headers)) return { is: 'changed', why: 'its validators differ' }
     if (part.start !== asked.start) return { is: 'failed', why: `the part begins at ${part.start}, not ${asked.start}` }
     if (length !== undefined && length !== part.end - part.start) {

@@ -118,8 +118,9 @@ export class Fetches {
     const answer = await flight.answer
     if (answer.kind === 'kept') return answer
     const { fill } = answer
+    const extent = extentOf(join.range, fill.head.length)
     // One for a part that the file doesn't have says nothing of the rest.
-    if (fill.isOpen && fill.head.status !== 416) {
+    if (fill.isOpen && fill.head.status !== 416 && fill.mayBring(extent?.start, extent?.end)) {
       demand(fill, join.range)
       return answer
     }

@@ -72,7 +72,11 @@ export class FillReader {
       }
       if (!fill.isOver(position)) await this.#wait(position)
       else if (fill.isEnd(position)) return 0
-      else if (!this.#mayStillRead(position)) this.#own = await fill.ownWay(this.#start === 0, position)
+      else if (!this.#mayStillRead(position))
+        this.#own = await fill.ownWay(
+          this.#start === 0 && (this.#end === Number.POSITIVE_INFINITY || fill.isEnd(this.#end)),
+          position,
+        )
     }
   }
 

@@ -6,6 +6,7 @@ import type { Extent, Incoming, Kept } from '../store/port.ts'
 import type { UpstreamResponse } from '../upstream/ask.ts'
 import type { Expected } from '../verify/expected.ts'
 import { Body } from './body.ts'
+import { continues } from './continuation.ts'
 import { bytesOf, covers, reach } from './extents.ts'
 import { FillReader, type ReadableFill } from './fill-reader.ts'
 import type { Limits } from './limits.ts'
@@ -93,6 +94,7 @@ export class Fill implements ReadableFill {
   #failure: CausewayError | undefined
   #completing = false
   #ended = false
+  #end: FillEnd | undefined
   #closing = false
   #readers = 0
   #waiting: Waiting[] = []
@@ -125,7 +127,8 @@ export class Fill implements ReadableFill {
       body: this.#body,
       headers: head.headers,
       verified: expected !== undefined,
-      parts: options.parts && incoming !== null,
+      parts:
+        options.parts && incoming !== null && continues({ headers: head.headers, verified: expected !== undefined }),
       sink: { add: (chunk, position) => this.#add(chunk, position), room: () => this.#room() },
       ask: options.ask,
       received: options.received,
@@ -148,9 +151,24 @@ export class Fill implements ReadableFill {
     return this.#state === 'arriving' || (this.#state === 'complete' && !this.#ended)
   }
 
+  /** How it ended; undefined while it goes on. */
+  get end(): FillEnd | undefined {
+    return this.#end
+  }
+
   /** What has come of it, for showing progress. */
   get progress(): { readonly bytes: number; readonly length: number | undefined; readonly readers: number } {
     return { bytes: bytesOf(this.#body.present), length: this.#body.length, readers: this.#readers }
+  }
+
+  /** Whether parts can be had that nobody has asked for yet; where nothing identifies the version, they can't. */
+  mayBring(start = 0, end?: number): boolean {
+    const { head, expected } = this.#options
+    const length = this.#body.length ?? Number.POSITIVE_INFINITY
+    const extent = { start, end: Math.min(end ?? length, length) }
+    return (
+      covers(this.#transfers.wanted, extent) || continues({ headers: head.headers, verified: expected !== undefined })
+    )
   }
 
   /** Wants the bytes from `start` to `end` (default: all) to come, whether anybody reads them or not. */
@@ -236,7 +254,7 @@ export class Fill implements ReadableFill {
   ownWay(whole: boolean, position: number): Promise<OwnWay> {
     const { head, expected, ask, alone, received } = this.#options
     if (alone) throw new CausewayError('TransferBroken', 'the reader went back')
-    const same = { headers: head.headers, length: this.#body.length, verified: expected !== undefined }
+    const same = { headers: head.headers, length: this.#body.length, verified: whole && expected !== undefined }
     const { place } = this.#transfers
     return OwnWay.begin({ ask, received, same, place, position, expected: whole ? expected : undefined })
   }
@@ -344,6 +362,7 @@ export class Fill implements ReadableFill {
   #finish(state: 'complete' | 'broken' | 'suspended' | 'lost', end: FillEnd): void {
     if (this.#ended) return
     this.#ended = true
+    this.#end = end
     clearTimeout(this.#lingering)
     this.#settle(state)
     this.#transfers.end(new CausewayError('TransferBroken', 'the fill is over'))

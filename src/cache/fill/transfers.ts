@@ -4,7 +4,7 @@ import type { Headers } from '../headers.ts'
 import type { Extent } from '../store/port.ts'
 import type { UpstreamResponse } from '../upstream/ask.ts'
 import type { Body } from './body.ts'
-import { judge, rangeHeaders, strongValidator } from './continuation.ts'
+import { continues, judge, rangeHeaders, strongValidator } from './continuation.ts'
 import { bytesOf, covers, type Extents, holes, withExtent } from './extents.ts'
 import type { Limits } from './limits.ts'
 import { blockBytes, largeBytes, nextRange, type Piece } from './next-range.ts'
@@ -50,6 +50,7 @@ export class Transfers {
   readonly #ended = new AbortController()
   #wanted: Extents = []
   #place: string | undefined
+  #firstPlace: string | undefined
   #parts: boolean
   #failures = 0
   #failedAt = -1
@@ -57,6 +58,8 @@ export class Transfers {
   #width: Width
   #sampling = false
   #received = 0
+  /** Of what was received, what wasn't there yet: only that is progress. */
+  #added = 0
   #roundTripMs = 100
 
   constructor(options: TransfersOptions) {
@@ -86,6 +89,7 @@ export class Transfers {
   /** Takes a response that has begun. */
   begin(response: UpstreamResponse, extent: Extent): void {
     this.#place = response.place
+    this.#firstPlace = response.place
     void this.#run(new Transfer({ response, at: extent.start, end: extent.end, open: true, skip: 0 }))
   }
 
@@ -141,12 +145,14 @@ export class Transfers {
 
   async #fetch(piece: Piece): Promise<void> {
     const { ask, body, headers, verified, clock } = this.#options
-    const same = { headers, verified, length: body.length }
+    const place = this.#place
+    // Other places have other validators; what comes from one place is of one version by its own.
+    const trusting = verified && (place !== this.#firstPlace || strongValidator(headers) === undefined)
+    const same = { headers, verified: trusting, length: body.length }
     this.#asked.add(piece)
     let response: UpstreamResponse | undefined
     try {
       const begunMs = clock.now()
-      const place = this.#place
       response = await ask(rangeHeaders(piece, same), {
         ...(place === undefined ? {} : { place }),
         avoid: this.#avoid,
@@ -198,7 +204,10 @@ export class Transfers {
     const { body, sink, clock, limits } = this.#options
     this.#running.add(transfer)
     const counting: Sink = {
-      add: (chunk, position) => sink.add(chunk, position),
+      add: (chunk, position) => {
+        this.#added += chunk.length
+        sink.add(chunk, position)
+      },
       room: () => sink.room(),
       received: (bytes) => {
         this.#received += bytes
@@ -226,9 +235,8 @@ export class Transfers {
     const have = bytesOf(body.present)
     this.#failures = have > this.#failedAt ? 1 : this.#failures + 1
     this.#failedAt = have
-    const continues = verified || strongValidator(headers) !== undefined
     const hopeless = cause.code === 'TransferBroken' && !cause.retryable
-    if (!continues || hopeless || this.#failures >= limits.failures) {
+    if (!continues({ headers, verified }) || hopeless || this.#failures >= limits.failures) {
       return this.#break(
         new CausewayError('TransferBroken', `the transfer from the origin broke: ${cause.message}`, { cause }),
         false,

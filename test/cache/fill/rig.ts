@@ -103,7 +103,11 @@ export function readAll(fill: Fill): Promise<Buffer> {
 }
 
 /** Joins, and reads what was asked for. */
-export async function get({ fetches, store }: Rig, wanted: Wanted, join: Join = {}): Promise<Buffer> {
+export async function get(
+  { fetches, store }: Pick<Rig, 'fetches' | 'store'>,
+  wanted: Wanted,
+  join: Join = {},
+): Promise<Buffer> {
   const { answer } = fetches.join(wanted, join)
   const given = await answer
   const { range } = join
