@@ -205,4 +205,12 @@ test('credentials make a request personal', () => {
 test('a request that this cache sent itself is a loop', () => {
   assert.equal(statusOf(read('/x', { Host: 'mirror.lab', Via: '1.1 front, 1.1 causeway-me' })), 508)
   assert.equal(statusOf(read('/x', { Host: 'mirror.lab', Via: '1.1 causeway-you' })), 200)
+  const twice = { Host: 'mirror.lab', Via: '1.1 causeway-me', via: '1.1 a proxy that adds a line of its own' }
+  assert.equal(statusOf(read('/x', twice)), 508)
+})
+
+test('of a list in several lines all lines count', () => {
+  const lines = { Host: 'mirror.lab', 'Cache-Control': 'only-if-cached', 'cache-control': 'max-age=0' }
+  const request = read('/x', lines)
+  assert.equal('headers' in request && request.headers['cache-control'], 'only-if-cached, max-age=0')
 })

@@ -20,3 +20,18 @@ test('clients that take nothing hold up nobody for long, however many they are',
   const answer = await ask(cache.port, '/large_1_all.deb')
   assert.equal(sha256(answer.body), sha256(body))
 })
+
+test('clients that leave in the middle of a body leave no buffer behind', async (t) => {
+  const body = bytesFor('large', 20_000_000)
+  const { cache } = await setUp(t, (_req, res) => res.end(body))
+  await askAndRest(cache, '/large_1_all.deb')
+  for (let batch = 0; batch < 5; batch += 1) {
+    const leaving = Array.from({ length: 40 }, () =>
+      ask(cache.port, '/large_1_all.deb', { onData: (_, response) => response.destroy() }),
+    )
+    for (const { broken } of await Promise.all(leaving)) assert.equal(broken, true)
+  }
+  await until('all of them have been given up', () => cache.counters.inFlight === 0)
+  assert.equal(sha256((await ask(cache.port, '/large_1_all.deb')).body), sha256(body))
+  assert.equal(cache.counters.failed, 0, 'a client that leaves is no failure')
+})
