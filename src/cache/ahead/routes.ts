@@ -1,11 +1,8 @@
 import { Type } from 'typebox'
 import type { Logger } from '../../base/log.ts'
 import { type AdminRoutes, sendLines } from '../watch/admin.ts'
-import { type Progress, told } from '../watch/progress.ts'
+import { told } from '../watch/progress.ts'
 import type { Warmed, Warmer, WarmProgress } from './warm.ts'
-
-/** The lines of the answer to `/v1/warm`. */
-export type WarmLine = Progress<WarmProgress, Warmed>
 
 const names = Type.Array(Type.String({ minLength: 1, maxLength: 256 }), { maxItems: 1000 })
 
