@@ -18,7 +18,10 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   hosts: async () => (await import('./cli/hosts.ts')).hostsCommand(),
 }
 
-const program = new Command('causeway').description('grows one virtual batch cluster over several sites')
+const program = new Command('causeway')
+  .description('grows one virtual batch cluster over several sites')
+  // What stands behind a command's name is that command's, also where the command has commands of its own.
+  .enablePositionalOptions()
 const asked = commands[process.argv[2] ?? '']
 for (const load of asked ? [asked] : Object.values(commands)) program.addCommand(await load())
 
