@@ -30,8 +30,9 @@ export interface Resolved {
  */
 export function resolve(wish: Wish, named: (name: string) => readonly Package[]): Resolved {
   const choice = new Choice(wish, named)
-  // What is there has what it needs, whatever the index may say of it by now.
-  choice.add(wish.installed.map((name) => ({ alternatives: [{ name, constraint: undefined }], neededBy: undefined })))
+  // What is there has what it needs, whatever the index may say of it by now. What only provides the name is not there.
+  const indexed = wish.installed.filter((name) => named(name).some((one) => one.name === name))
+  choice.add(indexed.map((name) => ({ alternatives: [{ name, constraint: undefined }], neededBy: undefined })))
   const there = new Set(choice.chosen)
   choice.missing.length = 0
   choice.add(wish.names.map((name) => ({ alternatives: [{ name, constraint: undefined }], neededBy: undefined })))
