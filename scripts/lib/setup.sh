@@ -16,6 +16,8 @@ debian_packages=(
   wireguard-go wireguard-tools dnsmasq-base frr fping
   # making the node image, the repository and the WAN cable
   mmdebstrap debian-archive-keyring apt-utils dpkg-dev gnupg xz-utils gcc libc6-dev
+  # the package cache's clients and their repositories
+  dnf rpm createrepo-c
   # what scripts and tests call
   curl jq iputils-ping iputils-arping tcpdump udhcpc dnsutils iperf3 ca-certificates
 )
