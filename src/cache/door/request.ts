@@ -18,7 +18,7 @@ export interface CacheRequest {
   readonly path: string
   /** What names the file, see `keyOf`. */
   readonly url: string
-  /** By lower-case name; of doubled ones the last. */
+  /** By lower-case name; of doubled ones the last, where they aren't lists (RFC 9110, section 5.3). */
   readonly headers: Readonly<Record<string, string>>
   /** It carries credentials: its answer belongs to this client alone. */
   readonly personal: boolean
@@ -29,6 +29,9 @@ export interface Refusal {
   readonly status: 400 | 405 | 421 | 508
   readonly message: string
 }
+
+/** Of the fields that are lists, those that are read here. */
+const listed: ReadonlySet<string> = new Set(['cache-control', 'if-none-match', 'via'])
 
 /**
  * Decides whether a request may pass, and what it names. Strict, because anything on the segment can connect: what is
@@ -54,7 +57,9 @@ export function readRequest(
   for (let index = 0; index < incoming.rawHeaders.length; index += 2) {
     const name = (incoming.rawHeaders[index] as string).toLowerCase()
     if (name === 'host') hosts += 1
-    headers[name] = incoming.rawHeaders[index + 1] as string
+    const value = incoming.rawHeaders[index + 1] as string
+    // Each proxy on the way may have added a line of its own.
+    headers[name] = listed.has(name) && headers[name] !== undefined ? `${headers[name]}, ${value}` : value
   }
   if (hosts !== 1) return bad(`one Host header is needed, got ${hosts}`)
   if (headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0') {
