@@ -32,6 +32,6 @@ export const usualLimits: Limits = {
   lingerMs: 250,
   gatherMs: 5,
   windowBytes: 1024 * 1024,
-  recentBytes: 16 * 1024 * 1024,
+  recentBytes: 8 * 1024 * 1024,
   sampleMs: 300,
 }

@@ -58,8 +58,6 @@ export class Transfers {
   #width: Width
   #sampling = false
   #received = 0
-  /** Of what was received, what wasn't there yet: only that is progress. */
-  #added = 0
   #roundTripMs = 100
 
   constructor(options: TransfersOptions) {
@@ -204,10 +202,7 @@ export class Transfers {
     const { body, sink, clock, limits } = this.#options
     this.#running.add(transfer)
     const counting: Sink = {
-      add: (chunk, position) => {
-        this.#added += chunk.length
-        sink.add(chunk, position)
-      },
+      add: (chunk, position) => sink.add(chunk, position),
       room: () => sink.room(),
       received: (bytes) => {
         this.#received += bytes
@@ -229,7 +224,7 @@ export class Transfers {
 
   #failed(error: unknown): void {
     if (this.#ended.signal.aborted) return
-    const { body, limits, clock, headers, verified } = this.#options
+    const { body, limits, headers, verified } = this.#options
     const cause = toCausewayError(error)
     // Not what was received: who begins anew each time and dies at the same byte brings nothing.
     const have = bytesOf(body.present)
@@ -248,13 +243,14 @@ export class Transfers {
       this.#avoid.push(this.#place)
       this.#place = undefined
     }
-    if (this.#pausing) return
+    if (!this.#pausing) void this.#pause(Math.min(limits.longestPauseMs, limits.pauseMs * 2 ** (this.#failures - 1)))
+  }
+
+  async #pause(ms: number): Promise<void> {
     this.#pausing = true
-    const pauseMs = Math.min(limits.longestPauseMs, limits.pauseMs * 2 ** (this.#failures - 1))
-    void clock.sleep(pauseMs, this.#ended.signal).then(() => {
-      this.#pausing = false
-      this.pump()
-    })
+    await this.#options.clock.sleep(ms, this.#ended.signal)
+    this.#pausing = false
+    this.pump()
   }
 
   #break(error: CausewayError, changed: boolean): void {

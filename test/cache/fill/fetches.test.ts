@@ -204,7 +204,7 @@ for (const verified of [false, true]) {
       const wanted = wantedOf('a', verified ? body : undefined)
       const given = await Promise.all(Array.from({ length: 4 }, () => rig.fetches.join(wanted).answer))
       const got = await Promise.all(
-        given.map((answer) => (answer.kind === 'arriving' ? readAll(answer.fill) : undefined)),
+        given.map((answer) => (answer.kind === 'arriving' ? readAll(answer.fill) : Promise.resolve(undefined))),
       )
       for (const each of got) assert.ok(each?.equals(body))
       await rig.fetches.idle()
