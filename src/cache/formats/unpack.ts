@@ -7,7 +7,7 @@ import { CausewayError } from '../../base/errors.ts'
 import { malformed } from './stanzas.ts'
 
 /** What an index may come to, unpacked: Fedora's largest list of packages has 0.2 GB. */
-export const mostUnpackedBytes = 1024 * 1024 * 1024
+const mostUnpackedBytes = 1024 * 1024 * 1024
 
 type Packing = 'gzip' | 'zstd' | 'xz' | 'bzip2' | 'none'
 

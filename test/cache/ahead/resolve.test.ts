@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { resolve, type Wish } from '../../../src/cache/ahead/resolve.ts'
 import type { Package } from '../../../src/cache/formats/format.ts'
 import { compareDebian } from '../../../src/cache/formats/versions.ts'
@@ -20,7 +20,12 @@ function one(line: string): Package {
     return { name: wanted, constraint }
   }
   return {
-    ...{ name, version, architecture: 'all', host: undefined, path: `/${name}_${version}.deb`, expected: undefined },
+    name,
+    version,
+    architecture: 'all',
+    host: undefined,
+    path: `/${name}_${version}.deb`,
+    expected: undefined,
     depends: needs === '' ? [] : needs.split(',').map((relation) => relation.split('|').map(need)),
     recommends: [],
     provides: provides === '' ? [] : provides.split(', ').map((text) => ({ name: text, version: undefined })),

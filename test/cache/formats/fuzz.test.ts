@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { gzipSync } from 'node:zlib'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { CausewayError } from '../../../src/base/errors.ts'
 import type { Package } from '../../../src/cache/formats/format.ts'
 import { formats, suiteOf } from '../../../src/cache/formats/formats.ts'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { compareAlpine, compareDebian, compareRpm } from '../../../src/cache/formats/versions.ts'
 
 const part = fc.array(fc.constantFrom('0', '1', '9', '10', '007', 'a', 'rc', 'Z', '.', '~', '+', '-', '^'), {
