@@ -1,10 +1,9 @@
 import type { Clock } from '../../base/clock.ts'
-import { CausewayError, toCausewayError } from '../../base/errors.ts'
+import { toCausewayError } from '../../base/errors.ts'
 import type { Logger } from '../../base/log.ts'
 import type { EventCode, Events } from '../events.ts'
 import type { Wanted } from '../fill/wanted.ts'
 import type { Format, IndexFile, Suite } from '../formats/format.ts'
-import type { Headers } from '../headers.ts'
 import type { Origin } from '../origins.ts'
 import type { Store } from '../store/port.ts'
 import type { Counters } from '../watch/counters.ts'
@@ -12,7 +11,8 @@ import type { Bringer, Brought } from './bringer.ts'
 import { forEach } from './for-each.ts'
 import type { Learner } from './learner.ts'
 import type { SnapshotTables, SuiteId } from './tables.ts'
-import type { Top, Tops, Whole } from './tops.ts'
+import { keepWhole, readWhole, servedHeaders, taggedHeaders } from './top-store.ts'
+import type { Top, Tops } from './tops.ts'
 import { indexFile, roleOf, tablesOf, topPaths, type Version, versionKey } from './version.ts'
 
 export interface LineDeps {
@@ -232,24 +232,8 @@ export class Line {
   }
 
   async #keepTop(version: Version, top: Top): Promise<void> {
-    await this.#keep(top, servedHeaders(version))
-    if (top.signature) await this.#keep(top.signature, top.signature.headers)
-  }
-
-  async #keep({ path, body, sha256 }: Whole, headers: Headers): Promise<void> {
-    const { store, clock } = this.#deps
-    const { expected } = indexFile(path, sha256, body.length)
-    const key = versionKey(this.origin, indexFile(path, sha256, undefined))
-    const incoming = await store.begin({ key, status: 200, headers, length: body.length, expected })
-    try {
-      await incoming.write(body, 0)
-      await incoming.commit({ length: body.length, validatedAtMs: clock.now(), fetchMs: 0 })
-    } catch (error) {
-      await incoming.discard()
-      throw error
-    } finally {
-      await incoming.close()
-    }
+    await keepWhole(this.#deps, this.origin, top, servedHeaders(version))
+    if (top.signature) await keepWhole(this.#deps, this.origin, top.signature, taggedHeaders(top.signature))
   }
 
   /** Brings what clients asked for in the version before, so that the new one can take its place as a whole. */
@@ -312,7 +296,7 @@ export class Line {
     if (path === parted?.signature && !version.attached.has(parted.top)) await this.attach(version, parted.top)
     else if (path === signature && !version.attached.has(this.suite.top)) await this.attach(version, this.suite.top)
     const whole = await this.#deps.tops.beside(this.format, version, path)
-    await this.#keep(whole, { ...whole.headers, etag: tagOf(whole.sha256) })
+    await keepWhole(this.#deps, this.origin, whole, taggedHeaders(whole))
     const file = indexFile(path, whole.sha256, whole.body.length)
     version.attached.set(path, file)
     if (this.versions.has(version.id)) {
@@ -395,40 +379,4 @@ export function wantedOf({ origin }: Version, file: IndexFile, path = file.path)
 
 function isOlder(top: Top, before: Version): boolean {
   return top.madeAtMs !== undefined && before.madeAtMs !== undefined && top.madeAtMs < before.madeAtMs
-}
-
-/** The entity tag that a client gets: the content's own, so that no two versions share one. */
-function tagOf(sha256: string): string {
-  return `"${sha256.slice(0, 32)}"`
-}
-
-/**
- * The headers that a top index is served with. It has a date only when that is later than those of all versions before
- * it: a client that compares by date must not take one version for another.
- */
-function servedHeaders({ id, headers, modifiedMs }: Version): Headers {
-  const { 'last-modified': modified, ...rest } = headers
-  const dated = modified !== undefined && Date.parse(modified) === modifiedMs ? { 'last-modified': modified } : {}
-  return { ...rest, ...dated, etag: tagOf(id) }
-}
-
-/** The whole body kept for a key; undefined when it is not there or damaged. */
-async function readWhole(store: Store, key: string): Promise<Buffer | undefined> {
-  const stored = await store.find(key)
-  if (!stored) return undefined
-  try {
-    if (stored.body) return stored.body
-    const body = Buffer.alloc(stored.length)
-    for (let at = 0; at < body.length; ) {
-      const bytes = await stored.read(body.subarray(at), at)
-      if (bytes === 0) return undefined
-      at += bytes
-    }
-    return body
-  } catch (error) {
-    if (error instanceof CausewayError && error.code === 'DamagedBody') return undefined
-    throw error
-  } finally {
-    await stored.close()
-  }
 }
