@@ -12,7 +12,9 @@ export interface FastLaneDeps {
   readonly atHand: (target: string, rawHeaders: readonly string[], client: string) => Ready | undefined
   /** Takes over a connection for good. What it read of it comes again. */
   readonly slowLane: (socket: Socket) => void
-  /** Milliseconds that a connection may stay silent. */
+  /** Milliseconds until a new connection has to have asked for something. */
+  readonly firstMs: number
+  /** Milliseconds that it may stay silent after that. */
   readonly idleMs: number
 }
 
@@ -36,7 +38,7 @@ export class FastLane {
 
   /** Begins with a new connection. */
   enter(socket: Socket): void {
-    const { slowLane, idleMs } = this.#deps
+    const { slowLane, firstMs, idleMs } = this.#deps
     const client = socket.remoteAddress ?? ''
     const leave = () => {
       this.#sockets.delete(socket)
@@ -44,7 +46,10 @@ export class FastLane {
     }
     const onData = (bytes: Buffer) => {
       const answered = this.#answer(socket, bytes, client)
-      if (answered === bytes.length) return
+      if (answered === bytes.length) {
+        if (socket.timeout !== idleMs) socket.setTimeout(idleMs)
+        return
+      }
       leave()
       socket.setTimeout(0)
       socket.pause()
@@ -55,7 +60,7 @@ export class FastLane {
     const onEnd = () => socket.end()
     const onError = () => socket.destroy()
     this.#sockets.add(socket)
-    socket.setTimeout(idleMs)
+    socket.setTimeout(firstMs)
     socket.on('data', onData).on('end', onEnd).on('error', onError).on('timeout', onError).on('close', leave)
   }
 
@@ -66,7 +71,7 @@ export class FastLane {
     while (at < bytes.length && socket.writableLength === 0) {
       const end = bytes.indexOf(headEnd, at) + headEnd.length
       if (end < at + headEnd.length || end - at > mostHeadBytes) break
-      const request = readPlainRequest(bytes.latin1Slice(at, end))
+      const request = readPlainRequest(bytes.toString('latin1', at, end))
       const found = request && this.#deps.atHand(request.target, request.rawHeaders, client)
       if (!found) break
       socket.cork()

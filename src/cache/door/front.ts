@@ -69,7 +69,7 @@ export function openFront(deps: FrontDeps): Server {
   const [http] = server.listeners('connection') as [(socket: Socket) => void]
   server.removeListener('connection', http)
   const slowLane = (socket: Socket) => http.call(server, socket)
-  const lane = deps.atHand && new FastLane({ atHand: deps.atHand, slowLane, idleMs: keepAliveMs })
+  const lane = deps.atHand && new FastLane({ atHand: deps.atHand, slowLane, firstMs: headMs, idleMs: keepAliveMs })
   server.lane = lane
   let connections = 0
   server.on('connection', (socket: Socket) => {

@@ -4,8 +4,11 @@ export const stepBytes = 256 * 1024
 /** Buffers in all; more clients than that take turns. 32 MiB. */
 const mostBuffers = 128
 
-/** Milliseconds that a client may take for one step while others wait for a buffer. */
-const patienceMs = 10_000
+/**
+ * Milliseconds that a client may take for one step while others wait for a buffer. Long enough for one of thousands on a
+ * machine that is busy with the others.
+ */
+const patienceMs = 20_000
 
 /** A buffer that is lent for one step. Give it back exactly once. */
 export interface Step {

@@ -8,8 +8,13 @@ test('no more buffers are lent than there are; who finds none gets one in turn',
   const steps = new Steps(() => 0, 2)
   const [first, second] = [await steps.take(nobody), await steps.take(nobody)]
   const order: string[] = []
-  const third = Promise.resolve(steps.take(nobody)).then((step) => order.push('third') && step)
-  const fourth = Promise.resolve(steps.take(nobody)).then((step) => order.push('fourth') && step)
+  const inTurn = async (name: string) => {
+    const step = await steps.take(nobody)
+    order.push(name)
+    return step
+  }
+  const third = inTurn('third')
+  const fourth = inTurn('fourth')
   await new Promise(setImmediate)
   assert.deepEqual([order, steps.lent], [[], 2])
   first.done()
@@ -25,12 +30,12 @@ test('who holds a buffer for long is cut off once, and only while others wait', 
   const steps = new Steps(() => now, 2)
   let cuts = 0
   const slow = await steps.take(() => (cuts += 1))
-  now = 9_000
+  now = 19_000
   const quick = await steps.take(() => assert.fail('the quick one was cut off'))
   now = 60_000
   steps.cutSlow()
   assert.equal(cuts, 0, 'nobody waits')
-  now = 10_000
+  now = 20_000
   const waiting = steps.take(nobody)
   steps.cutSlow()
   steps.cutSlow()
