@@ -31,6 +31,8 @@ interface Partial {
 export interface Trouble {
   /** Called before each `begin` and `write`; what it throws, the operation throws. */
   before?: (operation: 'begin' | 'write' | 'commit', key: string) => void
+  /** What a commit waits for. */
+  committing?: Promise<void>
 }
 
 /** A store in memory that keeps the contract of `store/port.ts`, and counts what was done with it. */
@@ -124,8 +126,9 @@ export class MemoryStore implements Store {
           if (!extent) throw new Error(`byte ${position} of ${head.key} is not there`)
           return bytes.copy(into, 0, position, Math.min(extent.end, position + into.length))
         }),
-      commit: ({ length, validatedAtMs, fetchMs }: Completion) =>
-        attempt(() => {
+      commit: async ({ length, validatedAtMs, fetchMs }: Completion) => {
+        await this.trouble.committing
+        return attempt(() => {
           this.trouble.before?.('commit', head.key)
           end()
           const whole =
@@ -141,7 +144,8 @@ export class MemoryStore implements Store {
           this.#rows.set(head.key, { kept, body, fetchMs, uses: 0 })
           this.#digests.set(head.key, sha256)
           return kept
-        }),
+        })
+      },
       suspend: () =>
         attempt(() => {
           leave()
