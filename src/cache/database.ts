@@ -6,7 +6,7 @@ import { CausewayError } from '../base/errors.ts'
 /** The cache's SQLite file in the folder of the store. */
 export type CacheDatabase = Database.Database
 
-export type Statement = Database.Statement<unknown[]>
+export type Statement = Database.Statement
 
 /** Counts up when tables change so that an older file can't be used: it is then put aside like a damaged one. */
 const layout = 1

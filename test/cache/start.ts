@@ -20,8 +20,8 @@ export interface Setup {
 }
 
 /** A folder that goes when the test ends. */
-export async function scratchFolder(t: TestContext): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'causeway-cache-'))
+export async function scratchFolder(t: TestContext, within = tmpdir()): Promise<string> {
+  const folder = await mkdtemp(join(within, 'causeway-cache-'))
   atEnd(t, () => rm(folder, { recursive: true, force: true }))
   return folder
 }

@@ -44,7 +44,9 @@ export class Bodies {
   readonly #events: Pick<Events, 'report'>
   readonly #room: () => Room
   readonly #small = new Lru<Stored>(memoryBytes)
-  readonly #large = new Lru<Large>(openFiles, ({ body }) => body.letGo())
+  readonly #large = new Lru<Large>(openFiles, ({ body }) => this.#letGo(body))
+  /** Files that are being closed: until then those that are gone still take their bytes. */
+  readonly #closing = new Set<Promise<void>>()
   /** Readers by the id of the body. */
   readonly #readers = new Map<number, number>()
   /** The value of what was evicted last. */
@@ -115,7 +117,7 @@ export class Bodies {
     const body = await KeptBody.open(row, path)
     const now = this.#rows.find(key)
     if (now?.body.id !== row.id) {
-      body.letGo()
+      this.#letGo(body)
       return undefined
     }
     const large = { kept: now.kept, body }
@@ -162,7 +164,14 @@ export class Bodies {
     const left = (this.#readers.get(body.row.id) ?? 1) - 1
     if (left === 0) this.#readers.delete(body.row.id)
     else this.#readers.set(body.row.id, left)
-    body.letGo()
+    this.#letGo(body)
+  }
+
+  #letGo(body: KeptBody): void {
+    const closing = body.letGo()
+    if (!closing) return
+    this.#closing.add(closing)
+    void closing.then(() => this.#closing.delete(closing))
   }
 
   /** What is held at hand for a key is not so any more. */
@@ -246,14 +255,19 @@ export class Bodies {
     } catch (error) {
       // A disk that is full to the last byte takes no change of rows. Files first, then: rows without files do no harm.
       this.#trouble.note(error)
-      for (const { sha256 } of victims) await unlinkIfThere(this.#layout.body(sha256))
+      for (const { id, sha256 } of victims) {
+        for (const key of this.#rows.keysOf(id)) this.forget(key)
+        await unlinkIfThere(this.#layout.body(sha256))
+      }
+      await Promise.all(this.#closing)
       return this.#trouble.attempt(() => this.#rows.dropBodies(ids))
     }
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#small.clear()
     this.#large.clear()
+    await Promise.all(this.#closing)
   }
 }
 

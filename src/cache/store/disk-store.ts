@@ -312,7 +312,7 @@ export class DiskStore implements Store {
   async close(): Promise<void> {
     clearInterval(this.#timer)
     this.#uses.flush()
-    this.#bodies.close()
+    await this.#bodies.close()
     await this.#turns.idle()
   }
 }

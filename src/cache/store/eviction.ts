@@ -1,6 +1,9 @@
 /** Milliseconds that asking an origin costs however small the answer is. */
 const leastFetchMs = 5
 
+/** Milliseconds; what says that it took longer was measured across a jump of the clock. */
+const mostFetchMs = 60 * 60 * 1000
+
 /** Bytes that a body takes besides its own: its file's last block, its row. */
 const overheadBytes = 4096
 
@@ -23,7 +26,8 @@ export interface Worth {
  * asks for is overtaken in the end, however valuable it was, and no clock is needed.
  */
 export function valueOf({ length, uses, fetchMs }: Worth, floor: number): number {
-  return floor + ((uses + 1) * (Math.max(0, fetchMs) + leastFetchMs)) / (length + overheadBytes)
+  const cost = Math.min(Math.max(0, fetchMs), mostFetchMs) + leastFetchMs
+  return floor + ((uses + 1) * cost) / (length + overheadBytes)
 }
 
 /** A body that could go. */

@@ -34,9 +34,10 @@ export class KeptBody {
     this.#holders += 1
   }
 
-  letGo(): void {
+  /** One holder less. @returns When the file is closed, which only the last holder does. */
+  letGo(): Promise<void> | undefined {
     this.#holders -= 1
-    if (this.#holders === 0) void closeFile(this.#fd)
+    return this.#holders === 0 ? closeFile(this.#fd) : undefined
   }
 
   /**

@@ -172,6 +172,11 @@ export class Rows {
     return row && bodyOf(row)
   }
 
+  /** The keys that a body is kept under. */
+  keysOf(id: number): string[] {
+    return this.#keysOf.all(id) as string[]
+  }
+
   /**
    * Makes a body the one kept for a key. What the key had before loses it.
    * @param partial The transfer that it came by, which is then over.

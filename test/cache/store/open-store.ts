@@ -11,7 +11,7 @@ export interface OpenStore {
   readonly folder: string
   /** What was reported, oldest first. */
   readonly events: { readonly code: EventCode; readonly subject: string; readonly message: string }[]
-  close(): Promise<void>
+  readonly close: () => Promise<void>
 }
 
 /** A store on disk without limits but those given; closed when the test ends if it isn't by then. */

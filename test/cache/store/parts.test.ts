@@ -100,6 +100,7 @@ test('a body is worth more the more it is used, the longer it took, the smaller 
   assert.ok(valueOf({ ...base, length: 900_000 }, 0) > valueOf(base, 0))
   assert.equal(valueOf(base, 7), valueOf(base, 0) + 7)
   assert.ok(Number.isFinite(valueOf({ length: 0, uses: 0, fetchMs: -5 }, 0)), 'a clock that was set back')
+  assert.equal(valueOf({ ...base, fetchMs: 1e12 }, 0), valueOf({ ...base, fetchMs: 3_600_000 }, 0), 'or forward')
 })
 
 const candidate: fc.Arbitrary<Omit<Candidate, 'id'>> = fc.record({
