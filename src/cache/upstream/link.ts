@@ -178,8 +178,11 @@ export class Link implements Watcher {
     if (this.#looking) return
     this.#looking = true
     while (this.#exchanges.size > 0 && !this.#closed.signal.aborted) {
+      const before = this.now()
       await this.#deps.clock.sleep(lookEveryMs, this.#closed.signal)
       const now = this.now()
+      // It was this process that stood still: what came meanwhile is yet to be read.
+      if (now - before > 2 * lookEveryMs) continue
       let started = false
       for (const [exchange, patienceMs] of this.#exchanges) {
         if (exchange.startedMs === undefined) continue

@@ -22,7 +22,7 @@ export interface Asking {
 const typicalBytes = 256 * 1024
 
 /** What is taken for the cost of an origin that has not been measured yet, in milliseconds. */
-const unknownCostMs = 250
+const unknownCostMs = 500
 
 /** A verdict that came within so many milliseconds can be had again at that price. */
 const quickMs = 250

@@ -5,6 +5,7 @@ import { createServer } from 'node:net'
 import { test } from 'node:test'
 import { atEnd } from '../cleanup.ts'
 import { bytesFor, sha256 } from '../origin.ts'
+import { until } from '../start.ts'
 import { bodyOf, codesOf, serve, startRig, textOf } from './rig.ts'
 
 const deb = '/debian/pool/a_1_all.deb'
@@ -59,7 +60,7 @@ test('a server that refuses connections is away, once, until it is back', async 
   assert.equal(state?.health.failures, 1, 'it was not asked again')
 
   await origin.reopen()
-  while (upstream.states()[0]?.health.state !== 'well') await new Promise((resolve) => setTimeout(resolve, 20))
+  await until('the link has found out', () => upstream.states()[0]?.health.state === 'well')
   assert.deepEqual(codesOf(events), ['PlaceAway', 'PlaceBack'])
   assert.equal(await textOf(await ask(deb)), 'here')
 })
