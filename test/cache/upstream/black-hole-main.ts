@@ -74,11 +74,16 @@ const before = await many(8)
 const body = ask('/long')
 while (held.length === 0) await systemClock.sleep(5)
 cut()
+// Nobody asks for anything new: only the silence says that the server is away.
+const longBody = await body
+nft('flush', 'chain', 'inet', 'hole', 'in')
+while (upstream.states()[0]?.health.state !== 'well') await systemClock.sleep(10)
+nft('flush', 'chain', 'inet', 'hole', 'drops')
+cut()
 const during = await many(60)
 const afterVerdict = connectionsTried()
 const known = await many(60)
 const triedForKnown = connectionsTried() - afterVerdict
-const longBody = await body
 nft('flush', 'chain', 'inet', 'hole', 'in')
 const healedMs = performance.now()
 while (upstream.states()[0]?.health.state !== 'well') await systemClock.sleep(10)

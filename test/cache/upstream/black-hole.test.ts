@@ -36,7 +36,9 @@ test('when all packets are dropped: one verdict for all who wait, none waits who
   assert.ok(triedForKnown <= 1, `${triedForKnown} connections were tried for what was known to be away`)
   assert.equal(longBody.said, 'OriginUnreachable', 'what stood still in the middle was broken off')
   assert.deepEqual(said(after), ['here'])
-  assert.deepEqual(counts, { PlaceAway: 1, PlaceBack: 1 })
+  assert.deepEqual(counts, { PlaceAway: 2, PlaceBack: 2 })
   const longest = (some: Seen[]) => Math.max(...some.map(({ ms }) => ms))
-  t.diagnostic(`verdict ${longest(during)} ms, then ${longest(known)} ms; back after ${backMs} ms`)
+  t.diagnostic(
+    `silence ${longBody.ms} ms, verdict ${longest(during)} ms, then ${longest(known)} ms; back after ${backMs} ms`,
+  )
 })
