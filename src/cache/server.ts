@@ -65,12 +65,9 @@ export async function startCache(
   const counters = newCounters()
   const traffic = new Traffic()
   const fetches = new Fetches({ store, upstream, counters, traffic, events, clock, log })
-  const { catalogue, snapshots } = openSnapshots({
-    ...{ settings, origins, database, store, fetches, upstream, counters, events, clock, log },
-  })
-  const ahead = createAhead({
-    ...{ settings, origins, database, store, fetches, snapshots, catalogue, counters, clock, log },
-  })
+  const shared = { settings, origins, database, store, fetches, counters, clock, log }
+  const { catalogue, snapshots } = openSnapshots({ ...shared, upstream, events })
+  const ahead = createAhead({ ...shared, snapshots, catalogue })
   const status = statusOf({ counters, traffic, store, events, fetches, upstream, clock })
   const metrics = new CacheMetrics(status)
   const pages = new Pages({ counters, metrics, watchers: settings.watchers })

@@ -76,7 +76,10 @@ test('an origin that can not be reached, or answers nonsense, is said in plain w
   await origin.close()
   const away = await askAndRest(cache, deb)
   assert.equal(away.status, 504)
-  assert.match(away.body.toString(), /^causeway cache: mirror.lab can not be reached, and this file is not kept here: .*ECONNREFUSED/s)
+  assert.match(
+    away.body.toString(),
+    /^causeway cache: mirror.lab can not be reached, and this file is not kept here: .*ECONNREFUSED/s,
+  )
   assert.equal(cache.counters.failed, 2)
 })
 

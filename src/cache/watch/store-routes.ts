@@ -9,8 +9,6 @@ export interface Inspection {
   readonly kept: readonly Listed[]
 }
 
-export type VerifyProgress = Progress<Verified, Verified>
-
 /** What `causeway cache purge` did. */
 export interface Purged {
   readonly removed: number
