@@ -107,6 +107,27 @@ test('other files live as long as their origin said, and age meanwhile', async (
   assert.equal(origin.requests.length, 2)
 })
 
+test('a client that insists has the origin asked also about what is fresh', async (t) => {
+  let version = 1
+  const { origin, cache } = await setUp(t, (req, res) => {
+    const headers = { etag: `"${version}"`, 'cache-control': 'max-age=3600' }
+    if (req.headers['if-none-match'] === headers.etag) res.writeHead(304, headers).end()
+    else res.writeHead(200, headers).end(`text ${version}`)
+  })
+  const outcomeAndBody = async (headers = {}) => {
+    const answer = await askAndRest(cache, '/keys/archive.asc', { headers })
+    return [answer.headers['x-cache'], answer.body.toString()]
+  }
+  const insisting = { 'cache-control': 'no-cache' }
+  assert.deepEqual(await outcomeAndBody(), ['miss', 'text 1'])
+  assert.deepEqual(await outcomeAndBody(insisting), ['revalidated', 'text 1'])
+  version = 2
+  assert.deepEqual(await outcomeAndBody(), ['hit', 'text 1'])
+  assert.deepEqual(await outcomeAndBody(insisting), ['miss', 'text 2'])
+  assert.deepEqual(await outcomeAndBody(), ['hit', 'text 2'])
+  assert.equal(origin.requests.length, 3)
+})
+
 test('what its origin wants to be kept by nobody is not kept', async (t) => {
   const { origin, cache } = await setUp(t, (_req, res) => res.writeHead(200, { 'cache-control': 'no-store' }).end('x'))
   await askAndRest(cache, '/pool/x_1_all.deb')

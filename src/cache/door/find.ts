@@ -2,7 +2,7 @@ import type { Clock } from '../../base/clock.ts'
 import { CausewayError } from '../../base/errors.ts'
 import type { Events } from '../events.ts'
 import { type AskedRange, readAskedRange } from '../fill/asked-range.ts'
-import type { Fetches } from '../fill/fetches.ts'
+import type { Fetches, Join } from '../fill/fetches.ts'
 import { type ArrivingHead, Fill } from '../fill/fill.ts'
 import type { Wanted } from '../fill/wanted.ts'
 import { kindOf } from '../formats/kinds.ts'
@@ -95,7 +95,7 @@ export class Finder {
         continue
       }
       if (!stored && request.method === 'HEAD' && !fetches.isRunning(key)) return this.#alone(request, wanted)
-      const found = await this.#ask(wanted, stored, rangeOf(request))
+      const found = await this.#ask(wanted, stored, { range: rangeOf(request), askAgain })
       if (found) return found
     }
     throw new CausewayError('Internal', 'what is kept keeps disappearing')
@@ -113,7 +113,7 @@ export class Finder {
   async #version({ wanted, outcome }: SnapshotAnswer, range: AskedRange | undefined): Promise<Found | undefined> {
     const { store } = this.#deps
     const stored = store.peek(wanted.key) ?? (await store.find(wanted.key))
-    return stored ? { kind: 'kept', stored, outcome } : this.#ask(wanted, undefined, range)
+    return stored ? { kind: 'kept', stored, outcome } : this.#ask(wanted, undefined, { range })
   }
 
   #isFresh({ kind }: Pick<Wanted, 'kind'>, { headers, validatedAtMs }: Stored): boolean {
@@ -121,13 +121,13 @@ export class Finder {
   }
 
   /** Joins those who ask the origin, or begins; what is kept stands in when it is late or away. Undefined: look again. */
-  async #ask(wanted: Wanted, stored: Stored | undefined, range: AskedRange | undefined): Promise<Found | undefined> {
+  async #ask(wanted: Wanted, stored: Stored | undefined, join: Join): Promise<Found | undefined> {
     const { store, fetches, patience, clock } = this.#deps
     const { key, kind } = wanted
     let kept = stored
     const standIn = stored && mayServeStale(kind, stored.headers, stored.validatedAtMs, clock.now())
     try {
-      const { answer, joined } = fetches.join(wanted, { range })
+      const { answer, joined } = fetches.join(wanted, join)
       const given = await (standIn ? patience.wait(answer) : answer)
       if (given === undefined) {
         if (!stored) return undefined

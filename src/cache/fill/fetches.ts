@@ -11,7 +11,7 @@ import type { Counters } from '../watch/counters.ts'
 import type { Traffic } from '../watch/traffic.ts'
 import { type AskedRange, rangeFor } from './asked-range.ts'
 import { judge, rangeHeaders, readContentRange, strongValidator } from './continuation.ts'
-import { holes } from './extents.ts'
+import { holes } from '../store/extents.ts'
 import { type ArrivingHead, Fill, type FillEnd } from './fill.ts'
 import { askFirst } from './first-answer.ts'
 import { type Limits, usualLimits } from './limits.ts'
@@ -30,6 +30,8 @@ export interface Join {
   readonly range?: AskedRange | undefined
   /** A client waits for it (default), or the cache itself brings it ahead of need. */
   readonly urgency?: 'client' | 'ahead'
+  /** The origin is to be asked also about what is kept and fresh. */
+  readonly askAgain?: boolean
 }
 
 export interface FetchesDeps {
@@ -116,7 +118,10 @@ export class Fetches {
 
   async #board(flight: Flight, wanted: Wanted, join: Join): Promise<Answer> {
     const answer = await flight.answer
-    if (answer.kind === 'kept') return answer
+    if (answer.kind === 'kept') {
+      // That one found it fresh, and asked nobody.
+      return join.askAgain && answer.outcome === 'hit' ? this.join(wanted, join).answer : answer
+    }
     const { fill } = answer
     const extent = extentOf(join.range, fill.head.length)
     // One for a part that the file doesn't have says nothing of the rest.
@@ -165,7 +170,8 @@ export class Fetches {
     const kept = await store.find(key)
     await kept?.close()
     if (!kept) return arriving(await this.#fetch(wanted, join, avoid))
-    if (isFresh(kind, kept.headers, kept.validatedAtMs, clock.now())) return { kind: 'kept', outcome: 'hit' }
+    const fresh = isFresh(kind, kept.headers, kept.validatedAtMs, clock.now())
+    if (fresh && !(join.askAgain && kind !== 'package')) return { kind: 'kept', outcome: 'hit' }
 
     let response: UpstreamResponse
     try {
