@@ -2,7 +2,7 @@ import { Type } from 'typebox'
 import { CausewayError } from '../../base/errors.ts'
 import type { Listed, Selection, Store, Usage, Verified } from '../store/port.ts'
 import { type AdminRoutes, sendLines } from './admin.ts'
-import { type Progress, told } from './progress.ts'
+import { told } from './progress.ts'
 
 /** What `causeway cache inspect` shows. */
 export interface Inspection {
