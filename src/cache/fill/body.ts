@@ -1,5 +1,5 @@
+import { type Extents, reach, withExtent } from '../store/extents.ts'
 import type { Incoming } from '../store/port.ts'
-import { type Extents, reach, withExtent } from './extents.ts'
 import { blockBytes } from './next-range.ts'
 import type { RecentBlocks } from './recent-blocks.ts'
 

@@ -1,5 +1,5 @@
+import { type Extents, holes, withExtent } from '../store/extents.ts'
 import type { Extent } from '../store/port.ts'
-import { type Extents, holes, withExtent } from './extents.ts'
 import { mostConnections } from './width.ts'
 
 /** Ranges begin at multiples of this: the blocks that the store keeps checksums of. */

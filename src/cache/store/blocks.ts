@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib'
-import type { Extent } from './port.ts'
+import { type Extents, withExtent } from './extents.ts'
 
 /**
  * Bytes of a block: what one checksum stands for. Blocks begin at multiples of it; the last one of a body is shorter.
@@ -34,31 +34,9 @@ export function isWhole(sums: Sums, index: number, bytes: Buffer): boolean {
 }
 
 /** The extents of blocks that are there, each from its beginning: `lengths[index]` bytes of block `index`. */
-export function extentsOf(lengths: readonly number[]): Extent[] {
-  let extents: readonly Extent[] = []
-  lengths.forEach((bytes, index) => {
-    if (bytes > 0) extents = withExtent(extents, { start: index * blockBytes, end: index * blockBytes + bytes })
-  })
-  return [...extents]
-}
-
-/** Extents in order and apart from one another, and one more: those that it touches become one with it. */
-export function withExtent(extents: readonly Extent[], added: Extent): Extent[] {
-  if (added.end <= added.start) return [...extents]
-  let { start, end } = added
-  const before: Extent[] = []
-  const after: Extent[] = []
-  for (const extent of extents) {
-    if (extent.end < start) before.push(extent)
-    else if (extent.start > end) after.push(extent)
-    else {
-      start = Math.min(start, extent.start)
-      end = Math.max(end, extent.end)
-    }
-  }
-  return [...before, { start, end }, ...after]
-}
-
-export function bytesIn(extents: readonly Extent[]): number {
-  return extents.reduce((sum, { start, end }) => sum + end - start, 0)
+export function extentsOf(lengths: readonly number[]): Extents {
+  return lengths.reduce<Extents>((extents, bytes, index) => {
+    const start = index * blockBytes
+    return withExtent(extents, { start, end: start + bytes })
+  }, [])
 }

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { CausewayError } from '../../base/errors.ts'
 import type { Expected } from '../verify/expected.ts'
-import { blockBytes, bytesIn, sumsOf, withExtent } from './blocks.ts'
+import { blockBytes, sumsOf } from './blocks.ts'
+import { bytesOf, type Extents, withExtent } from './extents.ts'
 import type { PartialFile } from './partial-file.ts'
 import type { Completion, Extent, Incoming, IncomingHead, Kept } from './port.ts'
 import type { Room } from './room.ts'
@@ -155,7 +156,7 @@ export class SmallIncoming implements Incoming {
   readonly #body: Buffer
   readonly #keeper: Keeper
   readonly #room: Room
-  #extents: Extent[] = []
+  #extents: Extents = []
   #ended = false
 
   /** The room has promised its bytes already. */
@@ -189,7 +190,7 @@ export class SmallIncoming implements Incoming {
     if (this.#ended) throw new CausewayError('Internal', `${this.head.key} has been ended`)
     this.#ended = true
     const body = this.#body
-    const bytes = bytesIn(this.#extents)
+    const bytes = bytesOf(this.#extents)
     try {
       if (bytes !== length || bytes !== body.length) {
         throw new CausewayError('TransferBroken', `${bytes} of ${body.length} bytes have come`)

@@ -1,10 +1,11 @@
 import { fstatSync } from 'node:fs'
 import { crc32 } from 'node:zlib'
 import { CausewayError } from '../../base/errors.ts'
-import { blockBytes, blockCount, blockLength, bytesIn, extentsOf, type Sums, withExtent } from './blocks.ts'
+import { blockBytes, blockCount, blockLength, extentsOf, type Sums } from './blocks.ts'
 import { Digester } from './digester.ts'
+import { bytesOf, type Extents, withExtent } from './extents.ts'
 import { closeFile, createFile, openToWrite, readAll, writeAll } from './files.ts'
-import type { Extent, IncomingHead } from './port.ts'
+import type { IncomingHead } from './port.ts'
 
 /** Bytes read at a time for the digest of what did not come in order. */
 const stepBytes = 1024 * 1024
@@ -34,7 +35,7 @@ export class PartialFile {
   readonly #length: number | undefined
   readonly #digester: Digester
   #sideFd: number | undefined
-  #extents: Extent[] = []
+  #extents: Extents = []
   #sums: Sums = Buffer.alloc(64)
   readonly #unfinished = new Map<number, Block>()
   #catching: Promise<void> | undefined
@@ -89,12 +90,12 @@ export class PartialFile {
   }
 
   /** What is there, in order. */
-  get extents(): readonly Extent[] {
+  get extents(): Extents {
     return this.#extents
   }
 
   get bytes(): number {
-    return bytesIn(this.#extents)
+    return bytesOf(this.#extents)
   }
 
   /** From now on notes what is there in the side file, so that it can be reopened. */

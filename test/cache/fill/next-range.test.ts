@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
-import { covers, type Extents, holes, withExtent } from '../../../src/cache/fill/extents.ts'
+import { covers, type Extents, holes, withExtent } from '../../../src/cache/store/extents.ts'
 import { blockBytes, nextRange, type Running, type Situation } from '../../../src/cache/fill/next-range.ts'
 
 const MB = 1024 * 1024

@@ -1,4 +1,4 @@
-import type { Extent } from '../store/port.ts'
+import type { Extent } from './port.ts'
 
 /** Extents in order, apart from one another (they don't even touch), none of them empty. */
 export type Extents = readonly Extent[]

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
-import { bytesOf, covers, type Extents, holes, reach, withExtent } from '../../../src/cache/fill/extents.ts'
+import { bytesOf, covers, type Extents, holes, reach, withExtent } from '../../../src/cache/store/extents.ts'
 
 const extent = fc.tuple(fc.nat(60), fc.nat(20)).map(([start, length]) => ({ start, end: start + length }))
 
