@@ -66,7 +66,7 @@ export async function startCache(
   const traffic = new Traffic()
   const fetches = new Fetches({ store, upstream, counters, traffic, events, clock, log })
   const shared = { settings, origins, database, store, fetches, counters, clock, log }
-  const { catalogue, snapshots } = openSnapshots({ ...shared, upstream, events })
+  const { catalogue, snapshots } = openSnapshots({ ...shared, upstream, traffic, events })
   const ahead = createAhead({ ...shared, snapshots, catalogue })
   const status = statusOf({ counters, traffic, store, events, fetches, upstream, clock })
   const metrics = new CacheMetrics(status)

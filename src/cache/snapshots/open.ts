@@ -9,13 +9,14 @@ import { Bringer } from './bringer.ts'
 import { type KeeperDeps, SnapshotKeeper } from './keeper.ts'
 import { Learner } from './learner.ts'
 import { SnapshotTables } from './tables.ts'
-import { Tops } from './tops.ts'
+import { Tops, type TopsDeps } from './tops.ts'
 
 export interface SnapshotParts extends Pick<KeeperDeps, 'store' | 'origins' | 'events' | 'counters' | 'clock' | 'log'> {
   /** With `snapshotTables`. */
   readonly database: CacheDatabase
   readonly fetches: Pick<Fetches, 'join'>
   readonly upstream: Upstream
+  readonly traffic: TopsDeps['traffic']
   readonly settings: Pick<CacheSettings, 'store' | 'indexes' | 'clusters'>
 }
 

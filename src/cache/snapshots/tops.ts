@@ -7,6 +7,7 @@ import type { Origin } from '../origins.ts'
 import { validators } from '../rules/freshness.ts'
 import type { Upstream } from '../upstream/ask.ts'
 import type { Counters } from '../watch/counters.ts'
+import type { Traffic } from '../watch/traffic.ts'
 import { sameContents, tablesOf, type Version } from './version.ts'
 
 /** Bytes that a top index may have. Debian's has 150 kB; where there is only one index, as in Arch, 10 MB. */
@@ -38,6 +39,7 @@ export interface TopsDeps {
   readonly upstream: Upstream
   readonly verify: VerifySignature
   readonly counters: Counters
+  readonly traffic: Pick<Traffic, 'received'>
   readonly clock: Clock
 }
 
@@ -131,7 +133,7 @@ export class Tops {
   }
 
   async #get(origin: Origin, path: string, headers: Headers): Promise<Whole | 'same'> {
-    const { upstream, counters } = this.#deps
+    const { upstream, counters, traffic } = this.#deps
     counters.upstreamRequests += 1
     const response = await upstream.ask({ origin, method: 'GET', path: encodeURI(path), kind: 'index', headers })
     const { status, length, framed } = response
@@ -147,6 +149,7 @@ export class Tops {
     try {
       for await (const chunk of response.body) {
         counters.upstreamBytes += chunk.length
+        traffic.received(origin.host, chunk.length)
         bytes += chunk.length
         if (bytes > most) throw new Error(`more than ${most} bytes`)
         chunks.push(chunk)

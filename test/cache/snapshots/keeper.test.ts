@@ -44,6 +44,8 @@ test('the top index is asked about each time, and its siblings only when it has 
   assert.deepEqual(await rig.get(top, 'b'), { body: release(1), outcome: 'revalidated' })
   assert.deepEqual(await rig.get(packages, 'b'), { body: 'packages 1', outcome: 'hit' })
   assert.deepEqual(rig.mirror.asked, [top, packages, `304 ${top}`])
+  // The other index is brought as any file is, and counted there.
+  assert.equal(rig.traffic.origins.get('mirror.lab')?.upstreamBytes, release(1).length)
 })
 
 test('a client goes on with the version that it began with, another begins with the next', async (t) => {

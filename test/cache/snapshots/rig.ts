@@ -16,6 +16,7 @@ import { SnapshotTables, snapshotTables } from '../../../src/cache/snapshots/tab
 import { Tops, type VerifySignature } from '../../../src/cache/snapshots/tops.ts'
 import type { PackageIndex } from '../../../src/cache/verify/catalogue.ts'
 import { newCounters } from '../../../src/cache/watch/counters.ts'
+import { Traffic } from '../../../src/cache/watch/traffic.ts'
 import { atEnd } from '../cleanup.ts'
 import { MemoryStore } from '../memory-store.ts'
 import { settingsFor } from '../settings-for.ts'
@@ -27,6 +28,7 @@ export interface Rig {
   readonly store: MemoryStore
   readonly origin: Origin
   readonly events: Events
+  readonly traffic: Traffic
   /** What the catalogue was made to read, and what it was told to keep. */
   readonly learned: PackageIndex[]
   readonly retained: (readonly PackageIndex[])[]
@@ -70,6 +72,7 @@ export async function startRig(
   const mirror = new FakeMirror(() => now)
   const store = new MemoryStore()
   const events = new Events({ clock, log: silentLog })
+  const traffic = new Traffic()
   const learned: PackageIndex[] = []
   const retained: (readonly PackageIndex[])[] = []
   const catalogue = {
@@ -88,6 +91,7 @@ export async function startRig(
     const tops = new Tops({
       ...common,
       upstream: mirror,
+      traffic,
       verify: options.verify ?? (() => Promise.reject(new Error())),
     })
     const bringer = new Bringer({ ...common, fetches: fetchesFrom(mirror, store, clock) })
@@ -109,6 +113,7 @@ export async function startRig(
     store,
     origin,
     events,
+    traffic,
     learned,
     retained,
     ...parts(),
