@@ -1,9 +1,11 @@
 import type { ServerResponse } from 'node:http'
 import type { Reply } from './reply.ts'
-import { type Step, Steps, stepBytes } from './steps.ts'
+import { Steps, stepBytes, type Want } from './steps.ts'
 
 /** Something whose bytes can be had by position. */
 export interface Source {
+  /** Of the whole body, where that is known: who sends the same one shares what was read of it. */
+  readonly sha256?: string
   /** Resolves when there is something at a position, or the body's end is known; undefined when that is so already. */
   ready?(position: number): Promise<void> | undefined
   /** Bytes at a position that are in memory, at most up to `end`; nobody changes them. Undefined: they must be read. */
@@ -78,19 +80,35 @@ async function sendStep(res: ServerResponse, reply: Reply, source: Source, posit
     await write(res, reply, shared)
     return shared.length
   }
-  const lending = steps.take(() => res.destroy())
-  const step: Step = lending instanceof Promise ? await lending : lending
-  let back = () => step.done()
+  const want = wantFrom(res, source, position, end)
+  const lending = steps.lend(want)
+  const loan = lending instanceof Promise ? await lending : lending
+  if (!loan) throw new ClientLeft()
+  let back = () => loan.done()
   try {
     if (res.destroyed) throw new ClientLeft()
-    const bytes = await source.read(step.buffer.subarray(0, end - position), position)
+    const bytes = loan.bytes.subarray(position - want.start, end - want.start)
     // From here on the socket may hold the buffer, also when writing goes wrong.
-    back = () => step.lose()
-    if (bytes > 0) await write(res, reply, step.buffer.subarray(0, bytes))
-    back = () => step.done()
-    return bytes
+    back = () => loan.lose()
+    if (bytes.length > 0) await write(res, reply, bytes)
+    back = () => loan.done()
+    return bytes.length
   } finally {
     back()
+  }
+}
+
+/** What a step needs in a buffer, from `start` on: of a body that others may want too the whole block. */
+function wantFrom(res: ServerResponse, source: Source, position: number, end: number): Want & { start: number } {
+  const { sha256 } = source
+  const start = sha256 === undefined ? position : position - (position % stepBytes)
+  const most = sha256 === undefined ? end - position : stepBytes
+  return {
+    start,
+    name: sha256 === undefined ? undefined : `${sha256} ${start}`,
+    read: (into) => source.read(most < into.length ? into.subarray(0, most) : into, start),
+    gone: () => res.destroyed,
+    cut: () => res.destroy(),
   }
 }
 
