@@ -1,3 +1,4 @@
+import { nextTurn } from './next-turn.ts'
 import type { OwnWay } from './own-way.ts'
 
 /** What a reader needs of a fill. */
@@ -20,6 +21,8 @@ export class FillReader {
   readonly #end: number
   #own: OwnWay | undefined
   #gotSome = false
+  /** It got bytes without a wait: others come first before it gets more. */
+  #served = false
   #closed = false
 
   constructor(fill: ReadableFill, start: number, end: number) {
@@ -28,9 +31,16 @@ export class FillReader {
     this.#end = end
   }
 
-  /** Resolves when there is something at a position, or nothing to wait for any more; undefined when that is so already. */
+  /**
+   * Resolves when there is something at a position, or nothing to wait for any more; undefined when that is so already.
+   * One that catches up in memory lets others have a turn after each step: a quick client's socket takes megabytes at
+   * once, and meanwhile nobody else would get a first byte.
+   */
   ready(position: number): Promise<void> | undefined {
-    return this.#mayRead(position) ? undefined : this.#wait(position)
+    const served = this.#served
+    this.#served = false
+    if (!this.#mayRead(position)) return this.#wait(position)
+    return served ? nextTurn() : undefined
   }
 
   async #wait(position: number): Promise<void> {
@@ -49,7 +59,7 @@ export class FillReader {
     const until = Math.min(end, this.#fill.limit(this.#end))
     if (this.#own || until <= position) return undefined
     const found = this.#fill.view(position, until)
-    if (found) this.#gotSome = true
+    if (found) this.#gotSome = this.#served = true
     return found
   }
 
