@@ -1,6 +1,7 @@
-import { Command } from 'commander'
+import type { Command } from 'commander'
 import { adminSocketOf, loadCacheSettings } from '../cache/settings.ts'
 import { askForLines, askSocket, type Question } from './api-client.ts'
+import { askingCommand, type QuerySpec } from './query.ts'
 
 /** The configuration file that the commands of a cache use when they are not told another. */
 const defaultCacheConfig = '/etc/causeway/cache.yaml'
@@ -45,27 +46,15 @@ async function addressed({ config, ...rest }: CacheQuestion): Promise<Question> 
   return { ...rest, socket: adminSocketOf(settings), who: 'cache', hint }
 }
 
-/** A command that asks the cache one question and prints the answer: for people, or with `--json` as it came. */
+/** As `askingCommand`, of the cache. */
 export function cacheQuery<T>(
-  spec: { name: string; argument?: string; description: string; flags?: readonly [flag: string, text: string][] },
+  spec: QuerySpec,
   path: (argument: string | undefined, flags: Readonly<Record<string, unknown>>) => string,
   show: (answer: T) => string,
 ): Command {
-  const command = new Command(spec.name).description(spec.description)
-  if (spec.argument) command.argument(spec.argument)
-  for (const [flag, text] of spec.flags ?? []) command.option(flag, text)
-  return command
-    .option(...cacheConfigOption)
-    .option('--json', 'print the answer as JSON')
-    .action(async (...given: unknown[]) => {
-      const argument = spec.argument ? (given[0] as string | undefined) : undefined
-      const options = given[spec.argument ? 1 : 0] as { config: string; json?: boolean }
-      const answer = await askCache<T>({ config: options.config, path: path(argument, { ...options }) })
-      print(options.json === true, answer, show)
-    })
-}
-
-/** Prints an answer as JSON or as text. */
-export function print<T>(json: boolean, answer: T, show: (answer: T) => string): void {
-  process.stdout.write(`${json ? JSON.stringify(answer, null, 2) : show(answer)}\n`)
+  const cache = {
+    configOption: cacheConfigOption,
+    ask: (config: string, path: string) => askCache<T>({ config, path }),
+  }
+  return askingCommand(cache, spec, path, show)
 }

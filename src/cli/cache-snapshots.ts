@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import type { Pinned, SnapshotRow } from '../cache/snapshots/routes.ts'
-import { askCache, cacheConfigOption, cacheQuery, print } from './cache-query.ts'
+import { askCache, cacheConfigOption, cacheQuery } from './cache-query.ts'
+import { print } from './query.ts'
 import { ago, table } from './table.ts'
 
 /** `causeway cache snapshots`: which states of suites are kept, for whom. */

@@ -1,7 +1,8 @@
 import { Command } from 'commander'
 import type { Listed, Verified } from '../cache/store/port.ts'
 import type { Inspection, Purged } from '../cache/watch/store-routes.ts'
-import { askCache, cacheConfigOption, cacheQuery, followCache, print } from './cache-query.ts'
+import { askCache, cacheConfigOption, cacheQuery, followCache } from './cache-query.ts'
+import { print } from './query.ts'
 import { bytes } from './sizes.ts'
 import { ago, table } from './table.ts'
 

@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import type { Warmed, WarmProgress } from '../cache/ahead/warm.ts'
-import { askCache, cacheConfigOption, followCache, print } from './cache-query.ts'
+import { askCache, cacheConfigOption, followCache } from './cache-query.ts'
+import { print } from './query.ts'
 import { bytes } from './sizes.ts'
 
 interface Options {
