@@ -129,25 +129,26 @@ export class DnfClient {
     }
     const lines = Object.entries(main).map(([name, value]) => `${name}=${value}\n`)
     await writeFile(client.#config, `[main]\n${lines.join('')}`)
-    const repository = `[lab]\nname=lab\n${source}\nenabled=1\nmetadata_expire=0\nskip_if_unavailable=0\n`
+    // Never by its age: dnf would note the repository as expired whenever it works for longer than a second.
+    const repository = `[lab]\nname=lab\n${source}\nenabled=1\nmetadata_expire=-1\nskip_if_unavailable=0\n`
     await writeFile(join(folder, 'repos/lab.repo'), repository)
     return client
   }
 
   makecache(): Promise<Ran> {
-    return this.#dnf('makecache')
+    return this.#dnf('--refresh', 'makecache')
   }
 
   /** Installs for good; resolves with the version that is there then. */
   async install(name: string): Promise<Ran & { readonly version: string }> {
-    const ran = await this.#dnf('--assumeyes', 'install', name)
+    const ran = await this.#dnf('--assumeyes', '--refresh', 'install', name)
     const version = await readFile(join(this.root, 'usr/share/tool/version'), 'utf8').catch(() => '')
     return { ...ran, version: version.trim() }
   }
 
   /** Installs by what it has read of the repository, without looking at that again. */
   installFromCache(name: string): Promise<Ran> {
-    return this.#dnf('--assumeyes', '--setopt=lab.metadata_expire=-1', 'install', name)
+    return this.#dnf('--assumeyes', 'install', name)
   }
 
   #dnf(...argv: readonly string[]): Promise<Ran> {
