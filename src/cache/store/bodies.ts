@@ -15,7 +15,7 @@ import type { Turns } from './turns.ts'
 import type { Uses } from './uses.ts'
 
 /** Bodies up to this many bytes are read whole, and kept in memory for a while. */
-export const smallBytes = 64 * 1024
+const smallBytes = 64 * 1024
 
 /** Bytes of small bodies in memory. */
 const memoryBytes = 32 * 1024 * 1024

@@ -1,10 +1,11 @@
-import { rename, statfs, writeFile } from 'node:fs/promises'
+import { rename, statfs } from 'node:fs/promises'
 import type { Clock } from '../../base/clock.ts'
 import type { CacheDatabase } from '../database.ts'
 import type { Events } from '../events.ts'
 import type { Headers } from '../headers.ts'
-import { Bodies, isDamaged, smallBytes } from './bodies.ts'
-import { isMissing } from './files.ts'
+import { blockBytes } from './blocks.ts'
+import { Bodies, isDamaged } from './bodies.ts'
+import { closeFile, createFile, isMissing, writeAll } from './files.ts'
 import { FileIncoming, type Keeper, SmallIncoming } from './incoming.ts'
 import { inspect } from './inspect.ts'
 import { Layout, unlinkIfThere } from './layout.ts'
@@ -18,6 +19,12 @@ import { type GoneBody, Rows, type Whole } from './rows.ts'
 import { Trouble } from './trouble.ts'
 import { Turns } from './turns.ts'
 import { Uses } from './uses.ts'
+
+/**
+ * Bodies up to this many bytes come in memory and go to the disk when complete: a block, of which nothing would be left to
+ * go on with after a crash anyway. They stay at hand for a while, for those who ask for the same at the same time.
+ */
+const inMemoryBytes = blockBytes
 
 /** Milliseconds between looks at how full the file system is. */
 const lookMs = 10_000
@@ -109,7 +116,7 @@ export class DiskStore implements Store {
     const { length } = head
     await this.#partials.giveUp(head.key)
     if (length !== undefined) await this.#room.take(length)
-    if (length !== undefined && length <= smallBytes) {
+    if (length !== undefined && length <= inMemoryBytes) {
       return new SmallIncoming({ ...head, length }, this.#keeper, this.#room)
     }
     try {
@@ -159,7 +166,12 @@ export class DiskStore implements Store {
   async #writeSmall(body: Buffer, path: string): Promise<void> {
     this.#named += 1
     const beside = this.#layout.partial(`small-${this.#named}`)
-    await writeFile(beside, body, { flag: 'wx', mode: 0o644 })
+    const fd = await createFile(beside)
+    try {
+      await writeAll(fd, body, 0)
+    } finally {
+      await closeFile(fd)
+    }
     await rename(beside, path)
   }
 

@@ -61,7 +61,10 @@ export interface Incoming {
   readonly head: IncomingHead
   /** What an earlier transfer left, checked: in order, apart from one another. Empty for a new one. */
   readonly present: readonly Extent[]
-  /** Positions may come in any order, and writes may overlap in time, but no byte is written twice. */
+  /**
+   * Positions may come in any order, and writes may overlap in time, but no byte is written twice. The chunk is the store's
+   * from then on: nobody changes it any more.
+   */
   write(chunk: Buffer, position: number): Promise<void>
   /** Only what is present or was written. */
   read(into: Buffer, position: number): Promise<number>
