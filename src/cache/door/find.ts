@@ -65,7 +65,11 @@ export class Finder {
   async find(request: CacheRequest, client: string): Promise<Found> {
     const { store, fetches, snapshots, catalogue } = this.#deps
     const { origin, path, url: key } = request
-    const wanted: Wanted = { origin, path, key, kind: kindOf(origin, path), expected: catalogue.expected(origin, path) }
+    const via = cachesOn(request.headers['via'])
+    const wanted: Wanted = {
+      ...{ origin, path, key, kind: kindOf(origin, path), expected: catalogue.expected(origin, path) },
+      ...(via === undefined ? {} : { via }),
+    }
     if (request.personal) return this.#alone(request, wanted)
     const { askAgain, onlyKept } = demandsOf(request.headers)
     // Usually one round. Another when what was kept a moment ago has been taken away by someone.
@@ -152,6 +156,12 @@ export class Finder {
     if (given instanceof Fill) return { kind: 'arriving', fill: given, outcome: 'miss' }
     return { kind: 'head', head: given, outcome: 'miss' }
   }
+}
+
+/** The caches that a request came by, most of them; of what else clients write nothing is passed on. RFC 9110, section 7.6.3. */
+function cachesOn(via: string | undefined): string | undefined {
+  const names = via?.match(/\bcauseway-[0-9a-f]{12}\b/g)?.slice(0, 16)
+  return names?.map((name) => `1.1 ${name}`).join(', ')
 }
 
 function rangeOf({ method, headers }: CacheRequest): AskedRange | undefined {

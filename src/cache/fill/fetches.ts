@@ -227,7 +227,10 @@ export class Fetches {
     try {
       const end = length ?? Number.POSITIVE_INFINITY
       const asked = extentOf(join.range, length) ?? { start: 0, end }
-      const verified = head.expected !== undefined
+      // What is of one version must be sure where a part is wanted: by a validator, or in the end by its digest.
+      const strong = strongValidator(head.headers) !== undefined
+      if (join.range && !strong) return await this.#goOn(wanted, left, { ...join, range: undefined }, avoid)
+      const verified = head.expected !== undefined && !join.range
       const [missing] = holes(present, asked)
       if (!missing && (verified || wanted.kind === 'package')) return this.#filling(wanted, left, undefined, join)
       const part = missing ?? { start: 0, end: 1 }
@@ -235,7 +238,7 @@ export class Fetches {
       const response = await askFirst(this.#ask(wanted), { wanted, headers: rangeHeaders(part, same), avoid })
       const verdict = judge(part, same, response)
       if (verdict.is === 'part' && missing)
-        return this.#filling(wanted, left, { response, extent: verdict.extent }, join)
+        return this.#filling(wanted, left, { response, extent: verdict.extent }, join, head, verified)
       if (verdict.is === 'part') {
         drop(response)
         return this.#filling(wanted, left, undefined, join)
@@ -297,6 +300,7 @@ export class Fetches {
     first: { response: UpstreamResponse; extent: Extent } | undefined,
     join: Join,
     head: ArrivingHead = incoming?.head ?? { status: 200, headers: {}, length: undefined },
+    patched = false,
   ): Fill {
     const { store, clock, log } = this.#deps
     const { status, headers } = head
@@ -308,6 +312,7 @@ export class Fetches {
       expected: status === 200 ? wanted.expected : undefined,
       parts: status === 200 && (first === undefined || first.response.status === 206 || givesParts(headers)),
       first,
+      patched,
       keep: framed && mayKeep(status, headers),
       alone: false,
       ask: this.#askPart(wanted),
@@ -360,6 +365,7 @@ export class Fetches {
       expected: undefined,
       parts: false,
       first: { response, extent: { start: 0, end: length ?? Number.POSITIVE_INFINITY } },
+      patched: false,
       keep: false,
       alone: true,
       ask: this.#askPart(wanted, credentials),
@@ -380,11 +386,12 @@ export class Fetches {
     void fill.finished.then(() => this.#fills.delete(fill))
   }
 
-  #ask({ origin, path, kind }: Wanted, method: 'GET' | 'HEAD' = 'GET') {
+  #ask({ origin, path, kind, via }: Wanted, method: 'GET' | 'HEAD' = 'GET') {
     const { counters, upstream } = this.#deps
     return (headers: Headers, from: { place?: string; avoid?: readonly string[]; signal?: AbortSignal }) => {
       counters.upstreamRequests += 1
-      return upstream.ask({ origin, method, path, kind, headers, ...from })
+      const all = via === undefined ? headers : { ...headers, via }
+      return upstream.ask({ origin, method, path, kind, headers: all, ...from })
     }
   }
 

@@ -31,6 +31,8 @@ export interface FillOptions {
   readonly parts: boolean
   /** What began it, and which part of the body that is; undefined when all that is wanted is there already. */
   readonly first: { readonly response: UpstreamResponse; readonly extent: Extent } | undefined
+  /** It goes on with what is there without being sure that both are of one version. */
+  readonly patched: boolean
   /** Whether it is kept once complete. */
   readonly keep: boolean
   /** It is for one reader, and ends when that leaves. */
@@ -127,6 +129,7 @@ export class Fill implements ReadableFill {
       body: this.#body,
       headers: head.headers,
       verified: expected !== undefined,
+      patched: options.patched,
       parts:
         options.parts && incoming !== null && continues({ headers: head.headers, verified: expected !== undefined }),
       sink: { add: (chunk, position) => this.#add(chunk, position), room: () => this.#room() },
@@ -166,9 +169,9 @@ export class Fill implements ReadableFill {
     const { head, expected } = this.#options
     const length = this.#body.length ?? Number.POSITIVE_INFINITY
     const extent = { start, end: Math.min(end ?? length, length) }
-    return (
-      covers(this.#transfers.wanted, extent) || continues({ headers: head.headers, verified: expected !== undefined })
-    )
+    const whole = start === 0 && extent.end === length
+    const verified = expected !== undefined && (whole || this.#transfers.comesWhole)
+    return covers(this.#transfers.wanted, extent) || continues({ headers: head.headers, verified })
   }
 
   /** Wants the bytes from `start` to `end` (default: all) to come, whether anybody reads them or not. */
@@ -203,8 +206,10 @@ export class Fill implements ReadableFill {
     if (length === undefined) return Math.max(0, reach(this.#body.present, 0) - heldBytes)
     const held = Math.max(0, length - heldBytes)
     // Who wants a part that doesn't go to the end, or of a body that doesn't come whole, gets it as it is: as a part.
-    const comesWhole = covers(this.#transfers.wanted, { start: 0, end: length })
-    return Math.min(end, length) > held && comesWhole ? held : Number.POSITIVE_INFINITY
+    if (!this.#transfers.comesWhole) return Number.POSITIVE_INFINITY
+    if (Math.min(end, length) > held) return held
+    // Nobody would notice that a part is of two versions.
+    return this.#transfers.patched ? 0 : Number.POSITIVE_INFINITY
   }
 
   /** For readers: bytes at a position that are in memory. */

@@ -21,8 +21,10 @@ export interface TransfersOptions {
   readonly body: Body
   /** Of the first response; those after it must fit. */
   readonly headers: Headers
-  /** The digest is known, so parts may come from several places. */
+  /** The digest is known, so parts may come from several places where all of it is to come. */
   readonly verified: boolean
+  /** What is there already was continued without being sure that it is of the same version. */
+  readonly patched: boolean
   /** Whether the origin gives parts, as far as the first response says. */
   readonly parts: boolean
   readonly sink: Omit<Sink, 'received'>
@@ -58,11 +60,13 @@ export class Transfers {
   #width: Width
   #sampling = false
   #received = 0
+  #patched: boolean
   #roundTripMs = 100
 
   constructor(options: TransfersOptions) {
     this.#options = options
     this.#parts = options.parts
+    this.#patched = options.patched
     this.#width = startingWidth(options.width.connections)
   }
 
@@ -77,6 +81,17 @@ export class Transfers {
   /** Whether bytes are on their way, or will be without anybody asking for more. */
   get busy(): boolean {
     return this.#running.size > 0 || this.#asked.size > 0 || this.#pausing
+  }
+
+  /** Whether only the digest can tell that its parts are of one version: until then no part may be shown. */
+  get patched(): boolean {
+    return this.#patched
+  }
+
+  /** Whether all of it is wanted, so that its digest will be looked at. */
+  get comesWhole(): boolean {
+    const { length = Number.POSITIVE_INFINITY } = this.#options.body
+    return covers(this.#wanted, { start: 0, end: length })
   }
 
   /** The place that the body comes from. */
@@ -124,7 +139,8 @@ export class Transfers {
       ...this.#running,
       ...[...this.#asked].map((piece) => ({ ...piece, at: piece.start, bytesPerMs: 0 })),
     ]
-    if (!this.#parts || length === undefined) {
+    const { headers, verified } = this.#options
+    if (!this.#parts || length === undefined || !continues({ headers, verified: verified && this.comesWhole })) {
       // One after the other: who gives no parts, or of what nobody knows the end, has to be asked for all that is missing.
       if (running.length > 0) return undefined
       const [missing] = this.wanted.flatMap((extent) => holes(body.present, extent))
@@ -145,7 +161,8 @@ export class Transfers {
     const { ask, body, headers, verified, clock } = this.#options
     const place = this.#place
     // Other places have other validators; what comes from one place is of one version by its own.
-    const trusting = verified && (place !== this.#firstPlace || strongValidator(headers) === undefined)
+    const other = place !== this.#firstPlace || strongValidator(headers) === undefined
+    const trusting = verified && other && this.comesWhole
     const same = { headers, verified: trusting, length: body.length }
     this.#asked.add(piece)
     let response: UpstreamResponse | undefined
@@ -171,6 +188,7 @@ export class Transfers {
         throw new CausewayError('TransferBroken', `${response.place}: ${verdict.why}`)
       }
       this.#place = response.place
+      if (trusting) this.#patched = true
       this.#asked.delete(piece)
       const { start } = piece
       if (verdict.is === 'whole') {
@@ -231,7 +249,11 @@ export class Transfers {
     this.#failures = have > this.#failedAt ? 1 : this.#failures + 1
     this.#failedAt = have
     const hopeless = cause.code === 'TransferBroken' && !cause.retryable
-    if (!continues({ headers, verified }) || hopeless || this.#failures >= limits.failures) {
+    if (
+      !continues({ headers, verified: verified && this.comesWhole }) ||
+      hopeless ||
+      this.#failures >= limits.failures
+    ) {
       return this.#break(
         new CausewayError('TransferBroken', `the transfer from the origin broke: ${cause.message}`, { cause }),
         false,

@@ -15,4 +15,6 @@ export interface Wanted {
   readonly kind: Kind
   /** What a signed index says of its content; a body that is something else is neither kept nor served whole. */
   readonly expected: Expected | undefined
+  /** The caches that asked each other for it, as their Via names them: one that is asked again refuses. */
+  readonly via?: string
 }

@@ -157,6 +157,32 @@ test('a body that is not what its index says is not given out whole, and another
   )
 })
 
+test('a part of a file that only its digest identifies comes from one place', async (t) => {
+  const right = bytesFor('right', 8 * MB)
+  const upstream = new FakeUpstream(
+    (_, place) => ({ body: place === 'http://bad' ? bytesFor('wrong', 8 * MB) : right, headers: {} }),
+    ['http://bad', 'http://good'],
+  )
+  upstream.behave = (_count, _ask, place) => (place === 'http://bad' ? { breakAfter: MB } : {})
+  const rig = rigOf(t, upstream)
+  await assert.rejects(get(rig, wantedOf('a', right), { range: { start: 0, end: 4 * MB } }), { code: 'TransferBroken' })
+})
+
+test('a part of such a file that goes on at another place waits for the digest of all', async (t) => {
+  const right = bytesFor('right', 8 * MB)
+  const upstream = new FakeUpstream(
+    (_, place) => ({ body: place === 'http://bad' ? bytesFor('wrong', 8 * MB) : right, headers: {} }),
+    ['http://bad', 'http://good'],
+  )
+  upstream.behave = (_count, _ask, place) => (place === 'http://bad' ? { breakAfter: MB } : {})
+  const rig = rigOf(t, upstream)
+  const wanted = wantedOf('a', right)
+  const whole = get(rig, wanted)
+  const part = get(rig, wanted, { range: { start: MB / 2, end: 2 * MB } })
+  await Promise.all([assert.rejects(whole, { code: 'DigestMismatch' }), assert.rejects(part)])
+  assert.ok((await get(rig, wanted)).equals(right))
+})
+
 test('a length that the index contradicts is not even begun', async (t) => {
   const right = bytesFor('right', MB)
   const upstream = new FakeUpstream(

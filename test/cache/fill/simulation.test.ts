@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
 import { until } from '../../../lab/until.ts'
+import { CausewayError } from '../../../src/base/errors.ts'
 import type { AskedRange } from '../../../src/cache/fill/asked-range.ts'
 import { MemoryStore } from '../memory-store.ts'
 import { bytesFor } from '../origin.ts'
@@ -81,6 +82,8 @@ async function play(run: Run): Promise<void> {
     return run.faults[count] ?? {}
   }
   const wanted = wantedOf('a', run.verified ? all[0] : undefined)
+  // An origin that doesn't say how long a body is, and ends it too early in good form, can't be found out.
+  const cut = run.faults.some(({ short, chunked }) => short !== undefined && chunked)
 
   const read = async ({ range, leavesAfter }: Run['readers'][number]): Promise<void> => {
     const given = await rig.fetches.join(wanted, { range: asked(range) }).answer
@@ -99,9 +102,11 @@ async function play(run: Run): Promise<void> {
     })
     // It came to its end: it must be the bytes of one version, and of the one that was announced where one was.
     const whole = start === 0 && end === (length ?? Number.POSITIVE_INFINITY)
-    const fitting = all.filter((body) => body.subarray(start, Math.min(end, body.length)).equals(got))
-    // A part of what only its digest identifies can't be checked; the client's own digest of the whole does that.
-    assert.ok(fitting.length > 0, 'what was read whole is of one version')
+    const fitting = all.filter((body) => {
+      const right = body.subarray(start, Math.min(end, body.length))
+      return right.equals(got) || (cut && length === undefined && right.subarray(0, got.length).equals(got))
+    })
+    assert.ok(fitting.length > 0, 'what was read to its end is of one version')
     if (run.etags) assert.ok(all[Number(headers['etag']?.slice(1, -1))]?.subarray(start, end).equals(got), 'of its own')
     if (run.verified && whole) assert.ok(got.equals(all[0] as Buffer), 'and is what the index says')
   }
@@ -112,7 +117,7 @@ async function play(run: Run): Promise<void> {
     const body = Buffer.alloc(stored.length)
     for (let at = 0; at < body.length; ) at += await stored.read(body.subarray(at), at)
     assert.ok(
-      all.some((each) => each.equals(body)),
+      all.some((each) => each.equals(body) || (cut && each.subarray(0, body.length).equals(body))),
       'what is kept is of one version',
     )
     if (run.verified) assert.ok(body.equals(all[0] as Buffer), 'what is kept is what the index says')
@@ -140,9 +145,17 @@ async function play(run: Run): Promise<void> {
   upstream.behave = () => ({})
   version = 0
   await rig.store.remove(wanted.key)
-  const given = await rig.fetches.join(wanted).answer
-  assert.ok(given.kind === 'arriving')
-  const got = await readOn(given.fill.read(), 0, given.fill.head.length ?? Number.POSITIVE_INFINITY)
+  const again = async () => {
+    const given = await rig.fetches.join(wanted).answer
+    assert.ok(given.kind === 'arriving')
+    return readOn(given.fill.read(), 0, given.fill.head.length ?? Number.POSITIVE_INFINITY)
+  }
+  // What an earlier life left of another version is found out by the digest, and thrown away.
+  const got = await again().catch(async (error: unknown) => {
+    assert.ok(run.verified && error instanceof CausewayError && error.code === 'DigestMismatch', String(error))
+    await until('nothing is being fetched', 5_000, () => rig.counters.fetching === 0)
+    return again()
+  })
   assert.ok(got.equals(all[0] as Buffer))
   await rig.fetches.idle()
 }
