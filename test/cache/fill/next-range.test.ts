@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
-import { covers, type Extents, holes, withExtent } from '../../../src/cache/store/extents.ts'
 import { blockBytes, nextRange, type Running, type Situation } from '../../../src/cache/fill/next-range.ts'
+import { covers, type Extents, holes, withExtent } from '../../../src/cache/store/extents.ts'
 
 const MB = 1024 * 1024
 
