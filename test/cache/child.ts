@@ -16,12 +16,18 @@ export interface CacheChild {
 }
 
 /**
- * Runs `cache --config FILE` as a process of its own, and resolves when it serves. It is killed when the test ends.
+ * Runs `causeway cache --config FILE` as a process of its own, and resolves when it serves. It is killed when the test ends.
  * @param prefix What to put in front of the command, such as `ip netns exec NAME`.
+ * @param command What takes `--config`; for the cache of another installation.
  */
-export async function startChild(t: TestContext, config: string, prefix: readonly string[] = []): Promise<CacheChild> {
-  const [program = process.execPath, ...args] = prefix.concat(process.execPath, main, '--config', config)
-  const child = spawn(program, args, { stdio: ['ignore', 'inherit', 'pipe'] })
+export async function startChild(
+  t: TestContext,
+  config: string,
+  prefix: readonly string[] = [],
+  command: readonly string[] = [process.execPath, main],
+): Promise<CacheChild> {
+  const [program, ...args] = [...prefix, ...command, '--config', config]
+  const child = spawn(program ?? process.execPath, args, { stdio: ['ignore', 'inherit', 'pipe'] })
   atEnd(t, () => end(child, 'SIGKILL'))
   const port = await portOf(child)
   return {
