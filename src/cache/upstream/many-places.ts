@@ -211,8 +211,9 @@ interface Tried {
 /** Tells a server's health of its answer. */
 function note(link: Link, { role }: Place, { status, headers, headMs }: Reply): void {
   if (role === 'sibling') link.noteShare(judge(role, status).verdict === 'answer')
-  // A sibling says 504 for what it hasn't got: for it that is a good answer.
-  const poor = (status >= 500 && !(role === 'sibling' && status === 504)) || status === 429
+  // A sibling says 504 for what it hasn't got, a parent 508 for what it would ask us for: these are good answers.
+  const good = (role === 'sibling' && status === 504) || (role === 'parent' && status === 508)
+  const poor = (status >= 500 && !good) || status === 429
   if (!poor) return link.noteAnswer(headMs)
   const wished = Number(one(headers['retry-after']))
   link.fail({ state: 'poor', why: `it answered ${status}`, verdictMs: headMs, retryAfterMs: 1000 * wished || 0 })
