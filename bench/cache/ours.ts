@@ -5,7 +5,7 @@ import type { Contender } from './caches.ts'
 import { packagesOf, repository } from './files.ts'
 import { originAddress, siteAddress, stock } from './rig.ts'
 
-const causewayMain = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
+const program = fileURLToPath(new URL('../../bin/causeway', import.meta.url))
 
 /**
  * Our cache as a site runs it, with a role that names the last package, which needs all others. It reads ahead of whoever
@@ -31,7 +31,16 @@ export const ours: Contender = {
         roles: { node: { repository: `http://mirror.lab${repository}`, suites: ['stable'], packages: [last] } },
       }),
     )
-    const argv = [process.execPath, causewayMain, 'cache', '--config', config, '--log-level', 'warn']
+    const argv = [
+      'env',
+      `CAUSEWAY_NODE=${process.execPath}`,
+      program,
+      'cache',
+      '--config',
+      config,
+      '--log-level',
+      'warn',
+    ]
     return Promise.resolve(argv)
   },
 }

@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { flushCompileCache } from 'node:module'
 import { Command } from 'commander'
 import { createLogger } from '../base/log.ts'
 import { startCache } from '../cache/server.ts'
@@ -22,6 +23,8 @@ export function cacheCommand(): Command {
       const settings = await loadCacheSettings(options.config)
       const cache = await startCache(settings, { log })
       log.info({ port: cache.port, origins: Object.keys(settings.origins) }, 'cache serves')
+      // Where one is kept (see bin/causeway), also the start after a crash finds it.
+      flushCompileCache()
       const signal = await Promise.race([
         once(process, 'SIGTERM').then(() => 'SIGTERM'),
         once(process, 'SIGINT').then(() => 'SIGINT'),
