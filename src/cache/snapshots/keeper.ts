@@ -7,9 +7,9 @@ import type { CacheSettings } from '../settings.ts'
 import type { PackageIndex } from '../verify/catalogue.ts'
 import { within } from './bringer.ts'
 import { Clusters } from './clusters.ts'
-import { Line, type LineDeps, wantedOf } from './line.ts'
+import { Line, type LineDeps } from './line.ts'
 import type { ListedSnapshot, Snapshot, SnapshotAnswer, Snapshots } from './snapshots.ts'
-import { fileAt, roleOf, topPaths, type Version } from './version.ts'
+import { fileAt, roleOf, topPaths, type Version, wantedOf } from './version.ts'
 import { Views, viewMs } from './views.ts'
 
 export interface KeeperDeps extends LineDeps {

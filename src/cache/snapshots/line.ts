@@ -1,8 +1,7 @@
 import type { Clock } from '../../base/clock.ts'
 import { toCausewayError } from '../../base/errors.ts'
 import type { Logger } from '../../base/log.ts'
-import type { EventCode, Events } from '../events.ts'
-import type { Wanted } from '../fill/wanted.ts'
+import type { Events } from '../events.ts'
 import type { Format, IndexFile, Suite } from '../formats/format.ts'
 import type { Origin } from '../origins.ts'
 import type { Store } from '../store/port.ts'
@@ -10,10 +9,12 @@ import type { Counters } from '../watch/counters.ts'
 import type { Bringer, Brought } from './bringer.ts'
 import { forEach } from './for-each.ts'
 import type { Learner } from './learner.ts'
+import { isOlder, nextVersion } from './next-version.ts'
 import type { SnapshotTables, SuiteId } from './tables.ts'
 import { keepWhole, readWhole, servedHeaders, taggedHeaders } from './top-store.ts'
 import type { Top, Tops } from './tops.ts'
-import { indexFile, roleOf, tablesOf, topPaths, type Version, versionKey } from './version.ts'
+import { Trouble } from './trouble.ts'
+import { indexFile, roleOf, tablesOf, topPaths, type Version, versionKey, wantedOf } from './version.ts'
 
 export interface LineDeps {
   readonly tops: Tops
@@ -44,12 +45,6 @@ export interface Look {
 /** Milliseconds after which a version that could not be completed is tried again. */
 const retryMs = 5_000
 
-/**
- * Milliseconds for which a repository that makes no sense (its top index gone, older than before, naming what isn't there)
- * is taken for one that is just being changed. After that it is taken for what it wants to be.
- */
-const troubleMs = 60 * 60_000
-
 /** Milliseconds for which an index that nobody asked for any more goes on being brought into new versions. */
 const askedMs = 7 * 24 * 60 * 60_000
 
@@ -68,8 +63,7 @@ export class Line {
   readonly #deps: LineDeps
   #look: Look | undefined
   #failed: { readonly id: string; readonly atMs: number } | undefined
-  #troubleSinceMs: number | undefined
-  #reported = ''
+  readonly #trouble: Trouble
 
   constructor(origin: Origin, suite: Suite, format: Format, deps: LineDeps) {
     this.origin = origin
@@ -77,6 +71,7 @@ export class Line {
     this.format = format
     this.name = `${origin.host} ${suite.top}`
     this.#deps = deps
+    this.#trouble = new Trouble(this.name, deps)
   }
 
   get id(): SuiteId {
@@ -163,8 +158,8 @@ export class Line {
       hear('same')
       return 'same'
     }
-    if (before && isOlder(top, before) && !this.#troubledLong()) {
-      this.#complain('IndexIncomplete', `the origin has an older one than before (${top.sha256.slice(0, 12)})`)
+    if (before && isOlder(top, before) && !this.#trouble.long()) {
+      this.#trouble.complain('IndexIncomplete', `the origin has an older one than before (${top.sha256.slice(0, 12)})`)
       hear('away')
       return 'stays'
     }
@@ -173,14 +168,14 @@ export class Line {
       return 'stays'
     }
     hear('newer')
-    const version = this.#versionOf(top, before)
+    const version = nextVersion(this, top, before, clock.now())
     try {
       await this.#keepTop(version, top)
       if (before) await this.#prepare(version)
     } catch (error) {
       if (!before) throw error
       this.#failed = { id: top.sha256, atMs: clock.now() }
-      this.#complain('IndexIncomplete', toCausewayError(error).message, error)
+      this.#trouble.complain('IndexIncomplete', toCausewayError(error).message, error)
       return 'stays'
     }
     this.#use(version)
@@ -190,13 +185,14 @@ export class Line {
   /** The origin gave no answer, or none that can be used: what there is stays in use. */
   #withstand(before: Version, error: unknown, hear: (heard: Heard) => void): Looked {
     const { code, message } = toCausewayError(error)
-    if (code === 'NotFound' && (before.files.size === 0 || this.#troubledLong())) {
+    if (code === 'NotFound' && (before.files.size === 0 || this.#trouble.long())) {
       this.drop(before)
       throw error
     }
     hear('away')
-    if (code === 'BadSignature') this.#complain('BadSignature', message, error)
-    else if (code === 'NotFound' || code === 'MalformedOutput') this.#complain('IndexIncomplete', message, error)
+    if (code === 'BadSignature') this.#trouble.complain('BadSignature', message, error)
+    else if (code === 'NotFound' || code === 'MalformedOutput')
+      this.#trouble.complain('IndexIncomplete', message, error)
     else this.#deps.log.debug({ suite: this.name, err: error }, 'the origin does not answer about a suite')
     return 'stays'
   }
@@ -204,31 +200,10 @@ export class Line {
   async #confirm(version: Version): Promise<void> {
     const { clock, tables, store } = this.#deps
     version.validatedAtMs = clock.now()
-    this.#troubleSinceMs = undefined
+    this.#trouble.eased()
     tables.validated(this.id, version.id, version.validatedAtMs)
     const key = versionKey(this.origin, indexFile(version.top, version.id, undefined))
     await store.touch(key, servedHeaders(version), version.validatedAtMs)
-  }
-
-  #versionOf(top: Top, before: Version | undefined): Version {
-    const { sha256: id, path, headers, files, aliases, madeAtMs, validUntilMs, signature } = top
-    const own = Date.parse(headers['last-modified'] ?? '') || 0
-    const attached = new Map([[path, indexFile(path, id, top.body.length)]])
-    if (signature) attached.set(signature.path, indexFile(signature.path, signature.sha256, signature.body.length))
-    return {
-      id,
-      origin: this.origin,
-      suite: this.suite,
-      top: path,
-      headers,
-      modifiedMs: own > (before?.modifiedMs ?? 0) ? own : (before?.modifiedMs ?? 0) + 1,
-      files,
-      aliases,
-      madeAtMs,
-      validUntilMs,
-      attached,
-      validatedAtMs: this.#deps.clock.now(),
-    }
   }
 
   async #keepTop(version: Version, top: Top): Promise<void> {
@@ -247,7 +222,7 @@ export class Line {
         await this.bring(version, file)
       } catch (error) {
         // Some repositories list what they don't have, for good.
-        if (toCausewayError(error).code !== 'NotFound' || !this.#troubledLong()) throw error
+        if (toCausewayError(error).code !== 'NotFound' || !this.#trouble.long()) throw error
       }
     })
     for (const path of topPaths(this.suite)) {
@@ -261,8 +236,7 @@ export class Line {
     this.current = version
     this.versions.set(id, version)
     this.#failed = undefined
-    this.#troubleSinceMs = undefined
-    this.#reported = ''
+    this.#trouble.over()
     tables.putVersion({ ...this.id, id, top, headers, modifiedMs, validatedMs: validatedAtMs, inUse: true })
     for (const { path, expected } of version.attached.values()) tables.attach(this.id, id, path, expected.digest)
     this.protect()
@@ -357,26 +331,4 @@ export class Line {
     this.#deps.tables.dropVersion(this.id, version.id)
     this.protect()
   }
-
-  #troubledLong(): boolean {
-    const now = this.#deps.clock.now()
-    this.#troubleSinceMs ??= now
-    return now - this.#troubleSinceMs > troubleMs
-  }
-
-  /** Says once what stays so. */
-  #complain(code: EventCode, message: string, cause?: unknown): void {
-    if (this.#reported === `${code} ${message}`) return
-    this.#reported = `${code} ${message}`
-    this.#deps.events.report(code, this.name, message, cause)
-  }
-}
-
-/** What a version of an index is asked for by. */
-export function wantedOf({ origin }: Version, file: IndexFile, path = file.path): Wanted {
-  return { origin, path: encodeURI(path), key: versionKey(origin, file), kind: 'package', expected: file.expected }
-}
-
-function isOlder(top: Top, before: Version): boolean {
-  return top.madeAtMs !== undefined && before.madeAtMs !== undefined && top.madeAtMs < before.madeAtMs
 }

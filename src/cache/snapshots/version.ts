@@ -1,3 +1,4 @@
+import type { Wanted } from '../fill/wanted.ts'
 import type { IndexFile, Suite, TopIndex } from '../formats/format.ts'
 import type { Headers } from '../headers.ts'
 import { keyOf, type Origin } from '../origins.ts'
@@ -69,4 +70,9 @@ export function sameContents(one: ReadonlyMap<string, IndexFile>, other: Readonl
 /** All paths that are a suite's top index or lie beside it, known by their moment only. */
 export function topPaths({ top, signature, parted }: Suite): readonly string[] {
   return [top, signature, parted?.top, parted?.signature].filter((path) => path !== undefined)
+}
+
+/** What a version of an index is asked for by. */
+export function wantedOf({ origin }: Version, file: IndexFile, path = file.path): Wanted {
+  return { origin, path: encodeURI(path), key: versionKey(origin, file), kind: 'package', expected: file.expected }
 }
