@@ -1,17 +1,26 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import type { Logger } from '../../base/log.ts'
+import type { Events } from '../events.ts'
 import type { Format, IndexFile } from '../formats/format.ts'
+import { kindOf } from '../formats/kinds.ts'
+import { keyOf, type Origin } from '../origins.ts'
 import type { Store } from '../store/port.ts'
 import type { Catalogue, PackageIndex } from '../verify/catalogue.ts'
+import { isOtherThan } from '../verify/expected.ts'
 import { type Version, versionKey } from './version.ts'
 
 export interface LearnerDeps {
-  readonly catalogue: Pick<Catalogue, 'learn' | 'retain'>
+  readonly catalogue: Pick<Catalogue, 'learn' | 'retain' | 'expected'>
   readonly store: Store
+  readonly events: Pick<Events, 'report'>
   readonly log: Logger
 }
 
 /** Bytes that are read from the store at a time. */
 const step = 256 * 1024
+
+/** Packages that are compared before others get their turn. */
+const compareAtOnce = 200
 
 /** Has the catalogue read the indexes that come into use, one after the other. */
 export class Learner {
@@ -41,11 +50,31 @@ export class Learner {
       if (this.#closed) return
       try {
         await this.learnNow(format, version, file)
+        await this.#compare(version.origin)
       } catch (error) {
         if (this.#closed) return
         this.#deps.log.warn({ host: version.origin.host, index: file.path, err: error }, 'an index can not be learned')
       }
     })
+  }
+
+  /** Drops packages of an origin that were kept before an index said that they must be something else. */
+  async #compare(origin: Origin): Promise<void> {
+    const { store, catalogue, events } = this.#deps
+    const root = keyOf(origin, '/')
+    let compared = 0
+    for (const kept of store.list({ prefix: root })) {
+      if (this.#closed) return
+      const path = kept.key.slice(root.length - 1)
+      // What has a # is one version of an index.
+      if (kept.key.includes('#') || kindOf(origin, path) !== 'package') continue
+      if (isOtherThan(catalogue.expected(origin, path), kept)) {
+        await store.remove(kept.key)
+        events.report('ContentChanged', kept.key, 'what is kept is not what the index says; it is fetched anew')
+      }
+      compared += 1
+      if (compared % compareAtOnce === 0) await turn()
+    }
   }
 
   /**

@@ -80,6 +80,7 @@ export async function startRig(
       for await (const chunk of read()) void chunk
       learned.push(index)
     },
+    expected: () => undefined,
     retain: (indexes: readonly PackageIndex[]) => {
       retained.push(indexes)
       return Promise.resolve()

@@ -116,6 +116,7 @@ test('what was kept before the index was known is not served once it says someth
   assert.equal((await askAndRest(cache, pathOf('tool'))).headers['x-cache'], 'hit')
   await mirror.publish({ tool: now })
   await update()
+  await until('it is found out before anybody asks', () => events('ContentChanged').length > 0)
   const answer = await askAndRest(cache, pathOf('tool'))
   assert.deepEqual([answer.headers['x-cache'], sha256(answer.body)], ['miss', sha256(now)])
   assert.equal((await askAndRest(cache, pathOf('tool'))).headers['x-cache'], 'hit')
