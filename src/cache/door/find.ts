@@ -67,7 +67,11 @@ export class Finder {
     const { origin, path, url: key } = request
     const via = cachesOn(request.headers['via'])
     const wanted: Wanted = {
-      ...{ origin, path, key, kind: kindOf(origin, path), expected: catalogue.expected(origin, path) },
+      origin,
+      path,
+      key,
+      kind: kindOf(origin, path),
+      expected: catalogue.expected(origin, path),
       ...(via === undefined ? {} : { via }),
     }
     if (request.personal) return this.#alone(request, wanted)
