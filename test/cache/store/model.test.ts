@@ -118,7 +118,7 @@ async function take(
     await incoming.close()
     model.partial.delete(each.key)
     // What is small is not worth going on with.
-    if (bytes > 0 && body.length > 65_536) model.partial.set(each.key, { content: each.content, bytes })
+    if (bytes > 0 && body.length > 256 * 1024) model.partial.set(each.key, { content: each.content, bytes })
   } else if (each.do === 'go on') {
     const incoming = await store.resume(each.key)
     const partial = model.partial.get(each.key)
