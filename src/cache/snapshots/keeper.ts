@@ -9,7 +9,7 @@ import { within } from './bringer.ts'
 import { Clusters } from './clusters.ts'
 import { Line, type LineDeps } from './line.ts'
 import type { ListedSnapshot, Snapshot, SnapshotAnswer, Snapshots } from './snapshots.ts'
-import { fileAt, roleOf, topPaths, type Version, wantedOf } from './version.ts'
+import { fileAt, indexNameOf, topPaths, type Version, wantedOf } from './version.ts'
 import { Views, viewMs } from './views.ts'
 
 export interface KeeperDeps extends LineDeps {
@@ -202,7 +202,7 @@ export class SnapshotKeeper implements Snapshots {
     const line = found && this.#loaded.get(`${origin.host} ${found.suite.top}`)
     if (path === undefined || !line) return undefined
     for (const version of line.versions.values()) {
-      const file = version.aliases.get(path) ?? (roleOf(path) === path ? undefined : version.files.get(path))
+      const file = version.aliases.get(path) ?? (indexNameOf(path) === path ? undefined : version.files.get(path))
       if (file) return wantedOf(version, file)
     }
     return undefined

@@ -14,7 +14,7 @@ import type { SnapshotTables, SuiteId } from './tables.ts'
 import { keepWhole, readWhole, servedHeaders, taggedHeaders } from './top-store.ts'
 import type { Top, Tops } from './tops.ts'
 import { Trouble } from './trouble.ts'
-import { indexFile, roleOf, tablesOf, topPaths, type Version, versionKey, wantedOf } from './version.ts'
+import { indexFile, indexNameOf, tablesOf, topPaths, type Version, versionKey, wantedOf } from './version.ts'
 
 export interface LineDeps {
   readonly tops: Tops
@@ -216,7 +216,7 @@ export class Line {
     const { clock } = this.#deps
     const late = clock.now() - askedMs
     const wanted = new Set([...this.asked].filter(([, askedAtMs]) => askedAtMs > late).map(([role]) => role))
-    const files = [...version.files.values()].filter(({ path }) => wanted.has(roleOf(path)))
+    const files = [...version.files.values()].filter(({ path }) => wanted.has(indexNameOf(path)))
     await forEach(files, 4, async (file) => {
       try {
         await this.bring(version, file)
@@ -283,7 +283,7 @@ export class Line {
   /** Notes that clients want an index, so that new versions come with it. */
   ask(path: string): void {
     const now = this.#deps.clock.now()
-    const role = roleOf(path)
+    const role = indexNameOf(path)
     if (now - (this.asked.get(role) ?? 0) < 60 * 60_000) return
     const first = !this.asked.has(role)
     this.asked.set(role, now)
@@ -294,7 +294,7 @@ export class Line {
   /** The files of a version that are brought for clients: its top index, what lies beside it, what was asked for. */
   heldFiles(version: Version): IndexFile[] {
     const files = [...version.attached.values()]
-    for (const file of version.files.values()) if (this.asked.has(roleOf(file.path))) files.push(file)
+    for (const file of version.files.values()) if (this.asked.has(indexNameOf(file.path))) files.push(file)
     return files
   }
 

@@ -40,7 +40,7 @@ export function versionKey(origin: Origin, file: IndexFile): string {
  * What an index is in every version of its suite: its path without a digest in its name, as RPM's repositories have it
  * (`repodata/0a1b...-primary.xml.zst`).
  */
-export function roleOf(path: string): string {
+export function indexNameOf(path: string): string {
   return path.replace(/\/[0-9a-f]{32,128}-([^/]+)$/, '/$1')
 }
 

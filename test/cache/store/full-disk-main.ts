@@ -4,7 +4,7 @@ import { statfs, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import { openDatabase } from '../../../src/cache/database.ts'
 import { DiskStore } from '../../../src/cache/store/disk-store.ts'
-import { storeTables } from '../../../src/cache/store/rows.ts'
+import { storeTables } from '../../../src/cache/store/tables.ts'
 import { bytesFor, found, headOf, keep } from './helpers.ts'
 
 const [folder = ''] = process.argv.slice(2)

@@ -3,7 +3,7 @@ import { type Clock, systemClock } from '../../../src/base/clock.ts'
 import { openDatabase } from '../../../src/cache/database.ts'
 import type { EventCode } from '../../../src/cache/events.ts'
 import { DiskStore } from '../../../src/cache/store/disk-store.ts'
-import { storeTables } from '../../../src/cache/store/rows.ts'
+import { storeTables } from '../../../src/cache/store/tables.ts'
 import { atEnd } from '../cleanup.ts'
 
 export interface OpenStore {
