@@ -1,3 +1,4 @@
+import type { Extent } from '../store/port.ts'
 import { blockBytes } from './next-range.ts'
 
 /** The part of a body that a client asks for before anybody knows how long the body is. */
@@ -26,4 +27,24 @@ export function rangeFor(asked: AskedRange): string {
 
 function roundUp(bytes: number): number {
   return Math.ceil(bytes / blockBytes) * blockBytes
+}
+
+/** What a range is of a body; undefined when it is the whole, or can't be told. */
+export function extentOf(range: AskedRange | undefined, length: number | undefined): Extent | undefined {
+  if (!range) return undefined
+  const most = length ?? Number.POSITIVE_INFINITY
+  if ('last' in range)
+    return length === undefined ? undefined : alignedWithin(Math.max(0, length - range.last), length, most)
+  return alignedWithin(range.start, range.end, most)
+}
+
+function alignedWithin(start: number, end: number | undefined, most: number): Extent {
+  const aligned = alignedRange(start, end)
+  return { start: Math.min(aligned.start, most), end: Math.min(aligned.end, most) }
+}
+
+/** The range to ask for when a part of an unknown body is wanted: whole blocks. */
+export function alignedRange(start: number, end: number | undefined): Extent {
+  const from = start - (start % blockBytes)
+  return { start: from, end: end === undefined ? Number.POSITIVE_INFINITY : Math.ceil(end / blockBytes) * blockBytes }
 }

@@ -10,13 +10,13 @@ import type { Extent, Incoming, Store } from '../store/port.ts'
 import type { Upstream, UpstreamResponse } from '../upstream/ask.ts'
 import type { Counters } from '../watch/counters.ts'
 import type { Traffic } from '../watch/traffic.ts'
-import { type AskedRange, rangeFor } from './asked-range.ts'
+import { type AskedRange, extentOf, rangeFor } from './asked-range.ts'
 import { judge, rangeHeaders, readContentRange, strongValidator } from './continuation.ts'
 import { type ArrivingHead, Fill, type FillEnd } from './fill.ts'
 import { askFirst } from './first-answer.ts'
 import { type Limits, usualLimits } from './limits.ts'
 import { RecentBlocks } from './recent-blocks.ts'
-import { alignedRange, drop } from './transfers.ts'
+import { drop } from './transfers.ts'
 import type { Wanted } from './wanted.ts'
 
 /** How a URL can be answered: from the store (read it there), or from a body on its way. */
@@ -431,20 +431,6 @@ function demand(fill: Fill, range: AskedRange | undefined): void {
   const extent = extentOf(range, fill.head.length)
   if (extent) fill.want(extent.start, extent.end)
   else fill.want()
-}
-
-/** What a range is of a body; undefined when it is the whole, or can't be told. */
-function extentOf(range: AskedRange | undefined, length: number | undefined): Extent | undefined {
-  if (!range) return undefined
-  const most = length ?? Number.POSITIVE_INFINITY
-  if ('last' in range)
-    return length === undefined ? undefined : alignedWithin(Math.max(0, length - range.last), length, most)
-  return alignedWithin(range.start, range.end, most)
-}
-
-function alignedWithin(start: number, end: number | undefined, most: number): Extent {
-  const aligned = alignedRange(start, end)
-  return { start: Math.min(aligned.start, most), end: Math.min(aligned.end, most) }
 }
 
 function givesParts(headers: Headers): boolean {

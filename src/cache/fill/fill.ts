@@ -6,13 +6,14 @@ import { bytesOf, covers, reach } from '../store/extents.ts'
 import type { Extent, Incoming, Kept } from '../store/port.ts'
 import type { UpstreamResponse } from '../upstream/ask.ts'
 import type { Expected } from '../verify/expected.ts'
+import { alignedRange } from './asked-range.ts'
 import { Body } from './body.ts'
 import { continues } from './continuation.ts'
 import { FillReader, type ReadableFill } from './fill-reader.ts'
 import type { Limits } from './limits.ts'
 import { heldBytes, OwnWay } from './own-way.ts'
 import type { RecentBlocks } from './recent-blocks.ts'
-import { type AskPart, alignedRange, Transfers } from './transfers.ts'
+import { type AskPart, Transfers } from './transfers.ts'
 
 /** The head of a response that is arriving. */
 export interface ArrivingHead {

@@ -7,7 +7,7 @@ import type { UpstreamResponse } from '../upstream/ask.ts'
 import type { Body } from './body.ts'
 import { continues, judge, rangeHeaders, strongValidator } from './continuation.ts'
 import type { Limits } from './limits.ts'
-import { blockBytes, largeBytes, nextRange, type Piece } from './next-range.ts'
+import { largeBytes, nextRange, type Piece } from './next-range.ts'
 import { type Sink, Transfer } from './transfer.ts'
 import { afterSample, startingWidth, type Width } from './width.ts'
 
@@ -303,12 +303,6 @@ export class Transfers {
     if (!this.#parts || length === undefined) return false
     return bytesOf(this.wanted.flatMap((extent) => holes(present, extent))) > largeBytes
   }
-}
-
-/** The range to ask for when a part of an unknown body is wanted: whole blocks. */
-export function alignedRange(start: number, end: number | undefined): Extent {
-  const from = start - (start % blockBytes)
-  return { start: from, end: end === undefined ? Number.POSITIVE_INFINITY : Math.ceil(end / blockBytes) * blockBytes }
 }
 
 /** Reads a body that nobody wants to its end, so that its connection can be used again; a long one is broken off. */
