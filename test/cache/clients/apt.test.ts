@@ -15,7 +15,8 @@ async function rig(t: TestContext, options: { byHash?: boolean; keyring?: boolea
   const repository = await AptRepository.make(t, join(folder, 'repository'), { byHash })
   const { cache, origin, settings } = await setUp(t, serveFolder(repository.folder), {
     origin: keyring ? { keyring: repository.key } : {},
-    settings: { clusters },
+    // The origin is never too slow here: a client would be given what was kept before.
+    settings: { clusters, indexes: { patience: '60s' } },
   })
   let clients = 0
   const node = async () => {

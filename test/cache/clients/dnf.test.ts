@@ -10,7 +10,9 @@ import { serveFolder } from './serve-folder.ts'
 async function rig(t: TestContext, naming: Naming) {
   const folder = await scratchFolder(t)
   const repository = new RpmRepository(join(folder, 'repository'), naming)
-  const { cache, origin } = await setUp(t, serveFolder(repository.folder))
+  // The origin is never too slow here: a client would be given what was kept, while its metalink is the new one.
+  const settings = { indexes: { patience: '60s' } }
+  const { cache, origin } = await setUp(t, serveFolder(repository.folder), { settings })
   let clients = 0
   const node = async (source = 'baseurl=http://mirror.lab/rpm') => {
     clients += 1
