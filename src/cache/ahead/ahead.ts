@@ -42,11 +42,11 @@ export function createAhead(parts: AheadParts): Ahead {
   const { settings, origins, snapshots, catalogue, database, clock, log } = parts
   const places = rolePlaces(settings.roles, origins)
   const queue = new AheadQueue(new FetchBringing(parts))
-  const reader = new RoleReader({ snapshots, catalogue, origins })
+  const reader = new RoleReader({ snapshots, catalogue, origins, clock })
   const memory = new HabitStore(database)
   const habits = new Habits((host, known) => memory.save(host, known))
   for (const [host, known] of memory.load()) habits.restore(host, known)
-  const newest = new Newest({ snapshots, catalogue })
+  const newest = new Newest({ snapshots, catalogue, clock })
   return {
     queue,
     warmer: new Warmer(places, { reader, queue }),

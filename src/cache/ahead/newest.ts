@@ -1,3 +1,4 @@
+import type { Clock } from '../../base/clock.ts'
 import type { Wanted } from '../fill/wanted.ts'
 import type { Format } from '../formats/format.ts'
 import { formats } from '../formats/formats.ts'
@@ -6,11 +7,13 @@ import { pathOfName } from '../paths.ts'
 import type { Snapshots } from '../snapshots/snapshots.ts'
 import type { Catalogue, PackageIndex } from '../verify/catalogue.ts'
 import type { PackageName } from './package-name.ts'
+import { Slices } from './slices.ts'
 
 /** What finding the newest versions needs of the cache. */
 export interface NewestParts {
   readonly snapshots: Pick<Snapshots, 'list'>
   readonly catalogue: Pick<Catalogue, 'knows' | 'named'>
+  readonly clock: Pick<Clock, 'now'>
 }
 
 /** Finds packages at their newest versions, in the indexes that are in use and known: nothing is asked for. */
@@ -24,13 +27,17 @@ export class Newest {
   /** The files of packages of an origin; those that no index has are left out. */
   async files(origin: Origin, names: readonly PackageName[]): Promise<Wanted[]> {
     const groups = await this.#groups(origin)
-    return names.flatMap((name) => {
+    const slices = new Slices(this.#parts.clock)
+    const files: Wanted[] = []
+    for (const name of names) {
       for (const { format, indexes } of groups) {
+        await slices.next()
         const found = this.#newest(origin, format, indexes, name)
-        if (found) return [found]
+        if (found) files.push(found)
+        if (found) break
       }
-      return []
-    })
+    }
+    return files
   }
 
   /** The package lists in use, by format: versions of different formats can't be compared. */

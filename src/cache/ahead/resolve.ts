@@ -1,4 +1,5 @@
 import type { Alternatives, Need, Package } from '../formats/format.ts'
+import type { Slices } from './slices.ts'
 
 /** What is wanted of a repository. */
 export interface Wish {
@@ -27,15 +28,24 @@ export interface Resolved {
  * the newest that fits. Only if there is none of the name, one that provides it. Conflicts are not looked at: this says what is worth
  * fetching, the node's own package manager decides. A recommended package that can't be had is no one's loss.
  * @param named The packages that have a name or provide it, see `Catalogue.named`.
+ * @param slices A thousand packages take half a second: others have their turn in between.
  */
-export function resolve(wish: Wish, named: (name: string) => readonly Package[]): Resolved {
-  const choice = new Choice(wish, named)
+export async function resolve(
+  wish: Wish,
+  named: (name: string) => readonly Package[],
+  slices: Pick<Slices, 'next'>,
+): Promise<Resolved> {
+  const choice = new Choice(wish, named, slices)
   // What is there has what it needs, whatever the index may say of it by now. What only provides the name is not there.
-  const indexed = wish.installed.filter((name) => named(name).some((one) => one.name === name))
-  choice.add(indexed.map((name) => ({ alternatives: [{ name, constraint: undefined }], neededBy: undefined })))
+  const indexed: string[] = []
+  for (const name of wish.installed) {
+    await slices.next()
+    if (named(name).some((one) => one.name === name)) indexed.push(name)
+  }
+  await choice.add(indexed.map((name) => ({ alternatives: [{ name, constraint: undefined }], neededBy: undefined })))
   const there = new Set(choice.chosen)
   choice.missing.length = 0
-  choice.add(wish.names.map((name) => ({ alternatives: [{ name, constraint: undefined }], neededBy: undefined })))
+  await choice.add(wish.names.map((name) => ({ alternatives: [{ name, constraint: undefined }], neededBy: undefined })))
   return { packages: [...choice.chosen].filter((chosen) => !there.has(chosen)), missing: choice.missing }
 }
 
@@ -50,20 +60,23 @@ class Choice {
   readonly missing: { name: string; neededBy: string | undefined }[] = []
   readonly #wish: Wish
   readonly #named: (name: string) => readonly Package[]
+  readonly #slices: Pick<Slices, 'next'>
   /** The chosen packages by the names that they have or provide. */
   readonly #byName = new Map<string, Package[]>()
   readonly #installed: ReadonlySet<string>
 
-  constructor(wish: Wish, named: (name: string) => readonly Package[]) {
+  constructor(wish: Wish, named: (name: string) => readonly Package[], slices: Pick<Slices, 'next'>) {
     this.#wish = wish
     this.#named = named
+    this.#slices = slices
     this.#installed = new Set(wish.installed)
   }
 
   /** Chooses what satisfies some relations, then what those packages need, and so on: by distance from what was asked. */
-  add(asked: readonly Asked[]): void {
+  async add(asked: readonly Asked[]): Promise<void> {
     const queue = [...asked]
     for (let at = 0; at < queue.length; at += 1) {
+      await this.#slices.next()
       const { alternatives, neededBy, optional } = queue[at] as Asked
       if (alternatives.some((need) => this.#satisfies(need))) continue
       const found = this.#choose(alternatives)

@@ -1,3 +1,4 @@
+import type { Clock } from '../../base/clock.ts'
 import { CausewayError, toCausewayError } from '../../base/errors.ts'
 import type { Wanted } from '../fill/wanted.ts'
 import type { Format, Package, Suite } from '../formats/format.ts'
@@ -9,12 +10,14 @@ import type { Snapshots } from '../snapshots/snapshots.ts'
 import type { Catalogue, PackageIndex } from '../verify/catalogue.ts'
 import { type Resolved, resolve } from './resolve.ts'
 import { packageLists, type RolePlace, suitesOf } from './role-place.ts'
+import { Slices } from './slices.ts'
 
 /** What reading roles needs of the cache. */
 export interface RoleReaderParts {
   readonly snapshots: Pick<Snapshots, 'current' | 'index'>
   readonly catalogue: Pick<Catalogue, 'named' | 'expected'>
   readonly origins: ReadonlyMap<string, Origin>
+  readonly clock: Pick<Clock, 'now'>
 }
 
 /** What a role comes to with the indexes as they are now. The same object as long as they are the same. */
@@ -31,7 +34,7 @@ export interface RoleContents {
 export class RoleReader {
   readonly #parts: RoleReaderParts
   /** What was found last for each role, and by which indexes. */
-  readonly #found = new Map<string, { readonly stamp: string; readonly contents: RoleContents }>()
+  readonly #found = new Map<string, { readonly stamp: string; readonly contents: Promise<RoleContents> }>()
 
   constructor(parts: RoleReaderParts) {
     this.#parts = parts
@@ -48,25 +51,38 @@ export class RoleReader {
     const stamp = lists.map(({ index }) => index.sha256).join(' ')
     const known = names ? undefined : this.#found.get(place.name)
     if (known?.stamp === stamp) return known.contents
-    const { packages, missing } = this.#resolve(place, wish, lists)
-    const contents = {
-      packages: packages.flatMap((one) => this.#wantedPackage(place, one)),
-      files: names ? [] : place.role.files.map((file) => this.#wantedFile(place, file)),
-      missing,
-    }
-    if (!names) this.#found.set(place.name, { stamp, contents })
-    return contents
+    if (names) return this.#contents(place, names, lists, [])
+    const found = { stamp, contents: this.#contents(place, wish, lists, place.role.files) }
+    this.#found.set(place.name, found)
+    found.contents.catch(() => {
+      if (this.#found.get(place.name) === found) this.#found.delete(place.name)
+    })
+    return found.contents
   }
 
-  #resolve({ role }: RolePlace, names: readonly string[], lists: readonly List[]): Resolved {
+  async #contents(
+    place: RolePlace,
+    names: readonly string[],
+    lists: readonly List[],
+    files: readonly string[],
+  ): Promise<RoleContents> {
+    const { packages, missing } = await this.#resolve(place, names, lists)
+    return {
+      packages: packages.flatMap((one) => this.#wantedPackage(place, one)),
+      files: files.map((file) => this.#wantedFile(place, file)),
+      missing,
+    }
+  }
+
+  async #resolve({ role }: RolePlace, names: readonly string[], lists: readonly List[]): Promise<Resolved> {
+    const { catalogue, clock } = this.#parts
     const [first] = lists
     if (!first) return { packages: [], missing: names.map((name) => ({ name, neededBy: undefined })) }
     const indexes = lists.map(({ index }) => index)
     const { installed, recommends } = role
     const compareVersions = (a: string, b: string) => first.format.compareVersions(a, b)
-    return resolve({ names, installed, recommends, compareVersions }, (name) =>
-      this.#parts.catalogue.named(indexes, name),
-    )
+    const wish = { names, installed, recommends, compareVersions }
+    return resolve(wish, (name) => catalogue.named(indexes, name), new Slices(clock))
   }
 
   /** The package lists of all suites of a role, brought and read. */

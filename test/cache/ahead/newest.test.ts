@@ -30,6 +30,7 @@ function newest(packages: readonly Package[], { inUse = true, learned = true } =
       named: (indexes, name) =>
         indexes.some(({ sha256 }) => sha256 === 'ab') ? packages.filter((one) => one.name === name) : [],
     },
+    clock: { now: () => 0 },
   })
 }
 

@@ -3,13 +3,16 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
-import { resolve, type Wish } from '../../../src/cache/ahead/resolve.ts'
+import { resolve as resolveInSlices, type Wish } from '../../../src/cache/ahead/resolve.ts'
 import type { Package } from '../../../src/cache/formats/format.ts'
 import { compareDebian } from '../../../src/cache/formats/versions.ts'
 import { makeDeb, packagesIn, tool } from '../formats/samples.ts'
 import { scratchFolder } from '../start.ts'
 
 const wish: Wish = { names: [], installed: [], recommends: false, compareVersions: compareDebian }
+
+const resolve = (wanted: Wish, named: (name: string) => readonly Package[]) =>
+  resolveInSlices(wanted, named, { next: () => undefined })
 
 /** A package from a line such as `b=2 -> c (>= 1) | d, e ; virtual`: needs behind the arrow, what it provides behind `;`. */
 function one(line: string): Package {
@@ -37,15 +40,15 @@ function namedIn(packages: readonly Package[]) {
     packages.filter((each) => each.name === name || each.provides.some((provided) => provided.name === name))
 }
 
-function chosen(lines: readonly string[], wanted: Partial<Wish>) {
-  const { packages, missing } = resolve({ ...wish, ...wanted }, namedIn(lines.map(one)))
+async function chosen(lines: readonly string[], wanted: Partial<Wish>) {
+  const { packages, missing } = await resolve({ ...wish, ...wanted }, namedIn(lines.map(one)))
   return [
     packages.map(({ name, version }) => (version === '1' ? name : `${name}=${version}`)).join(' '),
     missing.map(({ name, neededBy }) => `${name} for ${neededBy}`).join(' '),
   ]
 }
 
-test('what is chosen for a wish', () => {
+test('what is chosen for a wish', async () => {
   const cases: [lines: string[], wanted: Partial<Wish>, packages: string, missing: string][] = [
     [['a -> b', 'b -> c', 'c'], { names: ['a'] }, 'a b c', ''],
     [['a -> b', 'b -> a'], { names: ['a'] }, 'a b', ''],
@@ -66,18 +69,22 @@ test('what is chosen for a wish', () => {
     [['a -> b', 'c -> b'], { names: ['a', 'c'] }, 'a c', 'b for a'],
   ]
   for (const [lines, wanted, packages, missing] of cases) {
-    assert.deepEqual(chosen(lines, wanted), [packages, missing], `${lines.join('; ')} for ${wanted.names?.join(' ')}`)
+    assert.deepEqual(
+      await chosen(lines, wanted),
+      [packages, missing],
+      `${lines.join('; ')} for ${wanted.names?.join(' ')}`,
+    )
   }
 })
 
-test('recommended packages come along where they are wanted, and are no loss where they are not to be had', () => {
+test('recommended packages come along where they are wanted, and are no loss where they are not to be had', async () => {
   const lines = ['a', 'b -> c', 'c'].map(one)
   const recommends = [[{ name: 'b', constraint: undefined }], [{ name: 'lost', constraint: undefined }]]
   const named = namedIn(lines.map((each) => (each.name === 'a' ? { ...each, recommends } : each)))
-  const names = (all: boolean) =>
-    resolve({ ...wish, names: ['a'], recommends: all }, named).packages.map(({ name }) => name)
-  assert.deepEqual([names(false), names(true)], [['a'], ['a', 'b', 'c']])
-  assert.deepEqual(resolve({ ...wish, names: ['a'], recommends: true }, named).missing, [])
+  const resolved = (recommends: boolean) => resolve({ ...wish, names: ['a'], recommends }, named)
+  const names = async (all: boolean) => (await resolved(all)).packages.map(({ name }) => name)
+  assert.deepEqual([await names(false), await names(true)], [['a'], ['a', 'b', 'c']])
+  assert.deepEqual((await resolved(true)).missing, [])
 })
 
 const name = fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f')
@@ -112,22 +119,20 @@ function satisfies(
   return one.provides.some((provided) => provided.name === wanted && meets(provided.version))
 }
 
-test('whatever is chosen, each need is met by what is chosen, or told to be missing; nothing is there without being needed', () => {
-  fc.assert(
-    fc.property(
+test('whatever is chosen, each need is met by what is chosen, or told to be missing; nothing is there without being needed', async () => {
+  await fc.assert(
+    fc.asyncProperty(
       repository,
       fc.uniqueArray(name, { maxLength: 3 }),
       fc.uniqueArray(name, { maxLength: 2 }),
-      (packages, names, installed) => {
+      async (packages, names, installed) => {
         const named = namedIn(packages)
-        const { packages: got, missing } = resolve({ ...wish, names, installed }, named)
+        const { packages: got, missing } = await resolve({ ...wish, names, installed }, named)
         assert.equal(new Set(got).size, got.length)
         // What is there already: what is installed, and what that needs.
         const indexed = installed.filter((there) => packages.some((one) => one.name === there))
-        const there = resolve(
-          { ...wish, names: indexed, installed: installed.filter((name) => !indexed.includes(name)) },
-          named,
-        ).packages
+        const others = installed.filter((name) => !indexed.includes(name))
+        const { packages: there } = await resolve({ ...wish, names: indexed, installed: others }, named)
         const all = [...got, ...there]
         for (const each of got) {
           for (const alternatives of each.depends) {
@@ -217,11 +222,11 @@ test("it is what apt would bring, from an index that Debian's tools made", async
     [['data', 'nicer'], false, ['under']],
     [['other-tool', 'app'], false, []],
   ] as const) {
-    const { packages: got, missing } = resolve({ ...wish, names, recommends, installed }, namedIn(packages))
+    const { packages: got, missing } = await resolve({ ...wish, names, recommends, installed }, namedIn(packages))
     const files = got.map(({ path }) => path.slice(path.lastIndexOf('/') + 1)).toSorted()
     assert.deepEqual(missing, [])
     assert.deepEqual(files, await apt(names, recommends, installed), names.join(' '))
   }
-  const lost = resolve({ ...wish, names: ['broken'] }, namedIn(packages)).missing
-  assert.deepEqual(lost, [{ name: 'nowhere', neededBy: 'broken' }])
+  const lost = await resolve({ ...wish, names: ['broken'] }, namedIn(packages))
+  assert.deepEqual(lost.missing, [{ name: 'nowhere', neededBy: 'broken' }])
 })
