@@ -58,7 +58,7 @@ export class Line {
   /** Read back from the store first, see `load`. */
   current: Version | undefined
   readonly versions = new Map<string, Version>()
-  /** Roles of the indexes that clients have asked for, and when last; milliseconds since the epoch. */
+  /** Names of the indexes that clients have asked for, and when last; milliseconds since the epoch. */
   readonly asked = new Map<string, number>()
   readonly #deps: LineDeps
   #look: Look | undefined
@@ -81,7 +81,7 @@ export class Line {
   /** Reads back what was there before a restart; a version whose top index isn't kept any more is gone. */
   async load(): Promise<void> {
     const { tables, store } = this.#deps
-    for (const { role, askedMs } of tables.asked(this.id)) this.asked.set(role, askedMs)
+    for (const { name, askedMs } of tables.asked(this.id)) this.asked.set(name, askedMs)
     for (const row of tables.versions().filter(({ host, suite }) => `${host} ${suite}` === this.name)) {
       const body = await readWhole(store, versionKey(this.origin, indexFile(row.top, row.id, undefined)))
       if (!body) {
@@ -215,7 +215,7 @@ export class Line {
   async #prepare(version: Version): Promise<void> {
     const { clock } = this.#deps
     const late = clock.now() - askedMs
-    const wanted = new Set([...this.asked].filter(([, askedAtMs]) => askedAtMs > late).map(([role]) => role))
+    const wanted = new Set([...this.asked].filter(([, askedAtMs]) => askedAtMs > late).map(([name]) => name))
     const files = [...version.files.values()].filter(({ path }) => wanted.has(indexNameOf(path)))
     await forEach(files, 4, async (file) => {
       try {
@@ -283,11 +283,11 @@ export class Line {
   /** Notes that clients want an index, so that new versions come with it. */
   ask(path: string): void {
     const now = this.#deps.clock.now()
-    const role = indexNameOf(path)
-    if (now - (this.asked.get(role) ?? 0) < 60 * 60_000) return
-    const first = !this.asked.has(role)
-    this.asked.set(role, now)
-    this.#deps.tables.ask(this.id, role, now)
+    const name = indexNameOf(path)
+    if (now - (this.asked.get(name) ?? 0) < 60 * 60_000) return
+    const first = !this.asked.has(name)
+    this.asked.set(name, now)
+    this.#deps.tables.ask(this.id, name, now)
     if (first) this.protect()
   }
 

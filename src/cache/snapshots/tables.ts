@@ -12,8 +12,8 @@ export const snapshotTables = `
     host text not null, suite text not null, id text not null, path text not null, sha256 text not null,
     primary key (host, suite, id, path)) without rowid;
   create table if not exists snapshot_asked (
-    host text not null, suite text not null, role text not null, asked_ms integer not null,
-    primary key (host, suite, role)) without rowid;
+    host text not null, suite text not null, name text not null, asked_ms integer not null,
+    primary key (host, suite, name)) without rowid;
   create table if not exists snapshot_seen (
     client text not null, host text not null, suite text not null, id text not null, seen_ms integer not null,
     primary key (client, host, suite)) without rowid;
@@ -115,14 +115,15 @@ export class SnapshotTables {
     this.#run('insert or replace into snapshot_attached values (?, ?, ?, ?, ?)', host, suite, id, path, sha256)
   }
 
-  asked({ host, suite }: SuiteId): { role: string; askedMs: number }[] {
+  /** The indexes that clients asked for, by name (see `indexNameOf`), and when last. */
+  asked({ host, suite }: SuiteId): { name: string; askedMs: number }[] {
     return this.#database
-      .prepare('select role, asked_ms askedMs from snapshot_asked where host = ? and suite = ?')
-      .all(host, suite) as { role: string; askedMs: number }[]
+      .prepare('select name, asked_ms askedMs from snapshot_asked where host = ? and suite = ?')
+      .all(host, suite) as { name: string; askedMs: number }[]
   }
 
-  ask({ host, suite }: SuiteId, role: string, askedMs: number): void {
-    this.#run('insert or replace into snapshot_asked values (?, ?, ?, ?)', host, suite, role, askedMs)
+  ask({ host, suite }: SuiteId, name: string, askedMs: number): void {
+    this.#run('insert or replace into snapshot_asked values (?, ?, ?, ?)', host, suite, name, askedMs)
   }
 
   seen(): SeenRow[] {
