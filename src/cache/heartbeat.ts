@@ -48,7 +48,7 @@ export class Heartbeat {
     while (!this.#stopping.signal.aborted) {
       const startMs = clock.now()
       await this.#beat()
-      await clock.sleep(Math.max(1, this.#pulse.hold / 4 - (clock.now() - startMs)), this.#stopping.signal)
+      await clock.sleep(untilNext(this.#pulse.hold, clock.now() - startMs), this.#stopping.signal)
     }
   }
 
@@ -81,6 +81,14 @@ export class Heartbeat {
       this.#deps.log.debug({ err: error }, 'the element could not be taken out')
     }
   }
+}
+
+/**
+ * Milliseconds until the next beat: there are four in each hold. Never more than a quarter of it, also when the clock was set
+ * back during a beat, so that it seems to have taken less than no time.
+ */
+export function untilNext(hold: number, tookMs: number): number {
+  return Math.min(hold / 4, Math.max(1, hold / 4 - tookMs))
 }
 
 /** Older kernels don't prolong an element that is there, so it is taken out and put in, which the kernel does at once. */

@@ -7,7 +7,7 @@ import { type TestContext, test } from 'node:test'
 import { promisify } from 'node:util'
 import type { Clock } from '../../src/base/clock.ts'
 import { silentLog } from '../../src/base/log.ts'
-import { Heartbeat, refreshScript, runNft, withdrawScript } from '../../src/cache/heartbeat.ts'
+import { Heartbeat, refreshScript, runNft, untilNext, withdrawScript } from '../../src/cache/heartbeat.ts'
 import { startChild } from './child.ts'
 import { atEnd } from './cleanup.ts'
 import { scratchFolder, until } from './start.ts'
@@ -20,6 +20,13 @@ test('a beat is one transaction that is right whether the element is there or no
   const remove = 'delete element ip causeway_77 cache_alive { 80 }\n'
   assert.equal(refreshScript(pulse), `${add}${remove}${add}`)
   assert.equal(withdrawScript(pulse), `${add}${remove}`)
+})
+
+test('beats come at least four times a hold, whatever the clock does during one', () => {
+  assert.deepEqual(
+    [0, 100, 499, 500, 10_000, 1e12, -1, -1e12].map((tookMs) => untilNext(2000, tookMs)),
+    [500, 400, 1, 1, 1, 1, 500, 500],
+  )
 })
 
 /** A clock that moves when the test says so. */
