@@ -22,6 +22,7 @@ async function stage(t: TestContext, rotateAfterMs: number | null = null) {
   const db = await openStore(':memory:')
   const kernels = new Map(gateways.map(({ name }) => [name, new FakeKernel(name)]))
   const away = new Set<string>()
+  const held = new Map<string, Promise<void>>()
   const hosts = new Map(
     [...kernels].map(([name, kernel]): [string, Host] => [
       name,
@@ -29,7 +30,9 @@ async function stage(t: TestContext, rotateAfterMs: number | null = null) {
         name,
         exec: async (...args) => {
           if (away.has(name)) throw new CausewayError('HostUnreachable', `${name}: no connection`)
-          return await kernel.exec(...args)
+          const answer = await kernel.exec(...args)
+          await held.get(args[0].slice(1).join(' '))
+          return answer
         },
         close: async () => undefined,
       },
@@ -51,6 +54,7 @@ async function stage(t: TestContext, rotateAfterMs: number | null = null) {
       }),
   }
   let changes = 0
+  const store = new TunnelKeyStore(db)
   const newKeeper = () =>
     new KeyKeeper({
       vni: 77,
@@ -58,7 +62,7 @@ async function stage(t: TestContext, rotateAfterMs: number | null = null) {
       hosts,
       clock,
       rotateAfterMs,
-      store: new TunnelKeyStore(db),
+      store,
       onChange: () => void changes++,
     })
   let keeper = newKeeper()
@@ -70,6 +74,9 @@ async function stage(t: TestContext, rotateAfterMs: number | null = null) {
   return {
     kernels,
     away,
+    store,
+    /** Answers come after this only; by the words of the call. */
+    held,
     keeper: () => keeper,
     changes: () => changes,
     start: async () => {
@@ -89,6 +96,11 @@ async function stage(t: TestContext, rotateAfterMs: number | null = null) {
       await asleep()
     },
     asleep,
+    /** Lets time pass, and every gateway be asked that is not being asked already. */
+    passFor: (ms: number) => {
+      now += ms
+      for (const finish of sleepers) finish()
+    },
     /** Applies what follows from the facts at gateways, and lets all shake hands with those that they have as peers. */
     apply: async (...names: string[]) => {
       const encryption = { subnet: '198.18.0.0/15', port: 51_820, relay: 'head', ...keeper.facts }
@@ -170,6 +182,30 @@ describe('the keeper of keys', () => {
       [...keeper().facts.keys.values()].map((ofGateway) => [...ofGateway.keys()]),
       [[1], [1], [1]],
     )
+  })
+
+  it('takes no older key that is told as the change ends', async (t) => {
+    const { keeper, start, restart, pass, passFor, apply, held, store, asleep } = await stage(t)
+    await start()
+    await apply(...all)
+    await keeper().rotate()
+    await pass(0)
+    await apply(...all)
+    await pass(1000)
+    await apply(...all)
+    await pass(1000)
+    const older = keeper().facts.keys.get('west')?.get(0) ?? assert.fail('the older key is still known')
+    const { promise, resolve: release } = Promise.withResolvers<void>()
+    held.set(`key cwg77a 0 ${older}`, promise)
+    passFor(5000)
+    await until('the change has ended', 10_000, () => !keeper().report().changing)
+    release()
+    await asleep()
+    const generations = () => [...keeper().facts.keys.values()].map((ofGateway) => [...ofGateway.keys()])
+    assert.deepEqual(generations(), [[1], [1], [1]])
+    await store.save({ gateway: 'west', generation: 0, publicKey: older, toldAtMs: 0 })
+    await restart()
+    assert.deepEqual(generations(), [[1], [1], [1]])
   })
 
   it('waits for who is away, also after a new start, and is told once at a time', async (t) => {

@@ -85,7 +85,9 @@ export class KeyKeeper {
     this.#changing = latest.generation > 0 && latest.settledAtMs === null
     let facts: KeyFacts = { ...this.#facts, generation: latest.generation }
     for (const key of await store.keys()) facts = withKey(facts, key.gateway, key.generation, key.publicKey)
-    this.#facts = onlyOf(facts, gateways)
+    facts = onlyOf(facts, gateways)
+    // An older key may have been told, and saved, while the change was ending.
+    this.#facts = this.#changing ? facts : settledFacts(facts)
     this.#started = true
     this.#watching = Promise.all(gateways.map((one) => this.#watch(one.name)))
   }
@@ -173,7 +175,8 @@ export class KeyKeeper {
     const script = tunnelScript(host)
     const { vni } = this.#options
     const { generation } = this.#facts
-    for (const wanted of this.#changing ? [generation, generation - 1] : [generation]) {
+    for (const wanted of [generation, generation - 1]) {
+      if (!this.#isInUse(wanted)) continue
       const known = this.#facts.keys.get(name)?.get(wanted)
       const device = tunnelName(vni, wanted)
       const told = await script.call(['key', device, String(wanted), ...(known === undefined ? [] : [known])])
@@ -184,7 +187,14 @@ export class KeyKeeper {
     if (this.#changing) this.#seen(name, await script.call(['show', String(vni)]))
   }
 
+  /** Whether keys of a generation count: while a gateway was being asked for them the change may have come to its end. */
+  #isInUse(generation: number): boolean {
+    const latest = this.#facts.generation
+    return generation === latest || (this.#changing && generation === latest - 1)
+  }
+
   async #told(gateway: string, generation: number, publicKey: string): Promise<void> {
+    if (!this.#isInUse(generation)) return
     const { keys } = this.#facts
     if (keys.get(gateway)?.get(generation) === publicKey) return
     const twin = [...keys].find(([other, ofOther]) => other !== gateway && [...ofOther.values()].includes(publicKey))
@@ -195,7 +205,7 @@ export class KeyKeeper {
     }
     const { store, clock } = this.#options
     await store.save({ gateway, generation, publicKey, toldAtMs: clock.now() })
-    this.#set(withKey(this.#facts, gateway, generation, publicKey))
+    if (this.#isInUse(generation)) this.#set(withKey(this.#facts, gateway, generation, publicKey))
   }
 
   /** A gateway's tunnels were read: with whom it has shaken hands, and whether its routes have moved. */
