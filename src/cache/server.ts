@@ -77,6 +77,7 @@ export async function startCache(
     via,
     store,
     fetches,
+    upstream,
     snapshots,
     catalogue,
     events,

@@ -18,7 +18,7 @@ export interface Telling {
 export async function deliver(
   request: CacheRequest,
   res: ServerResponse,
-  found: Exclude<Found, { kind: 'not kept' }>,
+  found: Exclude<Found, { kind: 'not kept' | 'comes round' }>,
   nowMs: number,
   telling: Telling,
 ): Promise<void> {

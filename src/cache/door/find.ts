@@ -10,6 +10,7 @@ import { demandsOf } from '../rules/demands.ts'
 import { isFresh, mayServeStale } from '../rules/freshness.ts'
 import type { SnapshotAnswer, Snapshots } from '../snapshots/snapshots.ts'
 import type { Store, Stored } from '../store/port.ts'
+import type { ManyPlaces } from '../upstream/many-places.ts'
 import type { Catalogue } from '../verify/catalogue.ts'
 import { isOtherThan } from '../verify/expected.ts'
 import type { Patience } from './patience.ts'
@@ -19,6 +20,7 @@ import type { CacheRequest } from './request.ts'
 export interface FinderDeps {
   readonly store: Store
   readonly fetches: Fetches
+  readonly upstream: Pick<ManyPlaces, 'comesRound'>
   readonly snapshots: Pick<Snapshots, 'answer' | 'kept'>
   /** What indexes say of files. */
   readonly catalogue: Pick<Catalogue, 'expected'>
@@ -35,6 +37,8 @@ export type Found =
   | { readonly kind: 'arriving'; readonly fill: Fill; readonly outcome: Outcome }
   | { readonly kind: 'head'; readonly head: ArrivingHead; readonly outcome: Outcome }
   | { readonly kind: 'not kept' }
+  /** It would wait for the cache that it came from. */
+  | { readonly kind: 'comes round' }
 
 /** Decides for each request whether what is kept will do, or whom to ask. */
 export class Finder {
@@ -76,6 +80,10 @@ export class Finder {
     }
     if (request.personal) return this.#alone(request, wanted)
     const { askAgain, onlyKept } = demandsOf(request.headers)
+    // A sibling's question waits for nobody; a HEAD of that sort may be another cache's, whether this one waits.
+    const waits = !onlyKept || request.method === 'HEAD'
+    if (via !== undefined && waits && (await this.#deps.upstream.comesRound({ ...wanted, via })))
+      return { kind: 'comes round' }
     // Usually one round. Another when what was kept a moment ago has been taken away by someone.
     for (let round = 0; round < 3; round += 1) {
       let stored: Stored | undefined

@@ -13,7 +13,7 @@ import { deliver, type Telling } from './deliver.ts'
 import type { Ready } from './fast-lane.ts'
 import { Finder, type FinderDeps } from './find.ts'
 import { Patience } from './patience.ts'
-import { notKept, sayNo, troubleOf } from './refuse.ts'
+import { comesRound, notKept, sayNo, troubleOf } from './refuse.ts'
 import { type CacheRequest, readRequest } from './request.ts'
 import { ClientLeft } from './send.ts'
 import { Wire } from './wire.ts'
@@ -24,6 +24,7 @@ export interface ProxyDeps {
   readonly via: string
   readonly store: Store
   readonly fetches: Fetches
+  readonly upstream: FinderDeps['upstream']
   readonly snapshots: Pick<Snapshots, 'answer' | 'kept'>
   readonly catalogue: FinderDeps['catalogue']
   readonly events: FinderDeps['events']
@@ -124,7 +125,10 @@ export class Proxy {
     try {
       const found = await this.#finder.find(request, client)
       if (found.kind === 'not kept') sayNo(res, notKept)
-      else await deliver(request, res, found, this.#deps.clock.now(), telling)
+      else if (found.kind === 'comes round') {
+        telling.outcome = 'refused'
+        sayNo(res, comesRound)
+      } else await deliver(request, res, found, this.#deps.clock.now(), telling)
     } catch (error) {
       const damaged = error instanceof CausewayError && error.code === 'DamagedBody'
       if (damaged && !res.headersSent && round < 3) return this.#answer(request, client, res, telling, round + 1)

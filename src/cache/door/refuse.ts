@@ -44,6 +44,13 @@ export const notKept: Trouble = {
   goesOn: true,
 }
 
+/** A cache asks for what this one waits for, and this one waits for that cache. RFC 5842, section 7.2. */
+export const comesRound: Trouble = {
+  status: 508,
+  message: 'this cache waits for the cache that the request came from: it would loop',
+  goesOn: true,
+}
+
 /** What a client is told when its request could not be answered: that it isn't its fault, whose it is, and what helps. */
 export function troubleOf(error: unknown, host: string): Trouble {
   const said = error instanceof Error ? error.message : String(error)

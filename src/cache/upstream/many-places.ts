@@ -2,6 +2,7 @@ import { performance } from 'node:perf_hooks'
 import { type Clock, systemClock } from '../../base/clock.ts'
 import { CausewayError } from '../../base/errors.ts'
 import type { Events } from '../events.ts'
+import type { Kind } from '../formats/kinds.ts'
 import { endToEnd, type Headers, one } from '../headers.ts'
 import type { Origin } from '../origins.ts'
 import { pathToAsk } from '../paths.ts'
@@ -31,6 +32,16 @@ const passedOn: ReadonlySet<string> = new Set([
 ])
 
 const credentials: ReadonlySet<string> = new Set(['authorization', 'cookie'])
+
+/** A question of another cache, which waits here for what the parent has been asked. */
+export interface Awaiting {
+  readonly origin: Origin
+  /** Path and query. */
+  readonly path: string
+  readonly kind?: Kind | undefined
+  /** The caches that it came by, as a Via header. */
+  readonly via: string
+}
 
 export interface ManyPlacesDeps {
   /** By the name that clients use. */
@@ -68,6 +79,8 @@ export class ManyPlaces implements Upstream {
   readonly #clock: Clock
   readonly #places = new Map<string, readonly Place[]>()
   readonly #links = new Map<string, Link>()
+  /** What the parent is being asked for, and how many times over. */
+  readonly #atParent = new Map<string, number>()
 
   constructor(deps: ManyPlacesDeps) {
     this.#deps = deps
@@ -83,7 +96,8 @@ export class ManyPlaces implements Upstream {
     for (const [index, place] of places.entries()) {
       const others = index + 1 < places.length
       try {
-        const response = await this.#askPlace(place, ask, others)
+        const asking = this.#askPlace(place, ask, others)
+        const response = await (place.role === 'parent' ? this.#noting(ask, asking) : asking)
         const { verdict, why } = judge(place.role, response.status)
         if (verdict === 'answer') {
           if (word) drop(word)
@@ -102,6 +116,47 @@ export class ManyPlaces implements Upstream {
     }
     if (word) return word
     throw this.#nobody(ask, tried)
+  }
+
+  /**
+   * Whether another cache's question would wait for itself, were it to wait for what the parent is being asked here: parents
+   * may form a ring. The parent knows: it refuses (508) what comes by itself, and what waits there for its own parent it asks
+   * in the same manner. Nobody asks an origin for that, and nobody waits for anything but the caches' own words.
+   */
+  async comesRound({ origin, path, kind, via }: Awaiting): Promise<boolean> {
+    const name = nameOf({ origin, path, kind })
+    const parent = this.#placesOf(origin).find(({ role }) => role === 'parent')
+    if (!parent || !this.#atParent.has(name)) return false
+    const headers = { ...this.#headers({ via }, parent, parent.authority, false), 'cache-control': 'only-if-cached' }
+    const target = `${parent.prefix}${pathToAsk(path)}`
+    const link = this.#link(parent.endpoint)
+    try {
+      const reply = await link.ask({
+        method: 'HEAD',
+        path: target,
+        headers,
+        patienceMs: patience.another,
+        signal: undefined,
+      })
+      drop(reply)
+      return reply.status === 508 && this.#atParent.has(name)
+    } catch {
+      // The link has noted it, and whoever waits for the parent goes on to the next place.
+      return false
+    }
+  }
+
+  /** Notes for what the parent is being asked, for as long as it is. */
+  async #noting<T>(ask: UpstreamAsk, asking: Promise<T>): Promise<T> {
+    const name = nameOf(ask)
+    this.#atParent.set(name, (this.#atParent.get(name) ?? 0) + 1)
+    try {
+      return await asking
+    } finally {
+      const left = (this.#atParent.get(name) ?? 1) - 1
+      if (left > 0) this.#atParent.set(name, left)
+      else this.#atParent.delete(name)
+    }
   }
 
   /** How each place that has been asked does. */
@@ -202,6 +257,11 @@ export class ManyPlaces implements Upstream {
   }
 }
 
+/** What an answer is waited for: a file; or any index of an origin, since those of a suite are waited for together. */
+function nameOf({ origin, path, kind }: Omit<Awaiting, 'via'>): string {
+  return kind === 'index' ? origin.host : `${origin.host}${path}`
+}
+
 interface Tried {
   readonly place: Place
   readonly why: string
@@ -219,7 +279,7 @@ function note(link: Link, { role }: Place, { status, headers, headMs }: Reply): 
   link.fail({ state: 'poor', why: `it answered ${status}`, verdictMs: headMs, retryAfterMs: 1000 * wished || 0 })
 }
 
-function toResponse({ status, headers, body }: Reply, place: Place): UpstreamResponse {
+function toResponse({ status, headers, headMs, body }: Reply, place: Place): UpstreamResponse {
   const announced = one(headers['content-length'])
   return {
     status,
@@ -228,6 +288,7 @@ function toResponse({ status, headers, body }: Reply, place: Place): UpstreamRes
     framed: announced !== '' || headers['transfer-encoding'] !== undefined,
     body,
     place: place.name,
+    headMs,
   }
 }
 

@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict'
+import { connect, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { silentLog } from '../../../src/base/log.ts'
 import { type RunningCache, startCache } from '../../../src/cache/server.ts'
 import { atEnd } from '../cleanup.ts'
 import { ask } from '../client.ts'
-import { startOrigin } from '../origin.ts'
+import { startOrigin, type TestOrigin } from '../origin.ts'
 import { settingsFor } from '../settings-for.ts'
 import { scratchFolder } from '../start.ts'
+import { serve } from './rig.ts'
 
 /** A port that nobody listens on. */
 async function freePort(): Promise<number> {
@@ -16,38 +18,102 @@ async function freePort(): Promise<number> {
   return server.port
 }
 
-/** Two caches, each the other's parent, before one origin. */
-async function twoCaches(t: TestContext): Promise<{ east: RunningCache; west: RunningCache; asked: () => number }> {
+/** A way to a port that holds back what comes over it until the way is open. */
+async function gate(t: TestContext, to: number, arrived: () => void, open: Promise<void>): Promise<number> {
+  const sockets = new Set<Socket>()
+  const server = createServer((near) => {
+    sockets.add(near.on('error', () => {}))
+    arrived()
+    void open.then(() => {
+      const far = connect(to, '127.0.0.1').on('error', () => near.destroy())
+      sockets.add(far)
+      near.pipe(far).pipe(near)
+      near.on('close', () => far.destroy())
+      far.on('close', () => near.destroy())
+    })
+  })
+  const port = await freePort()
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
+  atEnd(t, () => server.close())
+  atEnd(t, () => sockets.forEach((socket) => socket.destroy()))
+  return port
+}
+
+interface Ring {
+  readonly caches: readonly RunningCache[]
+  readonly origin: TestOrigin
+}
+
+/**
+ * Caches in a ring, each the parent of the one before it, before one origin.
+ * @param together Nothing gets from one to the next until each has asked.
+ */
+async function ring(t: TestContext, count: number, together: boolean): Promise<Ring> {
   const folder = await scratchFolder(t)
-  const origin = await startOrigin((_req, res) => res.end('text'))
-  atEnd(t, () => origin.close())
-  const ports = [await freePort(), await freePort()] as const
-  const start = async (name: string, port: number, parent: number) => {
+  const origin = await serve(t, (_req, res) => res.end(`${'0'.repeat(64)}  disk.img\n`))
+  const ports = await Promise.all(Array.from({ length: count }, freePort))
+  const { promise: open, resolve } = Promise.withResolvers<void>()
+  if (!together) resolve()
+  const asking = new Set<number>()
+  const arrived = (from: number) => {
+    asking.add(from)
+    if (asking.size === count) resolve()
+  }
+  const caches: RunningCache[] = []
+  for (const [index, port] of ports.entries()) {
+    const parent = await gate(t, ports[(index + 1) % count] as number, () => arrived(index), open)
     const settings = settingsFor({
       listen: `127.0.0.1:${port}`,
-      store: join(folder, name),
+      store: join(folder, String(index)),
       origins: { 'mirror.lab': { address: '127.0.0.1', port: origin.port } },
       parent: `http://127.0.0.1:${parent}`,
     })
     const cache = await startCache(settings, { log: silentLog })
     atEnd(t, () => cache.stop(0))
-    return cache
+    caches.push(cache)
   }
-  const east = await start('east', ports[0], ports[1])
-  const west = await start('west', ports[1], ports[0])
-  return { east, west, asked: () => origin.requests.length }
+  return { caches, origin }
 }
 
-for (const [what, headers] of [
-  ['a file', {}],
-  ['a file for one client alone', { authorization: 'Basic YTpi' }],
+const file = '/pool/a_1_all.deb'
+const index = '/images/SHA256SUMS'
+
+for (const [what, path, headers] of [
+  ['a file', file, {}],
+  ['a file for one client alone', file, { authorization: 'Basic YTpi' }],
 ] as const) {
   test(`caches that are each other's parent: ${what} is refused where it comes back to, and the origin asked`, async (t) => {
-    const { east, west, asked } = await twoCaches(t)
-    const answer = await ask(east.port, '/pool/a_1_all.deb', { headers })
-    assert.deepEqual([answer.status, answer.body.toString()], [200, 'text'])
+    const { caches, origin } = await ring(t, 2, false)
+    const [east, west] = caches as [RunningCache, RunningCache]
+    const answer = await ask(east.port, path, { headers })
+    assert.equal(answer.status, 200)
+    assert.match(answer.body.toString(), /disk/)
     assert.equal(east.counters.refused, 1, 'its own request, when it came back')
     assert.equal(west.counters.refused, 0)
-    assert.equal(asked(), 1)
+    assert.equal(origin.requests.length, 1)
   })
 }
+
+for (const [count, what, path] of [
+  [2, 'a file', file],
+  [3, 'a file', file],
+  [2, 'an index', index],
+  [3, 'an index', index],
+] as const) {
+  test(`${count} caches in a ring that are asked for ${what} at once don't wait for each other`, async (t) => {
+    const { caches, origin } = await ring(t, count, true)
+    const answers = await Promise.all(caches.map(({ port }) => ask(port, path)))
+    for (const { status, body } of answers) assert.deepEqual([status, /disk/.test(String(body))], [200, true])
+    const refused = caches.reduce((sum, { counters }) => sum + counters.refused, 0)
+    assert.ok(refused > 0, 'nobody was told that it would wait for itself')
+    assert.ok(origin.requests.length <= count)
+  })
+}
+
+test('an index that comes back to where it was asked for is refused there too', async (t) => {
+  const { caches, origin } = await ring(t, 2, false)
+  const answer = await ask((caches[0] as RunningCache).port, index)
+  assert.deepEqual([answer.status, /disk/.test(String(answer.body))], [200, true])
+  assert.equal(origin.requests.length, 1)
+  assert.ok(caches.some(({ counters }) => counters.refused > 0))
+})
