@@ -168,17 +168,18 @@ export class DiskStore implements Store {
     const beside = this.#layout.partial(`small-${this.#named}`)
     const fd = await createFile(beside)
     try {
-      await writeAll(fd, body, 0)
-    } finally {
-      await closeFile(fd)
+      await writeAll(fd, body, 0).finally(() => closeFile(fd))
+      await rename(beside, path)
+    } catch (error) {
+      await unlinkIfThere(beside).catch((also: unknown) => this.#trouble.note(also))
+      throw error
     }
-    await rename(beside, path)
   }
 
   /** All at once, so that nobody sees half of it. */
   async #enter(kept: Kept, head: IncomingHead, whole: Whole, from: PartialFile | Buffer): Promise<GoneBody[]> {
     const small = Buffer.isBuffer(from)
-    const partial = small || !from.remembers ? undefined : this.#partials.id(from)
+    const partial = small ? undefined : this.#partials.id(from)
     try {
       const { gone, known } = this.#trouble.attempt(() => this.#rows.keep(head, whole, this.#bodies.floor, partial))
       if (small) this.#room.wrote(whole.length)

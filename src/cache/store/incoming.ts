@@ -39,7 +39,8 @@ export class FileIncoming implements Incoming {
   #promised: number
   /** Bytes that the room knows to be on disk. */
   #written: number
-  #remembering: boolean
+  /** Under way or done, for all writes together. */
+  #remembering: Promise<void> | undefined
   #ended = false
   #closed = false
   #writing = 0
@@ -57,32 +58,39 @@ export class FileIncoming implements Incoming {
     this.#keeper = keeper
     this.#room = room
     this.#resumable = resumable
-    this.#remembering = file.remembers
     this.#promised = promised
     this.#written = file.bytes
   }
 
   async write(chunk: Buffer, position: number): Promise<void> {
     if (this.#ended) throw new CausewayError('Internal', `${this.head.key} is not being received any more`)
-    if (chunk.length > this.#promised) {
-      const more = Math.max(stepBytes, chunk.length)
-      // Counted before it is asked for: what is written meanwhile asks for its own.
-      await this.#room.take(more)
-      this.#promised += more
-    }
-    this.#promised -= chunk.length
+    // Counted from the beginning: the file is not closed before all that was begun is over.
     this.#writing += 1
     try {
-      await this.#writeOne(chunk, position)
+      await this.#take(chunk.length)
+      try {
+        await this.#writeOne(chunk, position)
+      } catch (error) {
+        this.#promised += chunk.length
+        throw error
+      }
       this.#room.wrote(chunk.length)
       this.#written += chunk.length
-    } catch (error) {
-      this.#promised += chunk.length
-      throw error
     } finally {
       this.#writing -= 1
       if (this.#writing === 0) this.#settled?.()
     }
+  }
+
+  /** Takes bytes out of what the room has promised, and asks it for more where that is too little. */
+  async #take(bytes: number): Promise<void> {
+    if (bytes > this.#promised) {
+      const more = Math.max(stepBytes, bytes)
+      // What is written meanwhile asks for its own.
+      await this.#room.take(more)
+      this.#promised += more
+    }
+    this.#promised -= bytes
   }
 
   async #writeOne(chunk: Buffer, position: number): Promise<void> {
@@ -90,9 +98,8 @@ export class FileIncoming implements Incoming {
     if (length !== undefined && position + chunk.length > length) {
       throw new CausewayError('TransferBroken', `more than the announced ${length} bytes of ${this.head.key} come`)
     }
-    if (this.#resumable && !this.#remembering && position + chunk.length >= blockBytes) {
-      this.#remembering = true
-      await this.#keeper.remember(this.#file, this.head)
+    if (this.#resumable && !this.#file.remembers && position + chunk.length >= blockBytes) {
+      await (this.#remembering ??= this.#keeper.remember(this.#file, this.head))
     }
     await this.#keeper.noting(this.#file.write(chunk, position))
   }

@@ -61,10 +61,11 @@ export class Partials {
     return this.#ids.get(file) as string
   }
 
+  /** From now on a crash leaves something to go on with. The row comes first: what has a side file is known by then. */
   async remember(file: PartialFile, head: IncomingHead): Promise<void> {
     if (file.remembers) return
-    await this.#trouble.noting(file.remember())
     this.#trouble.attempt(() => this.#rows.notePartial(this.id(file), head, this.#now()))
+    await this.#trouble.noting(file.remember())
   }
 
   async suspend(file: PartialFile, bytes: number): Promise<void> {

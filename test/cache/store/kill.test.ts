@@ -1,47 +1,14 @@
 import assert from 'node:assert/strict'
-import fs, { cpSync, existsSync, readdirSync, statSync } from 'node:fs'
-import { syncBuiltinESMExports } from 'node:module'
+import { cpSync, existsSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { type TestContext, test } from 'node:test'
+import { test } from 'node:test'
 import { Layout } from '../../../src/cache/store/layout.ts'
 import type { Store } from '../../../src/cache/store/port.ts'
-import { atEnd } from '../cleanup.ts'
 import { sha256 } from '../origin.ts'
 import { bodiesIn, scratchFolder } from '../start.ts'
+import { watchDisk } from './disk-calls.ts'
 import { bodyOf, bytesFor, found, headOf, keep } from './helpers.ts'
 import { openStore } from './open-store.ts'
-
-/** The calls that change a disk, of both ways to call them. What SQLite does lies between them. */
-const calls = ['open', 'write', 'unlink', 'rename', 'writeFile'] as const
-
-/** Calls `look` before each call that changes the disk, and after it, until the test ends. */
-function watchDisk(t: TestContext, look: () => void): void {
-  const undo: (() => void)[] = []
-  for (const api of [fs, fs.promises] as unknown as Record<string, (...args: unknown[]) => unknown>[]) {
-    for (const name of calls) {
-      const real = api[name] as (...args: unknown[]) => unknown
-      undo.push(() => (api[name] = real))
-      api[name] = (...args: unknown[]) => {
-        look()
-        const last = args.at(-1)
-        if (typeof last === 'function') {
-          const done = last as (...answer: unknown[]) => void
-          args[args.length - 1] = (...answer: unknown[]) => {
-            look()
-            done(...answer)
-          }
-        }
-        const result = real(...args)
-        return result instanceof Promise ? result.finally(look) : result
-      }
-    }
-  }
-  syncBuiltinESMExports()
-  atEnd(t, () => {
-    for (const each of undo) each()
-    syncBuiltinESMExports()
-  })
-}
 
 const contents = {
   small: bytesFor('small', 5000),
@@ -107,9 +74,9 @@ test('killed between any two calls to the disk, the store loses nothing complete
   const progress: Progress = { may: new Map() }
   const moments: { readonly folder: string; readonly may: Progress['may'] }[] = []
   let last = ''
-  watchDisk(t, () => {
+  const look = () => {
     const state = stateOf(home)
-    if (state === last) return
+    if (state === last) return undefined
     last = state
     const copy = join(folder, `${moments.length}`)
     // Only the folders that hold something: there are many that don't.
@@ -118,7 +85,9 @@ test('killed between any two calls to the disk, the store loses nothing complete
       filter: (from) => !/bodies\/[0-9a-f]{2}$/.test(from) || readdirSync(from).length > 0,
     })
     moments.push({ folder: copy, may: new Map(progress.may) })
-  })
+    return undefined
+  }
+  watchDisk(t, { before: look, after: look })
   await live(store, progress)
   const count = moments.length
   await close()
