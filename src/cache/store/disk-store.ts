@@ -168,7 +168,11 @@ export class DiskStore implements Store {
     const beside = this.#layout.partial(`small-${this.#named}`)
     const fd = await createFile(beside)
     try {
-      await writeAll(fd, body, 0).finally(() => closeFile(fd))
+      try {
+        await writeAll(fd, body, 0)
+      } finally {
+        await closeFile(fd)
+      }
       await rename(beside, path)
     } catch (error) {
       await unlinkIfThere(beside).catch((also: unknown) => this.#trouble.note(also))
