@@ -56,6 +56,7 @@ export async function run(argv: readonly string[]): Promise<BenchReport> {
     options: { gateways: { type: 'string', default: '16' }, members: { type: 'string', default: '1000' } },
   })
   const [most, members] = [whole('gateways', values.gateways, 2, 200), whole('members', values.members, 1, 20_000)]
+  Star.claim()
   const interrupted = () => void Star.remove().finally(() => process.exit(130))
   process.once('SIGINT', interrupted).once('SIGTERM', interrupted)
   const results: Result[] = []

@@ -22,8 +22,17 @@ export const lan = 'lan0'
 export class Star {
   readonly hosts = new Map<string, RoundTripHost>()
 
-  static async up(count: number): Promise<Star> {
+  /**
+   * Takes the names of this benchmark for this process: without that nothing of another run may be removed.
+   * @throws CausewayError `Conflict` while another run is alive
+   */
+  static claim(): void {
     refuseIfOwned(lab)
+    own(lab)
+  }
+
+  static async up(count: number): Promise<Star> {
+    Star.claim()
     await cleanUp(lab)
     own(lab)
     const disk = `${labFolder(lab)}/disk`

@@ -36,6 +36,7 @@ export async function run(argv: readonly string[]): Promise<BenchReport> {
     others.map(({ name }) => name),
   )
   const contenders = [plain, ...others.filter(({ name }) => options.peers.includes(name))]
+  Wan.claim()
   const interrupted = () => void Wan.remove().finally(() => process.exit(130))
   process.once('SIGINT', interrupted).once('SIGTERM', interrupted)
   if (contenders.some(({ kind }) => kind === 'peer')) await installPeers()

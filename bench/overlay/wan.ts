@@ -36,9 +36,18 @@ export class Wan {
   readonly gateways: Readonly<Record<Side, LabHost>>
   #cable: Cable | null = null
 
-  /** Removes what a crashed run left, and brings the line and the gateways up. */
-  static async up(line: Line): Promise<Wan> {
+  /**
+   * Takes the names of this benchmark for this process: without that nothing of another run may be removed.
+   * @throws CausewayError `Conflict` while another run is alive
+   */
+  static claim(): void {
     refuseIfOwned(lab)
+    own(lab)
+  }
+
+  /** Removes what an earlier run left, and brings the line and the gateways up. */
+  static async up(line: Line): Promise<Wan> {
+    Wan.claim()
     await cleanUp(lab)
     own(lab)
     const disk = `${labFolder(lab)}/disk`
