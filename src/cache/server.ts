@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
+import { constants } from 'node:fs'
+import { access, mkdir } from 'node:fs/promises'
 import { get, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { listenOnSocket } from '../base/api/unix-socket.ts'
@@ -25,6 +27,7 @@ import { DiskStore } from './store/disk-store.ts'
 import { storeTables } from './store/tables.ts'
 import { ManyPlaces } from './upstream/many-places.ts'
 import { openTunnel } from './upstream/tunnel.ts'
+import { checkKeyrings } from './verify/keyrings.ts'
 import { AccessLog } from './watch/access-log.ts'
 import { buildAdmin } from './watch/admin.ts'
 import { type Counters, newCounters } from './watch/counters.ts'
@@ -45,21 +48,46 @@ export interface RunningCache {
   stop(graceMs?: number): Promise<void>
 }
 
+/** Milliseconds that transfers get to end when the cache stops and is told nothing else. */
+const usualGraceMs = 10_000
+
 /**
- * Starts a cache; once this resolves it serves.
- * @throws CausewayError `InvalidConfig` when the store, the log or the address can't be used
+ * Starts a cache; once this resolves it serves. When it can't, nothing of it is left open.
+ * @throws CausewayError `InvalidConfig` when the store, the log, a keyring, a socket or the address can't be used
  */
 export async function startCache(
   settings: CacheSettings,
   { log, clock = systemClock }: { log: Logger; clock?: Clock },
 ): Promise<RunningCache> {
+  const opened = new AsyncDisposableStack()
+  try {
+    return await start(settings, log, clock, opened)
+  } catch (error) {
+    await opened.disposeAsync()
+    throw error
+  }
+}
+
+/** @param opened What is open, to be closed in the reverse order. */
+async function start(
+  settings: CacheSettings,
+  log: Logger,
+  clock: Clock,
+  opened: AsyncDisposableStack,
+): Promise<RunningCache> {
   const events = new Events({ clock, log })
+  const origins = originsOf(settings)
+  await usable('keyring', checkKeyrings([...origins.values()].flatMap(({ keyring }) => keyring ?? [])))
+  const { database, store } = await usable(`store ${settings.store}`, openStore(settings, clock, events))
+  opened.defer(async () => {
+    await store.close()
+    database.close()
+  })
   const logFile = settings.accessLog
   const accessLog =
     logFile === undefined ? undefined : await usable(`access log ${logFile}`, AccessLog.open(logFile, log))
-  const { database, store } = await usable(`store ${settings.store}`, openStore(settings, clock, events))
+  opened.defer(async () => accessLog?.close())
   const via = `causeway-${randomBytes(6).toString('hex')}`
-  const origins = originsOf(settings)
   const { siblings, parent } = settings
   const upstream = new ManyPlaces({ origins, siblings, parent, via, events })
   const counters = newCounters()
@@ -67,9 +95,32 @@ export async function startCache(
   const fetches = new Fetches({ store, upstream, counters, traffic, events, clock, log })
   const shared = { settings, origins, database, store, fetches, counters, clock, log }
   const { catalogue, snapshots } = openSnapshots({ ...shared, upstream, traffic, events })
+  opened.defer(async () => {
+    await snapshots.close()
+    await catalogue.close()
+  })
   const ahead = createAhead({ ...shared, snapshots, catalogue })
+  opened.defer(() => ahead.close())
+  opened.defer(async () => {
+    await fetches.stop()
+    await upstream.close()
+    await fetches.idle()
+  })
   const status = statusOf({ counters, traffic, store, events, fetches, upstream, clock })
   const metrics = new CacheMetrics(status)
+  const admin = buildAdmin([
+    statusRoutes(status, metrics),
+    storeRoutes(store, origins),
+    snapshotRoutes(snapshots),
+    warmRoutes(ahead.warmer, log),
+  ])
+  let removeSocket = async () => {}
+  opened.defer(async () => {
+    await admin.close()
+    await removeSocket()
+  })
+  removeSocket = await usable('admin', listenOnSocket(admin, adminSocketOf(settings), undefined))
+
   const pages = new Pages({ counters, metrics, watchers: settings.watchers })
   const ledger = new Ledger({ counters, traffic, metrics, accessLog })
   const proxy = new Proxy({
@@ -88,7 +139,6 @@ export async function startCache(
     clock,
     log,
   })
-
   const tunnels = new Tunnels({
     allowed: settings.connect,
     open: (host, port) => openTunnel(host, port, settings.connect, upstream.names),
@@ -97,7 +147,7 @@ export async function startCache(
     clock,
   })
   const server = openFront({
-    atHand: (target, rawHeaders, client) => proxy.atHand(target, rawHeaders, client),
+    atHand: (head, client) => proxy.atHand(head, client),
     answer: (req, res) => {
       if (!pages.answer(req, res)) void proxy.handle(req, res)
     },
@@ -105,21 +155,10 @@ export async function startCache(
   })
   const { host, port } = splitListen(settings.listen)
   server.listen({ port, host, backlog })
-  await usable(`listen ${settings.listen}`, once(server, 'listening')).catch(async (error: unknown) => {
-    await ahead.close()
-    await snapshots.close()
-    await catalogue.close()
-    await store.close()
-    database.close()
-    throw error
-  })
-  const admin = buildAdmin([
-    statusRoutes(status, metrics),
-    storeRoutes(store),
-    snapshotRoutes(snapshots),
-    warmRoutes(ahead.warmer, log),
-  ])
-  const removeSocket = await usable('admin', listenOnSocket(admin, adminSocketOf(settings), undefined))
+  await usable(`listen ${settings.listen}`, once(server, 'listening'))
+  const grace = { ms: usualGraceMs }
+  opened.defer(() => closeServer(server, tunnels, fetches, grace.ms, clock))
+  opened.defer(() => ahead.giveUp())
   const address = server.address() as AddressInfo
 
   const heartbeats = pulsesOf(settings).map((pulse) => {
@@ -131,25 +170,14 @@ export async function startCache(
       log,
     })
   })
+  opened.defer(async () => void (await Promise.all(heartbeats.map((heartbeat) => heartbeat.stop()))))
 
-  const stop = async (graceMs: number) => {
-    await Promise.all(heartbeats.map((heartbeat) => heartbeat.stop()))
-    ahead.giveUp()
-    await closeServer(server, tunnels, fetches, graceMs, clock)
-    await admin.close()
-    await removeSocket()
-    await fetches.stop()
-    await upstream.close()
-    await fetches.idle()
-    await ahead.close()
-    await snapshots.close()
-    await catalogue.close()
-    if (accessLog) await accessLog.close()
-    await store.close()
-    database.close()
-  }
   let stopped: Promise<void> | undefined
-  return { port: address.port, counters, stop: (graceMs = 10_000) => (stopped ??= stop(graceMs)) }
+  const stop = (graceMs = usualGraceMs) => {
+    grace.ms = graceMs
+    return (stopped ??= opened.disposeAsync())
+  }
+  return { port: address.port, counters, stop }
 }
 
 /** The store, and the database that other rooms keep their tables in too. */
@@ -158,6 +186,9 @@ async function openStore(
   clock: Clock,
   events: Events,
 ): Promise<{ database: CacheDatabase; store: DiskStore }> {
+  await mkdir(folder, { recursive: true, mode: 0o755 })
+  // SQLite would call it an I/O error.
+  await access(folder, constants.W_OK | constants.X_OK)
   const database = openDatabase(folder, [storeTables, snapshotTables, habitTables], (reason) =>
     events.report('StoreReset', folder, 'the database was damaged; all that was kept is fetched anew', reason),
   )
@@ -169,12 +200,21 @@ async function openStore(
   }
 }
 
+/** What to do about it, by the system's word for what went wrong. */
+const waysOut: Readonly<Record<string, string>> = {
+  EADDRINUSE: '; `ss -ltnp` names the program that listens there',
+  EADDRNOTAVAIL: '; this machine has no such address',
+  EACCES: '; the user that the cache runs as may not do that',
+  EROFS: '; the file system is mounted read-only',
+}
+
 /** Waits for something that only what the admin wrote can make fail. */
 async function usable<T>(what: string, opening: Promise<T>): Promise<T> {
   try {
     return await opening
   } catch (cause) {
-    throw new CausewayError('InvalidConfig', `${what}: ${(cause as Error).message}`, { cause })
+    const { message, code } = cause as NodeJS.ErrnoException
+    throw new CausewayError('InvalidConfig', `${what}: ${message}${waysOut[code ?? ''] ?? ''}`, { cause })
   }
 }
 

@@ -1,12 +1,15 @@
 import { join } from 'node:path'
 import { type StaticDecode, type TSchema, Type } from 'typebox'
+import { type Problem, problemAt } from '../config/explain.ts'
 import { Ipv4Subnet } from '../config/fields.ts'
 import { Duration, Size } from '../config/units.ts'
 import { loadYaml } from '../config/yaml.ts'
 
 const host = '^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?([.][a-z0-9]([a-z0-9-]*[a-z0-9])?)*$'
 
-const port = Type.Integer({ minimum: 1, maximum: 65_535, expected: 'a port, 1 to 65535' })
+const mostPort = 65_535
+
+const port = Type.Integer({ minimum: 1, maximum: mostPort, expected: 'a port, 1 to 65535' })
 
 const word = Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]{0,30}$', expected: 'a name of letters, digits and _' })
 
@@ -132,7 +135,23 @@ export type CacheSettings = StaticDecode<typeof cacheSchema>
 
 /** @throws CausewayError `InvalidConfig` */
 export function loadCacheSettings(file: string): Promise<CacheSettings> {
-  return loadYaml(file, cacheSchema)
+  return loadYaml(file, cacheSchema, contradictions)
+}
+
+/** What is wrong with settings that the schema can't tell. */
+export function* contradictions({ listen, connect }: CacheSettings): Generator<Problem> {
+  if (portOf(listen) > mostPort) yield problemAt(['listen'], notAPort(listen))
+  for (const [i, target] of connect.entries()) {
+    if (portOf(target) < 1 || portOf(target) > mostPort) yield problemAt(['connect', i], notAPort(target))
+  }
+}
+
+function portOf(target: string): number {
+  return splitListen(target).port
+}
+
+function notAPort(target: string): string {
+  return `expected a port from 1 to ${mostPort} after the colon, got ${target}`
 }
 
 /** The unix socket of `causeway cache status` and the other commands. */

@@ -15,7 +15,7 @@ import { explain, type Problem } from './explain.ts'
 export async function loadYaml<T extends TSchema>(
   file: string,
   schema: T,
-  contradictions?: (value: StaticDecode<T>) => readonly Problem[],
+  contradictions?: (value: StaticDecode<T>) => Iterable<Problem>,
 ): Promise<StaticDecode<T>> {
   return parseYaml(await readText(file), file, schema, contradictions)
 }
@@ -40,7 +40,7 @@ export function parseYaml<T extends TSchema>(
   text: string,
   file: string,
   schema: T,
-  contradictions: (value: StaticDecode<T>) => readonly Problem[] = () => [],
+  contradictions: (value: StaticDecode<T>) => Iterable<Problem> = () => [],
 ): StaticDecode<T> {
   const lines = new LineCounter()
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
@@ -59,7 +59,7 @@ export function parseYaml<T extends TSchema>(
   }
   refuseAll(explain(schema, value))
   const decoded = Decode(schema, value)
-  refuseAll(contradictions(decoded))
+  refuseAll([...contradictions(decoded)])
   return decoded
 }
 

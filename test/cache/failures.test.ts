@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { appendFile, readdir, readFile, truncate } from 'node:fs/promises'
+import { appendFile, readdir, readFile, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { silentLog } from '../../src/base/log.ts'
@@ -7,6 +7,7 @@ import { startCache } from '../../src/cache/server.ts'
 import { atEnd } from './cleanup.ts'
 import { ask } from './client.ts'
 import { bytesFor, sha256 } from './origin.ts'
+import { settingsFor } from './settings-for.ts'
 import { askAndRest, bodiesIn, setUp, until } from './start.ts'
 
 const deb = '/debian/pool/main/b/big/big_1.0_amd64.deb'
@@ -159,8 +160,45 @@ test('a store or an address that can not be used says so', async (t) => {
   const file = join(folder, 'file')
   await appendFile(file, '')
   await assert.rejects(start({ store: file }), { code: 'InvalidConfig', message: /^store .*file: / })
-  await assert.rejects(start({ accessLog: join(file, 'log') }), {
+  await assert.rejects(start({ store: join(folder, 'other'), accessLog: join(file, 'log') }), {
     code: 'InvalidConfig',
     message: /^access log .*log: /,
   })
+})
+
+test('a start that fails leaves nothing open: the next one finds the store free', async (t) => {
+  const { folder, settings } = await setUp(t, () => {})
+  const other = { ...settings, store: join(folder, 'other') }
+  const failing: [object, RegExp][] = [
+    [{ admin: join(settings.store, 'admin.sock') }, /^admin: somebody already answers at /],
+    [{ admin: `/${'long/'.repeat(30)}admin.sock` }, /too long for a unix socket/],
+    [{ accessLog: folder }, /^access log .*EISDIR/],
+    [{ listen: '203.0.113.1:3128' }, /^listen 203.*EADDRNOTAVAIL.*; this machine has no such address$/],
+    [{ roles: { x: { repository: 'http://nowhere.lab/debian' } } }, /roles\.x\.repository: nowhere\.lab is none/],
+  ]
+  for (const [change, message] of failing) {
+    await assert.rejects(startCache({ ...other, ...change }, { log: silentLog }), {
+      code: 'InvalidConfig',
+      message,
+    })
+  }
+  const cache = await startCache(other, { log: silentLog })
+  await cache.stop(0)
+})
+
+test('a keyring that can not be used is told at the start, not to the first node', async (t) => {
+  const { origin, folder } = await setUp(t, () => {})
+  const start = (keyring: string) =>
+    startCache(
+      settingsFor({
+        listen: '127.0.0.1:0',
+        store: join(folder, 'other'),
+        origins: { 'mirror.lab': { address: '127.0.0.1', port: origin.port, keyring } },
+      }),
+      { log: silentLog },
+    )
+  const keyring = join(folder, 'keyring.gpg')
+  await assert.rejects(start(keyring), { code: 'InvalidConfig', message: /^keyring: it can't be read: .*keyring\.gpg/ })
+  await writeFile(keyring, '-----BEGIN PGP PUBLIC KEY BLOCK-----\n')
+  await assert.rejects(start(keyring), { code: 'InvalidConfig', message: /keyring\.gpg is armoured.*--dearmor/ })
 })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { originsOf } from '../../src/cache/origins.ts'
-import { cacheSchema, splitListen } from '../../src/cache/settings.ts'
+import { cacheSchema, contradictions, splitListen } from '../../src/cache/settings.ts'
 import { parseYaml } from '../../src/config/yaml.ts'
 
 const text = `listen: 0.0.0.0:3128
@@ -50,4 +50,16 @@ test('what is wrong is named with its line', () => {
   for (const [from, to, message] of wrong) {
     assert.throws(() => parseYaml(text.replace(from, to), 'c', cacheSchema), { code: 'InvalidConfig', message })
   }
+})
+
+test('a port that there is not is named too', () => {
+  const parse = (from: string, to: string) => parseYaml(text.replace(from, to), 'c', cacheSchema, contradictions)
+  const wrong: [string, string, RegExp][] = [
+    ['3128', '99999', /^c:1:9: listen: expected a port from 1 to 65535 after the colon, got 0\.0\.0\.0:99999$/],
+    ['heartbeat', 'connect: [a.b:443, a.b:0]\nheartbeat', /^c:7:20: connect\[1\]: expected a port .* got a\.b:0$/],
+  ]
+  for (const [from, to, message] of wrong) {
+    assert.throws(() => parse(from, to), { code: 'InvalidConfig', message })
+  }
+  assert.equal(parse('0.0.0.0:3128', '"[::]:65535"').listen, '[::]:65535')
 })

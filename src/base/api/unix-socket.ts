@@ -6,11 +6,14 @@ import { promisify } from 'node:util'
 import type { FastifyInstance } from 'fastify'
 import { CausewayError } from '../errors.ts'
 
+/** Bytes of a socket's path that Linux takes: unix(7). */
+const longestPath = 107
+
 /**
  * Listens on a unix socket with mode 0660, so that its owner and its group may use it and nobody else. A socket that a
  * crash left behind is replaced.
  * @returns removes the socket; the application is to be closed before
- * @throws CausewayError `Conflict` when somebody answers there already; `InvalidConfig` for an unknown group
+ * @throws CausewayError `Conflict` when somebody answers there already; `InvalidConfig` for an unknown group or too long a path
  */
 export async function listenOnSocket(
   app: FastifyInstance,
@@ -25,6 +28,9 @@ export async function listenOnSocket(
   const folder = await mkdtemp(join(dirname(path), '.c-'))
   const made = join(folder, 's')
   try {
+    if (Buffer.byteLength(made) > longestPath) {
+      throw new CausewayError('InvalidConfig', `${path} is too long for a unix socket: configure a shorter path for it`)
+    }
     await app.listen({ path: made })
     if (groupNumber !== null) await chown(made, (await stat(made)).uid, groupNumber)
     await chmod(made, 0o660)

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { createWriteStream, type WriteStream } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
@@ -6,8 +7,8 @@ import type { Outcome } from '../door/reply.ts'
 
 /** One answered request. */
 export interface AccessRecord {
-  /** ISO 8601, when the request came. */
-  readonly time: string
+  /** When the request came, milliseconds since the epoch. */
+  readonly timeMs: number
   /** The client's address. */
   readonly client: string
   readonly method: string
@@ -33,6 +34,9 @@ export class AccessLog {
   readonly #stream: WriteStream
   #broken = false
   #gathered = ''
+  /** The second that was written last, milliseconds since the epoch, and how. */
+  #second = Number.NaN
+  #written = ''
   #timer: NodeJS.Timeout | undefined
 
   private constructor(stream: WriteStream, log: Logger) {
@@ -43,14 +47,28 @@ export class AccessLog {
     })
   }
 
+  /** Appends, so that the file may be emptied while it is written. Rejects where it can't be opened. */
   static async open(file: string, log: Logger): Promise<AccessLog> {
     await mkdir(dirname(file), { recursive: true })
-    return new AccessLog(createWriteStream(file, { flags: 'a', mode: 0o640 }), log)
+    const stream = createWriteStream(file, { flags: 'a', mode: 0o640 })
+    await once(stream, 'open')
+    return new AccessLog(stream, log)
   }
 
   write(record: AccessRecord): void {
-    this.#gathered += `${JSON.stringify(record)}\n`
+    const { timeMs, ...rest } = record
+    this.#gathered += `${JSON.stringify({ time: this.#iso(timeMs), ...rest })}\n`
     this.#timer ??= setTimeout(() => this.#pass(), gatherMs)
+  }
+
+  /** ISO 8601. Most lines are of the same second as the one before. */
+  #iso(ms: number): string {
+    const within = ms % 1000
+    if (ms - within !== this.#second) {
+      this.#second = ms - within
+      this.#written = new Date(this.#second).toISOString().slice(0, -'000Z'.length)
+    }
+    return `${this.#written}${String(within).padStart(3, '0')}Z`
   }
 
   #pass(): void {

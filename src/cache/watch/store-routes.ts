@@ -1,7 +1,9 @@
 import { Type } from 'typebox'
 import { CausewayError } from '../../base/errors.ts'
+import type { Origin } from '../origins.ts'
 import type { Listed, Selection, Store, Usage, Verified } from '../store/port.ts'
 import { type AdminRoutes, sendLines } from './admin.ts'
+import { keysMeant, mustBeOrigin } from './asked-url.ts'
 import { told } from './progress.ts'
 
 /** What `causeway cache inspect` shows. */
@@ -20,7 +22,16 @@ const selection = Type.Object({
 })
 
 /** `/v1/responses`: what is kept, whether it is whole, and getting rid of it. */
-export function storeRoutes(store: Store): AdminRoutes {
+export function storeRoutes(store: Store, origins: ReadonlyMap<string, Origin>): AdminRoutes {
+  const picked = ({ prefix: url, limit }: { prefix?: string; limit?: number }): Selection => {
+    const limited = limit === undefined ? {} : { limit }
+    return url === undefined ? limited : { ...limited, prefix: keysOf(url) }
+  }
+  const keysOf = (url: string): string => {
+    const prefix = keysMeant(url, origins)
+    if (store.list({ prefix, limit: 1 }).length === 0) mustBeOrigin(url, origins)
+    return prefix
+  }
   return (app) => {
     app.get('/v1/responses', { schema: { querystring: selection } }, (request): readonly Listed[] =>
       store.list(picked(request.query)),
@@ -30,7 +41,7 @@ export function storeRoutes(store: Store): AdminRoutes {
       '/v1/inspect',
       { schema: { querystring: Type.Object({ key: Type.String({ minLength: 1, maxLength: 8192 }) }) } },
       (request): Inspection => {
-        const { key } = request.query
+        const key = keysOf(request.query.key)
         const kept = store.list({ prefix: key }).filter((one) => one.key === key || one.key.startsWith(`${key}#`))
         if (kept.length === 0) throw new CausewayError('NotFound', `nothing is kept for ${key}`)
         return { kept }
@@ -49,8 +60,4 @@ export function storeRoutes(store: Store): AdminRoutes {
       return { removed: await store.purge(picked(request.query)) }
     })
   }
-}
-
-function picked({ prefix, limit }: { prefix?: string; limit?: number }): Selection {
-  return { ...(prefix === undefined ? {} : { prefix }), ...(limit === undefined ? {} : { limit }) }
 }
