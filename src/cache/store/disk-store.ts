@@ -63,6 +63,7 @@ export class DiskStore implements Store {
   readonly #room: Room
   readonly #keeper: Keeper
   readonly #timer: NodeJS.Timeout
+  #relieving: Promise<void> = Promise.resolve()
   #evictedBytes = 0
   #named = 0
 
@@ -89,7 +90,7 @@ export class DiskStore implements Store {
       mismatch: (head, message) => events.report('DigestMismatch', head.key, message),
       noting: (operation) => trouble.noting(operation),
     }
-    this.#timer = setInterval(() => void this.#relieve(), lookMs).unref()
+    this.#timer = setInterval(() => (this.#relieving = this.#relieve()), lookMs).unref()
   }
 
   static async open(deps: DiskStoreDeps): Promise<DiskStore> {
@@ -328,6 +329,7 @@ export class DiskStore implements Store {
 
   async close(): Promise<void> {
     clearInterval(this.#timer)
+    await this.#relieving
     this.#uses.flush()
     await this.#bodies.close()
     await this.#turns.idle()

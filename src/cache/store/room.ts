@@ -1,4 +1,5 @@
 import { CausewayError } from '../../base/errors.ts'
+import { Turns } from './turns.ts'
 
 /** Milliseconds for which what the file system said of its free bytes is good, corrected by what was done since. */
 const goodForMs = 500
@@ -23,6 +24,8 @@ export class Room {
   #free = 0
   #askedMs: number | undefined
   #looking: Promise<void> | undefined
+  /** One makes room after the other: else each would make it for all that are promised. */
+  readonly #turns = new Turns()
 
   constructor(deps: RoomDeps) {
     this.#deps = deps
@@ -43,7 +46,7 @@ export class Room {
    * @throws CausewayError `StoreFull`
    */
   async take(bytes: number): Promise<void> {
-    const { quota = Number.POSITIVE_INFINITY, keepFree, evict } = this.#deps
+    const { quota = Number.POSITIVE_INFINITY, keepFree } = this.#deps
     // Promised first: what else is promised meanwhile counts it.
     this.#taken += bytes
     this.#promised += bytes
@@ -52,16 +55,20 @@ export class Room {
       // What is promised can't be evicted: where all the rest is too little, nothing goes in vain.
       const onDisk = this.#taken - this.#promised
       if (this.#promised > Math.min(quota, this.#free + onDisk - keepFree)) throw full(bytes)
-      for (let over = this.#over(); over > 0; over = this.#over()) {
-        if ((await evict(over)) > 0) continue
-        // Someone else's file may have gone, or this estimate be wrong: ask once more before refusing.
-        await this.#look(true)
-        if (this.#over() > 0) throw full(bytes)
-      }
+      if (this.#over() > 0) await this.#turns.take('room', () => this.#make(bytes))
     } catch (error) {
       this.#taken -= bytes
       this.#promised -= bytes
       throw error
+    }
+  }
+
+  async #make(bytes: number): Promise<void> {
+    for (let over = this.#over(); over > 0; over = this.#over()) {
+      if ((await this.#deps.evict(over)) > 0) continue
+      // Someone else's file may have gone, or this estimate be wrong: ask once more before refusing.
+      await this.#look(true)
+      if (this.#over() > 0) throw full(bytes)
     }
   }
 
@@ -92,8 +99,10 @@ export class Room {
   /** Evicts when the file system has come below its floor by what others do. */
   async relieve(): Promise<void> {
     await this.#look(true)
-    const over = this.#over()
-    if (over > 0) await this.#deps.evict(over)
+    await this.#turns.take('room', async () => {
+      const over = this.#over()
+      if (over > 0) await this.#deps.evict(over)
+    })
   }
 
   async #look(anew = false): Promise<void> {

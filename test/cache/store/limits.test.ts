@@ -66,6 +66,30 @@ test('what is asked for often outlives what is not, and what was broken off long
   assert.ok(keys().includes('often') && !keys().includes('seldom'), keys().join(' '))
 })
 
+test('a quota that was lowered holds with the next that comes; pins that exceed it leave room for nothing', async (t) => {
+  const folder = await scratchFolder(t)
+  const first = await openStore(t, folder)
+  for (let index = 0; index < 10; index += 1)
+    await keep(first.store, bytesFor(`${index}`, 300_000), { key: `k${index}` })
+  await first.close()
+  const { store } = await openStore(t, folder, { quota: 1_000_000 })
+  assert.equal((await store.usage()).responses, 10)
+  store.pin('one', ['k3', 'k4'])
+  await keep(store, bytesFor('new', 100_000), { key: 'new' })
+  const { bytes } = await store.usage()
+  assert.ok(bytes <= 1_000_000 && bytes >= 700_000, `${bytes}`)
+  for (const index of [3, 4]) {
+    assert.ok((await found(store, `k${index}`))?.equals(bytesFor(`${index}`, 300_000)))
+  }
+  assert.equal(await bodiesIn(folder), (await store.usage()).responses)
+  store.pin(
+    'one',
+    store.list({}).map(({ key }) => key),
+  )
+  await assert.rejects(keep(store, bytesFor('more', 400_000), { key: 'more' }), { code: 'StoreFull' })
+  assert.ok(await found(store, 'new'))
+})
+
 test('what can not be given room is refused, and nothing is thrown away for it', async (t) => {
   const { store } = await openStore(t, await scratchFolder(t), { quota: 1_000_000 })
   await keep(store, bytesFor('one', 500_000))

@@ -179,12 +179,13 @@ function roomOf({
   bodies: number[]
 }) {
   const disk = { free, asked: 0 }
-  const evict = (need: number) => {
+  const evict = async (need: number) => {
+    await Promise.resolve()
     let freed = 0
     while (freed < need && bodies.length > 0) freed += bodies.shift() ?? 0
     room.freed(freed)
     disk.free += freed
-    return Promise.resolve(freed)
+    return freed
   }
   const look = () => {
     disk.asked += 1
@@ -215,6 +216,12 @@ test('room is made within the quota and above the floor, no more than it takes; 
   await low.room.take(25)
   assert.deepEqual(low.bodies, [])
   await assert.rejects(low.room.take(100), { code: 'StoreFull' })
+})
+
+test('room that many need at once is made once', async () => {
+  const { room, bodies } = roomOf({ quota: 100, free: 1000, bodies: Array.from({ length: 10 }, () => 10) })
+  await Promise.all([...Array.from({ length: 4 }, () => room.take(10)), room.relieve()])
+  assert.equal(bodies.length, 6)
 })
 
 test('when others fill the disk, bodies go until the floor holds again', async () => {
