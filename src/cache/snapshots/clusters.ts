@@ -12,6 +12,10 @@ export class Clusters {
     }))
   }
 
+  get names(): readonly string[] {
+    return this.#clusters.map(({ name }) => name)
+  }
+
   has(name: string): boolean {
     return this.#clusters.some((cluster) => cluster.name === name)
   }

@@ -1,20 +1,19 @@
 import { CausewayError, toCausewayError } from '../../base/errors.ts'
 import type { Wanted } from '../fill/wanted.ts'
-import type { Format, IndexFile, Suite } from '../formats/format.ts'
+import type { IndexFile, Suite } from '../formats/format.ts'
 import { plainPath } from '../formats/paths.ts'
 import type { Origin } from '../origins.ts'
 import type { CacheSettings } from '../settings.ts'
 import type { PackageIndex } from '../verify/catalogue.ts'
 import { within } from './bringer.ts'
-import { Clusters } from './clusters.ts'
-import { Line, type LineDeps } from './line.ts'
+import type { Line } from './line.ts'
+import { Lines, type LinesDeps } from './lines.ts'
+import { Pins } from './pins.ts'
 import type { ListedSnapshot, Snapshot, SnapshotAnswer, Snapshots } from './snapshots.ts'
 import { fileAt, indexNameOf, topPaths, type Version, wantedOf } from './version.ts'
 import { Views, viewMs } from './views.ts'
 
-export interface KeeperDeps extends LineDeps {
-  readonly origins: ReadonlyMap<string, Origin>
-  readonly formats: readonly Format[]
+export interface KeeperDeps extends LinesDeps {
   readonly settings: Pick<CacheSettings, 'indexes' | 'clusters'>
 }
 
@@ -33,13 +32,9 @@ const missingMs = 5_000
 /** The snapshots of all suites: which version of an index a client sees, and the steps from one to the next. */
 export class SnapshotKeeper implements Snapshots {
   readonly #deps: KeeperDeps
-  readonly #lines = new Map<string, Promise<Line>>()
-  /** The same, as far as they are read back. */
-  readonly #loaded = new Map<string, Line>()
-  readonly #clusters: Clusters
+  readonly #lines: Lines
+  readonly #pins: Pins
   readonly #views = new Views()
-  /** Versions by line, of each pinned cluster. */
-  readonly #pinned = new Map<string, Map<string, string>>()
   readonly #missing = new Map<string, number>()
   #sweptMs = 0
   #retaining: Promise<void> = Promise.resolve()
@@ -48,18 +43,17 @@ export class SnapshotKeeper implements Snapshots {
   constructor(deps: KeeperDeps) {
     this.#deps = deps
     const { tables, settings } = deps
-    this.#clusters = new Clusters(settings.clusters)
+    this.#lines = new Lines(deps)
+    this.#pins = new Pins(settings.clusters, tables)
     for (const { client, host, suite, id, seenMs } of tables.seen())
       this.#views.saw(client, `${host} ${suite}`, id, seenMs)
-    for (const cluster of tables.pinnedClusters()) this.#pinned.set(cluster, new Map())
-    for (const { cluster, host, suite, id } of tables.pins()) this.#pinned.get(cluster)?.set(`${host} ${suite}`, id)
   }
 
   async answer(origin: Origin, asked: string, client: string): Promise<SnapshotAnswer | undefined> {
     const path = asked.includes('?') ? undefined : plainPath(asked)
-    const found = path === undefined ? undefined : this.#suiteOf(path)
+    const found = path === undefined ? undefined : this.#lines.suiteOf(path)
     if (path === undefined || !found) return undefined
-    const line = await this.#line(origin, found.suite, found.format)
+    const line = await this.#lines.of(origin, found.suite, found.format)
     this.#sweep()
     // A disk that takes nothing in has no room for versions; what is kept may be served.
     if (this.#deps.store.troubled && !line.current) return undefined
@@ -68,7 +62,7 @@ export class SnapshotKeeper implements Snapshots {
   }
 
   async #answerTop(line: Line, path: string, client: string): Promise<SnapshotAnswer> {
-    const { version, outcome } = await this.#versionFor(line, client)
+    const { version, outcome } = await this.#versionFor(line, this.#pins.clusterOf(client))
     const file = await this.#beside(line, version, path)
     this.#saw(line, version, client)
     return { wanted: wantedOf(version, file), outcome }
@@ -88,7 +82,7 @@ export class SnapshotKeeper implements Snapshots {
     }
     // The version that it has got the top index of, or else the one that it would get.
     if (seen) return this.#answerOf(line, seen, path, client, 'hit')
-    const { version, outcome } = await this.#versionFor(line, client)
+    const { version, outcome } = await this.#versionFor(line, this.#pins.clusterOf(client))
     try {
       return await this.#answerOf(line, version, path, client, outcome)
     } catch (error) {
@@ -103,22 +97,21 @@ export class SnapshotKeeper implements Snapshots {
     return file && this.#bring(line, version, file, client, outcome)
   }
 
-  /** The version that a client gets whom no earlier answer ties to one. */
-  async #versionFor(line: Line, client: string): Promise<{ version: Version; outcome: SnapshotAnswer['outcome'] }> {
-    const cluster = this.#clusters.of(client)
-    const pins = cluster === undefined ? undefined : this.#pinned.get(cluster)
-    const pinned = line.versions.get(pins?.get(line.name) ?? '')
+  /**
+   * The version that a client gets whom no earlier answer ties to one.
+   * @param cluster The pinned one that it belongs to.
+   */
+  async #versionFor(line: Line, cluster: string | undefined): Promise<Chosen> {
+    const pinned = line.versions.get(this.#pins.versionOf(cluster, line) ?? '')
     if (pinned && (await this.#isKept(pinned))) return { version: pinned, outcome: 'hit' }
+    if (pinned) line.drop(pinned)
     const newest = await this.#newest(line)
-    if (pins && cluster !== undefined && !pins.has(line.name)) {
-      pins.set(line.name, newest.version.id)
-      this.#deps.tables.addPin({ cluster, ...line.id, id: newest.version.id })
-    }
+    this.#pins.saw(cluster, line, newest.version.id)
     return newest
   }
 
   /** The newest version, as far as the origin tells it before the client's patience ends. */
-  async #newest(line: Line): Promise<{ version: Version; outcome: SnapshotAnswer['outcome'] }> {
+  async #newest(line: Line): Promise<Chosen> {
     const { clock, settings } = this.#deps
     const { fresh, patience } = settings.indexes
     const before = line.current
@@ -198,8 +191,8 @@ export class SnapshotKeeper implements Snapshots {
 
   kept(origin: Origin, asked: string): Wanted | undefined {
     const path = asked.includes('?') ? undefined : plainPath(asked)
-    const found = path === undefined ? undefined : this.#suiteOf(path)
-    const line = found && this.#loaded.get(`${origin.host} ${found.suite.top}`)
+    const found = path === undefined ? undefined : this.#lines.suiteOf(path)
+    const line = found && this.#lines.loaded(origin, found.suite)
     if (path === undefined || !line) return undefined
     for (const version of line.versions.values()) {
       const file = version.aliases.get(path) ?? (indexNameOf(path) === path ? undefined : version.files.get(path))
@@ -208,15 +201,23 @@ export class SnapshotKeeper implements Snapshots {
     return undefined
   }
 
-  async current(origin: Origin, suite: Suite): Promise<Snapshot> {
+  async current(origin: Origin, suite: Suite, cluster?: string): Promise<Snapshot> {
     const format = this.#deps.formats.find(({ name }) => name === suite.format)
     if (!format) throw new CausewayError('InvalidRequest', `no format is called ${suite.format}`)
-    const { version } = await this.#newest(await this.#line(origin, suite, format))
+    const { version } = await this.#versionFor(await this.#lines.of(origin, suite, format), cluster)
     return snapshotOf(version)
   }
 
+  viewers(): readonly (string | undefined)[] {
+    return this.#pins.viewers()
+  }
+
+  viewerOf(client: string): string | undefined {
+    return this.#pins.clusterOf(client)
+  }
+
   async index({ id, origin, suite }: Snapshot, path: string): Promise<PackageIndex> {
-    const line = this.#loaded.get(`${origin.host} ${suite.top}`)
+    const line = this.#lines.loaded(origin, suite)
     const version = line?.versions.get(id)
     const file = version && fileAt(version, path)
     if (!line || !file) throw new CausewayError('NotFound', `${suite.top} of ${origin.host} names no ${path}`)
@@ -229,48 +230,29 @@ export class SnapshotKeeper implements Snapshots {
 
   async pin(cluster: string): Promise<readonly Snapshot[]> {
     this.#known(cluster)
-    const lines = await this.#all()
-    const pins = new Map<string, string>()
-    const rows = lines.flatMap((line) => {
-      if (!line.current) return []
-      pins.set(line.name, line.current.id)
-      return [{ cluster, ...line.id, id: line.current.id }]
-    })
-    this.#deps.tables.pinCluster(cluster, rows)
-    this.#pinned.set(cluster, pins)
+    const lines = await this.#lines.all()
+    this.#pins.pin(cluster, lines)
     return lines.flatMap(({ current }) => (current ? [snapshotOf(current)] : []))
   }
 
   unpin(cluster: string): void {
     this.#known(cluster)
-    this.#deps.tables.unpinCluster(cluster)
-    this.#pinned.delete(cluster)
+    this.#pins.unpin(cluster)
     this.#sweptMs = 0
   }
 
   #known(cluster: string): void {
-    if (!this.#clusters.has(cluster) && !this.#pinned.has(cluster))
+    if (!this.#pins.knows(cluster))
       throw new CausewayError('InvalidRequest', `the configuration names no cluster ${cluster}`)
   }
 
-  /** Reads back all that was kept. */
-  async #all(): Promise<Line[]> {
-    const { tables, origins } = this.#deps
-    for (const { host, suite } of tables.versions()) {
-      const origin = origins.get(host)
-      const found = this.#suiteOf(suite)
-      if (origin && found) await this.#line(origin, found.suite, found.format)
-    }
-    return [...this.#loaded.values()]
-  }
-
   async list(): Promise<readonly ListedSnapshot[]> {
-    const lines = await this.#all()
+    const lines = await this.#lines.all()
     return lines.flatMap((line) =>
       [...line.versions.values()].map((version) => ({
         ...snapshotOf(version),
         inUse: version === line.current,
-        pinnedBy: [...this.#pinned].flatMap(([cluster, pins]) => (pins.get(line.name) === version.id ? [cluster] : [])),
+        pinnedBy: this.#pins.of(line, version.id),
       })),
     )
   }
@@ -279,7 +261,7 @@ export class SnapshotKeeper implements Snapshots {
   async close(): Promise<void> {
     this.#closed = true
     const learned = this.#deps.learner.close()
-    await Promise.all([...this.#loaded.values()].map((line) => line.idle()))
+    await this.#lines.idle()
     await this.#retaining
     await learned
   }
@@ -295,32 +277,6 @@ export class SnapshotKeeper implements Snapshots {
     return file !== undefined && (await this.#deps.bringer.isKept(wantedOf(version, file).key))
   }
 
-  #suiteOf(path: string): { suite: Suite; format: Format } | undefined {
-    for (const format of this.#deps.formats) {
-      const suite = format.suiteOf(path)
-      if (suite) return { suite, format }
-    }
-    return undefined
-  }
-
-  #line(origin: Origin, suite: Suite, format: Format): Line | Promise<Line> {
-    const name = `${origin.host} ${suite.top}`
-    const loaded = this.#loaded.get(name)
-    if (loaded) return loaded
-    const loading = this.#lines.get(name)
-    if (loading) return loading
-    const begun = this.#load(new Line(origin, suite, format, this.#deps))
-    this.#lines.set(name, begun)
-    begun.catch(() => this.#lines.delete(name))
-    return begun
-  }
-
-  async #load(line: Line): Promise<Line> {
-    await line.load()
-    this.#loaded.set(line.name, line)
-    return line
-  }
-
   /** Now and then: forgets versions that are neither in use nor pinned nor seen by anybody. */
   #sweep(): void {
     const now = this.#deps.clock.now()
@@ -328,29 +284,17 @@ export class SnapshotKeeper implements Snapshots {
     this.#sweptMs = now
     for (const [key, untilMs] of this.#missing) if (untilMs <= now) this.#missing.delete(key)
     this.#deps.tables.forgetSeen(now - viewMs)
-    const ids = new Set(this.#views.inSight(now))
-    for (const pins of this.#pinned.values()) for (const id of pins.values()) ids.add(id)
+    const ids = new Set([...this.#views.inSight(now), ...this.#pins.ids()])
     this.#retaining = this.#retaining
-      .then(() => this.#retain(ids))
+      .then(() => this.#lines.retain(ids))
       .catch((error: unknown) => this.#deps.log.warn({ err: error }, 'old snapshots stay'))
   }
+}
 
-  async #retain(ids: ReadonlySet<string>): Promise<void> {
-    let some = false
-    for (const line of this.#loaded.values()) some = (await line.retain(ids)) || some
-    if (!some) return
-    const lines = await this.#all()
-    await this.#deps.learner.retain(
-      lines.flatMap((line) =>
-        [...line.versions.values()].flatMap((version) =>
-          line
-            .heldFiles(version)
-            .filter((file) => line.format.listsPackages(file.path))
-            .map((file) => ({ version, file })),
-        ),
-      ),
-    )
-  }
+/** Which version a client is to see, and how it came by that. */
+interface Chosen {
+  readonly version: Version
+  readonly outcome: SnapshotAnswer['outcome']
 }
 
 function snapshotOf({ id, origin, suite, files, madeAtMs, validatedAtMs }: Version): Snapshot {

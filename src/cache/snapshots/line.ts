@@ -1,54 +1,26 @@
-import type { Clock } from '../../base/clock.ts'
 import { toCausewayError } from '../../base/errors.ts'
-import type { Logger } from '../../base/log.ts'
-import type { Events } from '../events.ts'
 import type { Format, IndexFile, Suite } from '../formats/format.ts'
 import type { Origin } from '../origins.ts'
 import type { Store } from '../store/port.ts'
-import type { Counters } from '../watch/counters.ts'
 import type { Bringer, Brought } from './bringer.ts'
-import { forEach } from './for-each.ts'
 import type { Learner } from './learner.ts'
-import { isOlder, nextVersion } from './next-version.ts'
+import { type Look, type LookDeps, Looks } from './look.ts'
 import type { SnapshotTables, SuiteId } from './tables.ts'
 import { keepWhole, readWhole, servedHeaders, taggedHeaders } from './top-store.ts'
-import type { Top, Tops } from './tops.ts'
-import { Trouble } from './trouble.ts'
-import { indexFile, indexNameOf, tablesOf, topPaths, type Version, versionKey, wantedOf } from './version.ts'
+import type { Top } from './tops.ts'
+import { indexFile, indexNameOf, tablesOf, type Version, versionKey, wantedOf } from './version.ts'
 
-export interface LineDeps {
-  readonly tops: Tops
+export interface LineDeps extends LookDeps {
   readonly bringer: Bringer
   readonly learner: Learner
   readonly store: Store
   readonly tables: SnapshotTables
-  readonly events: Events
-  readonly counters: Counters
-  readonly clock: Clock
-  readonly log: Logger
 }
 
-/** What the origin said at the last look, as soon as it is known. */
-type Heard = 'same' | 'newer' | 'away'
+/** Milliseconds after which a suite that there is not is forgotten. */
+const overMs = 60_000
 
-/** What became of a look: nothing new, the newer version is in use, or the old one stays although it may not be the newest. */
-type Looked = 'same' | 'switched' | 'stays'
-
-export interface Look {
-  /** Rejects only when `done` does, which is when there is no version to stay with. */
-  readonly heard: Promise<Heard>
-  readonly done: Promise<Looked>
-  /** Milliseconds since the epoch. */
-  readonly begunMs: number
-}
-
-/** Milliseconds after which a version that could not be completed is tried again. */
-const retryMs = 5_000
-
-/** Milliseconds for which an index that nobody asked for any more goes on being brought into new versions. */
-const askedMs = 7 * 24 * 60 * 60_000
-
-/** The line of versions of one suite: the one in use, those before it that are still seen, and the step to the next. */
+/** The line of versions of one suite: the one in use, and those before it that are still seen. `Looks` finds the next. */
 export class Line {
   readonly origin: Origin
   readonly suite: Suite
@@ -61,9 +33,7 @@ export class Line {
   /** Names of the indexes that clients have asked for, and when last; milliseconds since the epoch. */
   readonly asked = new Map<string, number>()
   readonly #deps: LineDeps
-  #look: Look | undefined
-  #failed: { readonly id: string; readonly atMs: number } | undefined
-  readonly #trouble: Trouble
+  readonly #looks: Looks
 
   constructor(origin: Origin, suite: Suite, format: Format, deps: LineDeps) {
     this.origin = origin
@@ -71,7 +41,7 @@ export class Line {
     this.format = format
     this.name = `${origin.host} ${suite.top}`
     this.#deps = deps
-    this.#trouble = new Trouble(this.name, deps)
+    this.#looks = new Looks(this, deps)
   }
 
   get id(): SuiteId {
@@ -124,119 +94,41 @@ export class Line {
 
   /** Asks the origin for the newest version, once at a time: whoever comes meanwhile shares the look. */
   look(): Look & { readonly joined: boolean } {
-    if (this.#look) return { ...this.#look, joined: true }
-    const { promise: heard, resolve, reject } = Promise.withResolvers<Heard>()
-    const done = this.#run(resolve).finally(() => {
-      this.#look = undefined
-      this.#deps.counters.fetching -= 1
-    })
-    this.#deps.counters.fetching += 1
-    heard.catch(() => {})
-    done.catch(reject)
-    const look = { heard, done, begunMs: this.#deps.clock.now() }
-    this.#look = look
-    return { ...look, joined: false }
+    return this.#looks.look()
   }
 
   /** Resolves when no look is under way. */
-  async idle(): Promise<void> {
-    await this.#look?.done.catch(() => {})
+  idle(): Promise<void> {
+    return this.#looks.idle()
   }
 
-  async #run(hear: (heard: Heard) => void): Promise<Looked> {
-    const { tops, clock } = this.#deps
-    const before = this.current
-    let top: Top | 'same'
-    try {
-      top = await tops.look(this.format, this.origin, this.suite, before)
-    } catch (error) {
-      if (!before) throw error
-      return this.#withstand(before, error, hear)
-    }
-    if (top === 'same' || top.sha256 === before?.id) {
-      if (before) await this.#confirm(before)
-      hear('same')
-      return 'same'
-    }
-    if (before && isOlder(top, before) && !this.#trouble.long()) {
-      this.#trouble.complain('IndexIncomplete', `the origin has an older one than before (${top.sha256.slice(0, 12)})`)
-      hear('away')
-      return 'stays'
-    }
-    if (before && this.#failed?.id === top.sha256 && Math.abs(clock.now() - this.#failed.atMs) < retryMs) {
-      hear('away')
-      return 'stays'
-    }
-    hear('newer')
-    const version = nextVersion(this, top, before, clock.now())
-    try {
-      await this.#keepTop(version, top)
-      if (before) await this.#prepare(version)
-    } catch (error) {
-      if (!before) throw error
-      this.#failed = { id: top.sha256, atMs: clock.now() }
-      this.#trouble.complain('IndexIncomplete', toCausewayError(error).message, error)
-      return 'stays'
-    }
-    this.#use(version)
-    return 'switched'
+  /** Whether there is no such suite, by a look of a while ago. */
+  isOver(): boolean {
+    const { lastMs } = this.#looks
+    return this.versions.size === 0 && lastMs !== undefined && Math.abs(this.#deps.clock.now() - lastMs) > overMs
   }
 
-  /** The origin gave no answer, or none that can be used: what there is stays in use. */
-  #withstand(before: Version, error: unknown, hear: (heard: Heard) => void): Looked {
-    const { code, message } = toCausewayError(error)
-    if (code === 'NotFound' && (before.files.size === 0 || this.#trouble.long())) {
-      this.drop(before)
-      throw error
-    }
-    hear('away')
-    if (code === 'BadSignature') this.#trouble.complain('BadSignature', message, error)
-    else if (code === 'NotFound' || code === 'MalformedOutput')
-      this.#trouble.complain('IndexIncomplete', message, error)
-    else this.#deps.log.debug({ suite: this.name, err: error }, 'the origin does not answer about a suite')
-    return 'stays'
-  }
-
-  async #confirm(version: Version): Promise<void> {
+  /** The origin says that a version is still the newest. */
+  async confirm(version: Version): Promise<void> {
     const { clock, tables, store } = this.#deps
     version.validatedAtMs = clock.now()
-    this.#trouble.eased()
     tables.validated(this.id, version.id, version.validatedAtMs)
     const key = versionKey(this.origin, indexFile(version.top, version.id, undefined))
     await store.touch(key, servedHeaders(version), version.validatedAtMs)
   }
 
-  async #keepTop(version: Version, top: Top): Promise<void> {
+  /** Keeps the top index of a version that is not in use yet. */
+  async keepTop(version: Version, top: Top): Promise<void> {
     await keepWhole(this.#deps, this.origin, top, servedHeaders(version))
     if (top.signature) await keepWhole(this.#deps, this.origin, top.signature, taggedHeaders(top.signature))
   }
 
-  /** Brings what clients asked for in the version before, so that the new one can take its place as a whole. */
-  async #prepare(version: Version): Promise<void> {
-    const { clock } = this.#deps
-    const late = clock.now() - askedMs
-    const wanted = new Set([...this.asked].filter(([, askedAtMs]) => askedAtMs > late).map(([name]) => name))
-    const files = [...version.files.values()].filter(({ path }) => wanted.has(indexNameOf(path)))
-    await forEach(files, 4, async (file) => {
-      try {
-        await this.bring(version, file)
-      } catch (error) {
-        // Some repositories list what they don't have, for good.
-        if (toCausewayError(error).code !== 'NotFound' || !this.#trouble.long()) throw error
-      }
-    })
-    for (const path of topPaths(this.suite)) {
-      if (wanted.has(path) && !version.attached.has(path)) await this.attach(version, path)
-    }
-  }
-
-  #use(version: Version): void {
+  /** Puts a version in the place of the one before. */
+  use(version: Version): void {
     const { tables, learner } = this.#deps
     const { id, top, headers, modifiedMs, validatedAtMs } = version
     this.current = version
     this.versions.set(id, version)
-    this.#failed = undefined
-    this.#trouble.over()
     tables.putVersion({ ...this.id, id, top, headers, modifiedMs, validatedMs: validatedAtMs, inUse: true })
     for (const { path, expected } of version.attached.values()) tables.attach(this.id, id, path, expected.digest)
     this.protect()
@@ -298,14 +190,23 @@ export class Line {
     return files
   }
 
-  /** Keeps the store from evicting what versions are made of. */
+  /** Keeps the store from evicting what versions are made of, and what the next one will be. */
   protect(): void {
-    const { store } = this.#deps
-    const keys = [...this.versions.values()].flatMap((version) => this.keysOf(version))
-    store.pin(`suite ${this.name}`, [...new Set(keys)])
+    this.#deps.store.pin(`suite ${this.name}`, [...this.#keys()])
   }
 
-  keysOf(version: Version): string[] {
+  #keys(): Set<string> {
+    const { next } = this.#looks
+    const versions = [...this.versions.values(), ...(next ? [next] : [])]
+    return new Set(versions.flatMap((version) => this.#keysOf(version)))
+  }
+
+  /** What is held, of all versions. */
+  held(): { version: Version; file: IndexFile }[] {
+    return [...this.versions.values()].flatMap((version) => this.heldFiles(version).map((file) => ({ version, file })))
+  }
+
+  #keysOf(version: Version): string[] {
     return this.heldFiles(version).map((file) => versionKey(this.origin, file))
   }
 
@@ -318,9 +219,10 @@ export class Line {
       this.#deps.tables.dropVersion(this.id, version.id)
     }
     this.protect()
-    const held = new Set([...this.versions.values()].flatMap((version) => this.keysOf(version)))
-    const left = gone.flatMap((version) => this.keysOf(version)).filter((key) => !held.has(key))
-    for (const key of new Set(left)) await this.#deps.store.remove(key)
+    for (const key of new Set(gone.flatMap((version) => this.#keysOf(version)))) {
+      // Meanwhile a new version may have come that has it, too.
+      if (!this.#keys().has(key)) await this.#deps.store.remove(key)
+    }
     return true
   }
 

@@ -40,8 +40,20 @@ export interface Snapshots {
   answer(origin: Origin, path: string, client: string): Promise<SnapshotAnswer | undefined>
   /** What an index is kept under whose name means one content (`by-hash`), without asking anybody; it may be evicted. */
   kept(origin: Origin, path: string): Wanted | undefined
-  /** The snapshot in use for a suite, fetched or brought up to date first. */
-  current(origin: Origin, suite: Suite): Promise<Snapshot>
+  /**
+   * The snapshot of a suite that nodes see now: the one that a pinned cluster stays with; for all others the one in use,
+   * fetched or brought up to date first.
+   * @param cluster One of `viewers`.
+   * @throws CausewayError as `answer`
+   */
+  current(origin: Origin, suite: Suite, cluster?: string): Promise<Snapshot>
+  /**
+   * Whose nodes may see different snapshots: each pinned cluster, and undefined for those who see what is in use. That is not
+   * among them when all clusters of the configuration are pinned.
+   */
+  viewers(): readonly (string | undefined)[]
+  /** Which of the viewers a client is, by its address. */
+  viewerOf(client: string): string | undefined
   /** What a cluster's nodes see from now on stays as it is now. */
   pin(cluster: string): Promise<readonly Snapshot[]>
   unpin(cluster: string): void

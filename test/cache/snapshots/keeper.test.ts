@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { CausewayError } from '../../../src/base/errors.ts'
+import { debian } from '../../../src/cache/formats/debian.ts'
 import { releaseOf, sha256 } from './fake-mirror.ts'
 import { type Rig, startRig } from './rig.ts'
 
@@ -245,6 +246,42 @@ test('a suite that a pinned cluster sees for the first time is pinned then', asy
   assert.equal((await rig.get(top, '10.1.0.2')).body, release(1))
   assert.equal((await rig.get(packages, '10.1.0.2')).body, 'packages 1')
   assert.equal((await rig.get(top, '10.2.0.1')).body, release(2))
+})
+
+test('what a pinned cluster will want is as it stays, for others as it is; nobody else may be there', async (t) => {
+  const clusters = { blue: { clients: ['10.1.0.0/16'] }, green: { clients: ['10.2.0.0/16'] } }
+  const rig = await startRig(t, { settings: { clusters } })
+  const lab = debian.suiteOf(top)
+  assert.ok(lab)
+  publish(rig, 1)
+  await rig.get(top)
+  await rig.keeper.pin('blue')
+  publish(rig, 2)
+  const idOf = async (cluster?: string) => (await rig.keeper.current(rig.origin, lab, cluster)).id
+  assert.deepEqual([await idOf('blue'), await idOf()], [sha256(release(1)), sha256(release(2))])
+  assert.deepEqual(rig.keeper.viewers(), ['blue', undefined])
+  assert.deepEqual(
+    ['10.1.0.1', '10.2.0.1'].map((client) => rig.keeper.viewerOf(client)),
+    ['blue', undefined],
+  )
+  await rig.keeper.pin('green')
+  assert.deepEqual(rig.keeper.viewers(), ['blue', 'green'])
+  rig.keeper.unpin('blue')
+  rig.keeper.unpin('green')
+  assert.deepEqual(rig.keeper.viewers(), [undefined])
+})
+
+test('a pinned cluster that lost what it stayed with stays with what there is then', async (t) => {
+  const rig = await startRig(t, { settings: { clusters: { blue: { clients: ['10.1.0.0/16'] } } } })
+  publish(rig, 1)
+  await rig.get(top)
+  await rig.keeper.pin('blue')
+  for (const { key } of rig.store.list({})) await rig.store.remove(key)
+  publish(rig, 2)
+  assert.equal((await rig.get(top, '10.1.0.1')).body, release(2))
+  publish(rig, 3)
+  assert.equal((await rig.get(top, '10.2.0.1')).body, release(3))
+  assert.equal((await rig.get(top, '10.1.0.2')).body, release(2))
 })
 
 test('a restart changes nothing for anybody', async (t) => {
