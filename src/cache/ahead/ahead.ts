@@ -18,7 +18,7 @@ import { Warmer } from './warm.ts'
 export interface AheadParts extends BringingParts {
   readonly settings: Pick<CacheSettings, 'roles'>
   readonly origins: ReadonlyMap<string, Origin>
-  readonly snapshots: Pick<Snapshots, 'current' | 'index' | 'list'>
+  readonly snapshots: Pick<Snapshots, 'current' | 'index' | 'list' | 'viewers' | 'viewerOf'>
   readonly catalogue: Pick<Catalogue, 'named' | 'expected' | 'knows'>
   readonly database: CacheDatabase
   readonly clock: Clock
@@ -49,8 +49,8 @@ export function createAhead(parts: AheadParts): Ahead {
   const newest = new Newest({ snapshots, catalogue, clock })
   return {
     queue,
-    warmer: new Warmer(places, { reader, queue }),
-    reader: new ReadAhead({ places, reader, queue, habits, newest, clock, log }),
+    warmer: new Warmer(places, { reader, queue, snapshots }),
+    reader: new ReadAhead({ places, reader, queue, habits, newest, snapshots, clock, log }),
     giveUp: () => queue.giveUp(),
     close: async () => {
       habits.close()

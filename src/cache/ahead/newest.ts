@@ -24,9 +24,12 @@ export class Newest {
     this.#parts = parts
   }
 
-  /** The files of packages of an origin; those that no index has are left out. */
-  async files(origin: Origin, names: readonly PackageName[]): Promise<Wanted[]> {
-    const groups = await this.#groups(origin)
+  /**
+   * The files of packages of an origin; those that no index has are left out.
+   * @param cluster The pinned one whose nodes want them: by the indexes that it stays with.
+   */
+  async files(origin: Origin, names: readonly PackageName[], cluster?: string): Promise<Wanted[]> {
+    const groups = await this.#groups(origin, cluster)
     const slices = new Slices(this.#parts.clock)
     const files: Wanted[] = []
     for (const name of names) {
@@ -40,10 +43,12 @@ export class Newest {
     return files
   }
 
-  /** The package lists in use, by format: versions of different formats can't be compared. */
-  async #groups(origin: Origin): Promise<{ format: Format; indexes: PackageIndex[] }[]> {
+  /** The package lists that nodes see, by format: versions of different formats can't be compared. */
+  async #groups(origin: Origin, cluster: string | undefined): Promise<{ format: Format; indexes: PackageIndex[] }[]> {
     const { snapshots, catalogue } = this.#parts
-    const lists = (await snapshots.list()).filter((one) => one.inUse && one.origin.host === origin.host)
+    const lists = (await snapshots.list())
+      .filter((one) => one.origin.host === origin.host)
+      .filter((one) => (cluster === undefined ? one.inUse : one.pinnedBy.includes(cluster)))
     return formats.flatMap((format) => {
       const indexes = lists
         .filter(({ suite }) => suite.format === format.name)

@@ -3,6 +3,7 @@ import { toCausewayError } from '../../base/errors.ts'
 import type { Logger } from '../../base/log.ts'
 import type { Wanted } from '../fill/wanted.ts'
 import { keyOf, type Origin } from '../origins.ts'
+import type { Snapshots } from '../snapshots/snapshots.ts'
 import type { Habits } from './habits.ts'
 import type { Newest } from './newest.ts'
 import { packageNameOf } from './package-name.ts'
@@ -19,6 +20,7 @@ export interface ReadAheadParts {
   readonly queue: Pick<AheadQueue, 'add'>
   readonly habits: Habits
   readonly newest: Pick<Newest, 'files'>
+  readonly snapshots: Pick<Snapshots, 'viewerOf'>
   readonly clock: Clock
   readonly log: Logger
 }
@@ -27,6 +29,13 @@ export interface ReadAheadParts {
 interface Repository {
   readonly root: string
   readonly places: readonly RolePlace[]
+  /** What is known of it, by the pinned cluster whose nodes see it so; undefined: as it is now. */
+  readonly views: Map<string | undefined, View>
+}
+
+/** What the roles of a repository come to for those who see the same indexes. */
+interface View {
+  readonly cluster: string | undefined
   /** The packages of each role, by key. */
   contents: ReadonlyMap<RolePlace, ReadonlyMap<string, Wanted>>
   /** When the indexes are to be looked at again. */
@@ -56,7 +65,7 @@ export class ReadAhead {
       const there = this.#repositories.get(origin.host) ?? []
       const at = there.findIndex((one) => one.root === root)
       const places = [...(there[at]?.places ?? []), place]
-      const fresh = { root, places, contents: new Map(), restUntilMs: 0, reading: false, brought: new Map() }
+      const fresh = { root, places, views: new Map() }
       if (at === -1) there.push(fresh)
       else there[at] = fresh
       this.#repositories.set(origin.host, there)
@@ -65,32 +74,42 @@ export class ReadAhead {
 
   /** A client asks for a file. Returns at once, whatever comes of it. */
   noticed(client: string, origin: Origin, path: string): void {
-    const nowMs = this.#parts.clock.now()
+    const { clock, snapshots, habits } = this.#parts
+    const nowMs = clock.now()
     const repositories = this.#repositories.get(origin.host)
     if (repositories) {
-      for (const one of repositories) if (path.startsWith(one.root)) this.#turnedTo(one, keyOf(origin, path), nowMs)
+      for (const one of repositories) {
+        if (path.startsWith(one.root)) this.#turnedTo(one, snapshots.viewerOf(client), keyOf(origin, path), nowMs)
+      }
     }
     const found = packageNameOf(path)
     if (!found) return
     const slot = found.architecture === undefined ? found.name : `${found.name}/${found.architecture}`
-    const next = this.#parts.habits.asked(client, origin.host, slot, nowMs)
-    if (next && next.length > 0) void this.#bringNext(origin, next)
+    const next = habits.asked(client, origin.host, slot, nowMs)
+    if (next && next.length > 0) void this.#bringNext(origin, next, snapshots.viewerOf(client))
   }
 
-  #turnedTo(repository: Repository, key: string, nowMs: number): void {
-    if (nowMs >= repository.restUntilMs && !repository.reading) void this.#read(repository)
-    const having = repository.places.filter((place) => repository.contents.get(place)?.has(key))
-    if (having.length > 0) this.#bring(repository, having, nowMs)
+  #turnedTo({ places, views }: Repository, cluster: string | undefined, key: string, nowMs: number): void {
+    let view = views.get(cluster)
+    if (!view) {
+      view = { cluster, contents: new Map(), restUntilMs: 0, reading: false, brought: new Map() }
+      views.set(cluster, view)
+    }
+    if (nowMs >= view.restUntilMs && !view.reading) void this.#read(places, view)
+    const { contents } = view
+    const having = places.filter((place) => contents.get(place)?.has(key))
+    if (having.length > 0) this.#bring(view, having, nowMs)
   }
 
   /** Finds out what the roles come to now, and brings what they have in common. Never rejects. */
-  async #read(repository: Repository): Promise<void> {
+  async #read(places: readonly RolePlace[], view: View): Promise<void> {
     const { reader, clock, log } = this.#parts
-    repository.reading = true
+    const { cluster } = view
+    view.reading = true
     const found = await Promise.all(
-      repository.places.map(async (place) => {
+      places.map(async (place) => {
         try {
-          return [place, await reader.read(place)] as const
+          return [place, await reader.read(place, { cluster })] as const
         } catch (thrown) {
           log.warn({ role: place.name, err: toCausewayError(thrown) }, 'a role can not be read ahead')
           return undefined
@@ -98,17 +117,17 @@ export class ReadAhead {
       }),
     )
     const contents = new Map(found.filter((one) => one !== undefined).map(([place, role]) => [place, byKey(role)]))
-    if (isNew(repository.contents, contents)) repository.brought.clear()
-    repository.contents = contents
-    repository.reading = false
+    if (isNew(view.contents, contents)) view.brought.clear()
+    view.contents = contents
+    view.reading = false
     const nowMs = clock.now()
-    repository.restUntilMs = nowMs + restMs
-    this.#bring(repository, repository.places, nowMs)
+    view.restUntilMs = nowMs + restMs
+    this.#bring(view, places, nowMs)
   }
 
   /** Brings what all of some roles install, unless that was done a moment ago. */
-  #bring({ contents, brought }: Repository, places: readonly RolePlace[], nowMs: number): void {
-    const slot = places.length === 1 ? (places[0]?.name ?? '') : places.map(({ name }) => name).join(' ')
+  #bring({ contents, brought }: View, places: readonly RolePlace[], nowMs: number): void {
+    const slot = places.map(({ name }) => name).join(' ')
     if (nowMs < (brought.get(slot) ?? 0)) return
     brought.set(slot, nowMs + restMs)
     const [first, ...others] = places.map((place) => contents.get(place) ?? new Map<string, Wanted>())
@@ -117,14 +136,14 @@ export class ReadAhead {
   }
 
   /** Never rejects. */
-  async #bringNext(origin: Origin, slots: readonly string[]): Promise<void> {
+  async #bringNext(origin: Origin, slots: readonly string[], cluster: string | undefined): Promise<void> {
     const { newest, queue, log } = this.#parts
     const names = slots.map((slot) => {
       const [name = '', architecture] = slot.split('/')
       return { name, architecture }
     })
     try {
-      const files = await newest.files(origin, names)
+      const files = await newest.files(origin, names, cluster)
       if (files.length > 0) queue.add(files, 'now')
     } catch (thrown) {
       log.warn({ origin: origin.host, err: toCausewayError(thrown) }, 'what clients will want next could not be found')
@@ -143,6 +162,6 @@ function byKey(contents: RoleContents): ReadonlyMap<string, Wanted> {
   return table
 }
 
-function isNew(before: Repository['contents'], after: Repository['contents']): boolean {
+function isNew(before: View['contents'], after: View['contents']): boolean {
   return before.size !== after.size || [...after].some(([place, table]) => before.get(place) !== table)
 }

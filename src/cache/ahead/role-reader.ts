@@ -30,10 +30,16 @@ export interface RoleContents {
   readonly missing: Resolved['missing']
 }
 
+/** What is wanted of a role. */
+export interface RoleWish {
+  readonly names?: readonly string[] | undefined
+  readonly cluster?: string | undefined
+}
+
 /** Finds out which files roles install: from their names by way of the indexes, which are brought for it. */
 export class RoleReader {
   readonly #parts: RoleReaderParts
-  /** What was found last for each role, and by which indexes. */
+  /** What was found last for each role and cluster, and by which indexes. */
   readonly #found = new Map<string, { readonly stamp: string; readonly contents: Promise<RoleContents> }>()
 
   constructor(parts: RoleReaderParts) {
@@ -42,20 +48,22 @@ export class RoleReader {
 
   /**
    * The files of a role.
-   * @param names Packages wanted in place of the role's own; its files are then left out, too.
+   * @param wish `names`: packages wanted in place of the role's own; its files are then left out, too. `cluster`: the pinned one
+   *   whose nodes want it.
    * @throws CausewayError when its indexes can't be had, with the code of the failure
    */
-  async read(place: RolePlace, names?: readonly string[]): Promise<RoleContents> {
-    const wish = names ?? place.role.packages
-    const lists = wish.length === 0 ? [] : await this.#lists(place)
-    const stamp = lists.map(({ index }) => index.sha256).join(' ')
-    const known = names ? undefined : this.#found.get(place.name)
-    if (known?.stamp === stamp) return known.contents
+  async read(place: RolePlace, { names, cluster }: RoleWish = {}): Promise<RoleContents> {
+    const packages = names ?? place.role.packages
+    const lists = packages.length === 0 ? [] : await this.#lists(place, cluster)
     if (names) return this.#contents(place, names, lists, [])
-    const found = { stamp, contents: this.#contents(place, wish, lists, place.role.files) }
-    this.#found.set(place.name, found)
+    const stamp = lists.map(({ index }) => index.sha256).join(' ')
+    const slot = `${place.name} ${cluster ?? ''}`
+    const known = this.#found.get(slot)
+    if (known?.stamp === stamp) return known.contents
+    const found = { stamp, contents: this.#contents(place, packages, lists, place.role.files) }
+    this.#found.set(slot, found)
     found.contents.catch(() => {
-      if (this.#found.get(place.name) === found) this.#found.delete(place.name)
+      if (this.#found.get(slot) === found) this.#found.delete(slot)
     })
     return found.contents
   }
@@ -86,18 +94,22 @@ export class RoleReader {
   }
 
   /** The package lists of all suites of a role, brought and read. */
-  async #lists(place: RolePlace): Promise<readonly List[]> {
+  async #lists(place: RolePlace, cluster: string | undefined): Promise<readonly List[]> {
     const groups = suitesOf(place, formats)
-    const lists = await Promise.all(groups.map((group) => this.#listsOfFirst(place, group)))
+    const lists = await Promise.all(groups.map((group) => this.#listsOfFirst(place, group, cluster)))
     return lists.flat()
   }
 
   /** Of the first suite that there is. */
-  async #listsOfFirst(place: RolePlace, group: readonly Suite[]): Promise<readonly List[]> {
+  async #listsOfFirst(
+    place: RolePlace,
+    group: readonly Suite[],
+    cluster: string | undefined,
+  ): Promise<readonly List[]> {
     let failure: CausewayError | undefined
     for (const suite of group) {
       try {
-        return await this.#listsOf(place, suite)
+        return await this.#listsOf(place, suite, cluster)
       } catch (thrown) {
         failure ??= toCausewayError(thrown)
       }
@@ -105,10 +117,10 @@ export class RoleReader {
     throw failure ?? new CausewayError('NotFound', `${place.role.repository} is no repository of a known format`)
   }
 
-  async #listsOf(place: RolePlace, suite: Suite): Promise<readonly List[]> {
+  async #listsOf(place: RolePlace, suite: Suite, cluster: string | undefined): Promise<readonly List[]> {
     const { snapshots } = this.#parts
     const format = formatOf(suite)
-    const snapshot = await snapshots.current(place.origin, suite)
+    const snapshot = await snapshots.current(place.origin, suite, cluster)
     // Where the top index is the only one, it lists the packages itself.
     const paths = [suite.top, ...snapshot.files.map(({ path }) => path)]
     const lists = packageLists(place, format, paths).map(async (path) => ({

@@ -1,5 +1,6 @@
 import { CausewayError, type ErrorCode, toCausewayError } from '../../base/errors.ts'
 import type { Wanted } from '../fill/wanted.ts'
+import type { Snapshots } from '../snapshots/snapshots.ts'
 import type { AheadQueue, Progress, When } from './queue.ts'
 import type { RolePlace } from './role-place.ts'
 import type { RoleContents, RoleReader } from './role-reader.ts'
@@ -41,19 +42,20 @@ export interface Warmed {
   readonly lacking: readonly Lacking[]
 }
 
-/** Brings what roles install before anybody asks for it. */
+export interface WarmerParts {
+  readonly reader: Pick<RoleReader, 'read'>
+  readonly queue: AheadQueue
+  readonly snapshots: Pick<Snapshots, 'viewers'>
+}
+
+/** Brings what roles install before anybody asks for it: for pinned clusters as of the snapshots that they stay with. */
 export class Warmer {
   readonly #places: ReadonlyMap<string, RolePlace>
-  readonly #reader: Pick<RoleReader, 'read'>
-  readonly #queue: AheadQueue
+  readonly #parts: WarmerParts
 
-  constructor(
-    places: ReadonlyMap<string, RolePlace>,
-    { reader, queue }: { reader: Pick<RoleReader, 'read'>; queue: AheadQueue },
-  ) {
+  constructor(places: ReadonlyMap<string, RolePlace>, parts: WarmerParts) {
     this.#places = places
-    this.#reader = reader
-    this.#queue = queue
+    this.#parts = parts
   }
 
   /**
@@ -68,9 +70,11 @@ export class Warmer {
     const places = this.#placesOf(wish)
     const lacking: Lacking[] = []
     tell({ stage: 'indexes', files: 0, ofFiles: 0, bytes: 0, ofBytes: 0 })
-    const found = (await Promise.all(places.map((place) => this.#contents(place, wish, lacking)))).flat()
+    const viewers = this.#parts.snapshots.viewers()
+    const reading = places.flatMap((place) => viewers.map((cluster) => this.#contents(place, cluster, wish, lacking)))
+    const found = (await Promise.all(reading)).flat()
     lacking.push(...missingOf(found))
-    const batch = this.#queue.add(filesOf(found), when)
+    const batch = this.#parts.queue.add(filesOf(found), when)
     const unwatch = batch.watch((progress) => tell(progressOf(progress)))
     tell(progressOf(batch.progress))
     const { files, bytes, fetchedBytes, failed } = await batch.done
@@ -95,17 +99,24 @@ export class Warmer {
     })
   }
 
-  async #contents(place: RolePlace, { roles, packages }: WarmWish, lacking: Lacking[]): Promise<Found[]> {
-    const own = roles.length > 0 || packages.length === 0 ? this.#reader.read(place) : undefined
-    const extra = packages.length > 0 ? this.#reader.read(place, packages) : undefined
+  async #contents(
+    place: RolePlace,
+    cluster: string | undefined,
+    { roles, packages }: WarmWish,
+    lacking: Lacking[],
+  ): Promise<Found[]> {
+    const { reader } = this.#parts
+    const own = roles.length > 0 || packages.length === 0
     try {
-      return [
-        ...(own ? [{ contents: await own, extra: false }] : []),
-        ...(extra ? [{ contents: await extra, extra: true }] : []),
-      ]
+      return await Promise.all([
+        ...(own ? [reader.read(place, { cluster }).then((contents) => ({ contents, extra: false }))] : []),
+        ...(packages.length > 0
+          ? [reader.read(place, { names: packages, cluster }).then((contents) => ({ contents, extra: true }))]
+          : []),
+      ])
     } catch (thrown) {
       const { code, message } = toCausewayError(thrown)
-      lacking.push({ what: place.name, code, message })
+      if (!lacking.some(({ what }) => what === place.name)) lacking.push({ what: place.name, code, message })
       return []
     }
   }

@@ -19,10 +19,10 @@ function pkg(name: string, version: string, architecture = 'amd64'): Package {
 }
 
 /** What is in use, and what was learned of it. */
-function newest(packages: readonly Package[], { inUse = true, learned = true } = {}) {
+function newest(packages: readonly Package[], { inUse = true, learned = true, pinnedBy = [] as string[] } = {}) {
   const file = { path: list, aliases: [], expected: { algorithm: 'sha256' as const, digest: 'ab', bytes: 1 } }
   const times = { madeAtMs: undefined, validatedAtMs: 0 }
-  const snapshot: ListedSnapshot = { id: 'cd', origin, suite, files: [file], ...times, inUse, pinnedBy: [] }
+  const snapshot: ListedSnapshot = { id: 'cd', origin, suite, files: [file], ...times, inUse, pinnedBy }
   return new Newest({
     snapshots: { list: () => Promise.resolve([snapshot]) },
     catalogue: {
@@ -49,6 +49,13 @@ describe('packages at their newest versions', () => {
       '/debian/pool/b_1_amd64.deb',
       '/debian/pool/a_1.10_amd64.deb',
     ])
+  })
+
+  test('for a pinned cluster only what it stays with speaks', async () => {
+    const known = newest([pkg('a', '1')], { inUse: false, pinnedBy: ['blue'] })
+    const names = [{ name: 'a', architecture: 'amd64' }]
+    assert.equal((await known.files(origin, names, 'blue')).length, 1)
+    assert.equal((await known.files(origin, names, 'green')).length, 0)
   })
 
   test('only what is in use and was learned speaks', async () => {

@@ -4,7 +4,7 @@ import { silentLog } from '../../../src/base/log.ts'
 import { Habits } from '../../../src/cache/ahead/habits.ts'
 import { ReadAhead } from '../../../src/cache/ahead/read-ahead.ts'
 import { type RolePlace, rolePlaces } from '../../../src/cache/ahead/role-place.ts'
-import type { RoleContents } from '../../../src/cache/ahead/role-reader.ts'
+import type { RoleContents, RoleWish } from '../../../src/cache/ahead/role-reader.ts'
 import type { Wanted } from '../../../src/cache/fill/wanted.ts'
 import { keyOf, originsOf } from '../../../src/cache/origins.ts'
 import { settingsFor } from '../settings-for.ts'
@@ -36,9 +36,9 @@ function stage(roles: Record<string, string[] | Error>) {
   const ahead = new ReadAhead({
     places: rolePlaces(settings.roles, origins),
     reader: {
-      async read({ name }: RolePlace) {
+      async read({ name }: RolePlace, { cluster }: RoleWish = {}) {
         state.reads += 1
-        const found = known.get(name)
+        const found = known.get(cluster === undefined ? name : `${name} of ${cluster}`)
         if (!found) throw new Error('its indexes are away')
         return found
       },
@@ -50,7 +50,8 @@ function stage(roles: Record<string, string[] | Error>) {
       },
     },
     habits: new Habits(),
-    newest: { files: async (_origin, names) => names.map(({ name }) => file(`${name}-new`)) },
+    newest: { files: async (_origin, names, cluster) => names.map(({ name }) => file(`${name}-${cluster ?? 'new'}`)) },
+    snapshots: { viewerOf: (client) => (client.startsWith('10.1.') ? 'blue' : undefined) },
     clock: { now: () => state.now, sleep: () => Promise.resolve() },
     log: silentLog,
   })
@@ -100,6 +101,14 @@ describe('reading ahead of clients', () => {
     state.now += 30_000
     setRole('slurm', ['a2'])
     assert.deepEqual(await asks(index), [['a2']])
+  })
+
+  test('nodes of a pinned cluster get what it stays with, others what there is now', async () => {
+    const { asks, setRole } = stage({ slurm: ['a-2'] })
+    setRole('slurm of blue', ['a-1'])
+    assert.deepEqual(await asks(index, '10.1.0.1'), [['a-1']])
+    assert.deepEqual(await asks(index), [['a-2']])
+    assert.deepEqual(await asks(index, '10.1.0.2'), [])
   })
 
   test('a role whose indexes are away does not keep another from being brought', async () => {

@@ -42,7 +42,8 @@ test('while a thousand packages are resolved everything else has its turn, each 
   const packages = row(1000)
   const named = (name: string) => {
     step()
-    return [...(packages.get(name) ? [packages.get(name) as Package] : [])]
+    const found = packages.get(name)
+    return found ? [found] : []
   }
   const installed = Array.from({ length: 500 }, (_, at) => `there-${at}`)
   const wish = { names: ['p0'], installed, recommends: false, compareVersions: () => 0 }

@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import { CausewayError } from '../../../src/base/errors.ts'
 import { AheadQueue } from '../../../src/cache/ahead/queue.ts'
 import type { RolePlace } from '../../../src/cache/ahead/role-place.ts'
-import type { RoleContents } from '../../../src/cache/ahead/role-reader.ts'
+import type { RoleContents, RoleWish } from '../../../src/cache/ahead/role-reader.ts'
 import { Warmer, type WarmProgress } from '../../../src/cache/ahead/warm.ts'
 import { FakeBringing, wanted } from './fake-bringing.ts'
 
@@ -12,19 +12,20 @@ function contents(packages: string[], files: string[] = [], missing: RoleContent
 }
 
 /** Roles by name with what they come to; a name with a plus is one package from its repository. */
-function stage(known: Record<string, RoleContents | Error>) {
+function stage(known: Record<string, RoleContents | Error>, viewers: (string | undefined)[] = [undefined]) {
   const fake = new FakeBringing()
-  const roles = Object.keys(known).filter((name) => !name.includes('+'))
+  const roles = Object.keys(known).filter((name) => !/[+ ]/.test(name))
   const places = new Map(roles.map((name) => [name, { name } as RolePlace]))
   const reader = {
-    async read({ name }: RolePlace, names?: readonly string[]) {
-      const found = known[names ? `${name}+${names.join('+')}` : name]
+    async read({ name }: RolePlace, { names, cluster }: RoleWish = {}) {
+      const asked = names ? `${name}+${names.join('+')}` : name
+      const found = known[cluster === undefined ? asked : `${asked} of ${cluster}`]
       if (found instanceof Error) throw found
       assert.ok(found)
       return found
     },
   }
-  const warmer = new Warmer(places, { reader, queue: new AheadQueue(fake) })
+  const warmer = new Warmer(places, { reader, queue: new AheadQueue(fake), snapshots: { viewers: () => viewers } })
   const warm = async (roles: string[], packages: string[] = []) => {
     const told: WarmProgress[] = []
     const warming = warmer.warm({ roles, packages }, 'later', (progress) => told.push(progress))
@@ -72,6 +73,16 @@ describe('bringing what roles install', () => {
     assert.deepEqual(lacking, [{ what: 'nix', code: 'NotFound', message: 'no index has it' }])
   })
 
+  test('for a pinned cluster what it stays with, for others what there is now; what is the same once', async () => {
+    const known = { slurm: contents(['base', 'slurmd-2']), 'slurm of blue': contents(['base', 'slurmd-1']) }
+    const both = stage(known, ['blue', undefined])
+    assert.equal((await both.warm([])).files, 3)
+    assert.deepEqual(both.fake.asked, ['base', 'slurmd-1', 'slurmd-2'])
+    const pinned = stage(known, ['blue'])
+    await pinned.warm(['slurm'])
+    assert.deepEqual(pinned.fake.asked, ['base', 'slurmd-1'])
+  })
+
   test('what lacks is named and the rest is brought', async () => {
     const away = new CausewayError('OriginUnreachable', 'no answer')
     const { warm, fake } = stage({ slurm: contents(['a'], [], [{ name: 'libx', neededBy: 'a' }]), gpu: away })
@@ -80,6 +91,14 @@ describe('bringing what roles install', () => {
     assert.deepEqual(lacking, [
       { what: 'gpu', code: 'OriginUnreachable', message: 'no answer' },
       { what: 'libx', code: 'NotFound', message: 'no index has it; a needs it' },
+    ])
+  })
+
+  test('a role and packages besides, and neither can be read: it is said once', async () => {
+    const away = new CausewayError('OriginUnreachable', 'no answer')
+    const { warm } = stage({ slurm: away, 'slurm+htop': away })
+    assert.deepEqual((await warm(['slurm'], ['htop'])).lacking, [
+      { what: 'slurm', code: 'OriginUnreachable', message: 'no answer' },
     ])
   })
 
