@@ -71,8 +71,8 @@ export class Fetches {
   readonly #recent: RecentBlocks
   readonly #running = new Map<string, Flight>()
   readonly #fills = new Set<Fill>()
-  /** By origin: how many connections did well lately. */
-  readonly #widths = new Map<string, { connections: number }>()
+  /** By origin: how many connections have proven worthwhile. */
+  readonly #ways = new Map<string, { proven: number }>()
 
   constructor(deps: FetchesDeps) {
     this.#deps = deps
@@ -317,7 +317,7 @@ export class Fetches {
       alone: false,
       ask: this.#askPart(wanted),
       received: this.#received(wanted),
-      width: this.#widthOf(wanted),
+      way: this.#wayOf(wanted),
       recent: this.#recent,
       limits: this.#limits,
       clock,
@@ -370,7 +370,7 @@ export class Fetches {
       alone: true,
       ask: this.#askPart(wanted, credentials),
       received: this.#received(wanted),
-      width: { connections: 1 },
+      way: { proven: 1 },
       recent: this.#recent,
       limits: this.#limits,
       clock,
@@ -409,10 +409,10 @@ export class Fetches {
     }
   }
 
-  #widthOf({ origin }: Wanted): { connections: number } {
-    let width = this.#widths.get(origin.host)
-    if (!width) this.#widths.set(origin.host, (width = { connections: 1 }))
-    return width
+  #wayOf({ origin }: Wanted): { proven: number } {
+    let way = this.#ways.get(origin.host)
+    if (!way) this.#ways.set(origin.host, (way = { proven: 1 }))
+    return way
   }
 
   /** Resolves when no body is on its way any more. */

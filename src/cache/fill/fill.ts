@@ -41,8 +41,8 @@ export interface FillOptions {
   readonly ask: AskPart
   /** Told of the bytes that came from upstream. */
   readonly received: (bytes: number) => void
-  /** How many connections did well lately; written when more is known. */
-  readonly width: { connections: number }
+  /** How many connections have proven worthwhile on the way to its origin; written when more is known. */
+  readonly way: { proven: number }
   readonly recent: RecentBlocks
   readonly limits: Limits
   readonly clock: Clock
@@ -137,7 +137,7 @@ export class Fill implements ReadableFill {
       ask: options.ask,
       received: options.received,
       waiting: () => this.#waiting.map(({ position }) => position),
-      width: options.width,
+      way: options.way,
       clock,
       limits,
       onIdle: () => this.#idle(),

@@ -33,5 +33,5 @@ export const usualLimits: Limits = {
   gatherMs: 5,
   windowBytes: 1024 * 1024,
   recentBytes: 8 * 1024 * 1024,
-  sampleMs: 300,
+  sampleMs: 250,
 }

@@ -21,7 +21,8 @@ export class Transfer implements Running {
   at: number
   /** May be lowered while it runs; then it is cut short there. Infinite where nobody knows. */
   end: number
-  readonly open: boolean
+  /** It can be cut short at any time. */
+  readonly open = true
   bytesPerMs = 0
   readonly #response: UpstreamResponse
   /** Bytes at the beginning of the response that are there already. */
@@ -33,12 +34,11 @@ export class Transfer implements Running {
   #held = false
   #stopped: Error | undefined
 
-  constructor(options: { response: UpstreamResponse; at: number; end: number; open: boolean; skip: number }) {
-    const { response, at, end, open, skip } = options
+  constructor(options: { response: UpstreamResponse; at: number; end: number; skip: number }) {
+    const { response, at, end, skip } = options
     this.#response = response
     this.at = at
     this.end = end
-    this.open = open
     this.#skip = skip
     this.#natural = response.length === undefined ? undefined : at - skip + response.length
     response.body.on('error', () => {})

@@ -7,9 +7,15 @@ import type { UpstreamResponse } from '../upstream/ask.ts'
 import type { Body } from './body.ts'
 import { continues, judge, rangeHeaders, strongValidator } from './continuation.ts'
 import type { Limits } from './limits.ts'
-import { largeBytes, nextRange, type Piece } from './next-range.ts'
+import { largeBytes, nextRange } from './next-range.ts'
 import { type Sink, Transfer } from './transfer.ts'
 import { afterSample, startingWidth, type Width } from './width.ts'
+
+/** Milliseconds that a round trip is taken to need before one was measured. */
+const usualRoundTripMs = 10
+
+/** Round trips that a sample of the rate takes at least: in so many a connection comes to speed. */
+const sampleRoundTrips = 10
 
 /** Asks for a part of the body; where from, and where not. */
 export type AskPart = (
@@ -33,8 +39,8 @@ export interface TransfersOptions {
   readonly received: (bytes: number) => void
   /** Where readers are that wait. */
   readonly waiting: () => readonly number[]
-  /** How many connections did well lately on this way; told again when that is found out. */
-  readonly width: { connections: number }
+  /** How many connections have proven worthwhile on this way; written when that is found out. */
+  readonly way: { proven: number }
   readonly clock: Clock
   readonly limits: Limits
   /** Told when there is nothing to do any more: all that is wanted is there. */
@@ -47,7 +53,7 @@ export interface TransfersOptions {
 export class Transfers {
   readonly #options: TransfersOptions
   readonly #running = new Set<Transfer>()
-  readonly #asked = new Set<Piece>()
+  readonly #asked = new Set<Extent>()
   readonly #avoid: string[] = []
   readonly #ended = new AbortController()
   #wanted: Extents = []
@@ -57,17 +63,18 @@ export class Transfers {
   #failures = 0
   #failedAt = -1
   #pausing = false
-  #width: Width
+  /** Undefined until it is known how much is to come. */
+  #width: Width | undefined
   #sampling = false
   #received = 0
   #patched: boolean
-  #roundTripMs = 100
+  /** The least that was measured. */
+  #roundTripMs: number | undefined
 
   constructor(options: TransfersOptions) {
     this.#options = options
     this.#parts = options.parts
     this.#patched = options.patched
-    this.#width = startingWidth(options.width.connections)
   }
 
   /** What is to be fetched in all. */
@@ -103,7 +110,8 @@ export class Transfers {
   begin(response: UpstreamResponse, extent: Extent): void {
     this.#place = response.place
     this.#firstPlace = response.place
-    void this.#run(new Transfer({ response, at: extent.start, end: extent.end, open: true, skip: 0 }))
+    this.#roundTripMs = response.headMs
+    void this.#run(new Transfer({ response, at: extent.start, end: extent.end, skip: 0 }))
   }
 
   /** Wants a part more. */
@@ -119,7 +127,7 @@ export class Transfers {
       const piece = this.#next(body.length)
       if (!piece) break
       for (const transfer of this.#running) {
-        if (transfer.open && transfer.at < piece.start && piece.start < transfer.end) transfer.end = piece.start
+        if (transfer.at < piece.start && piece.start < transfer.end) transfer.end = piece.start
       }
       void this.#fetch(piece)
     }
@@ -133,19 +141,22 @@ export class Transfers {
     for (const transfer of this.#running) transfer.stop(error)
   }
 
-  #next(length: number | undefined): Piece | undefined {
+  #next(length: number | undefined): Extent | undefined {
     const { body, waiting } = this.#options
     const running = [
       ...this.#running,
-      ...[...this.#asked].map((piece) => ({ ...piece, at: piece.start, bytesPerMs: 0 })),
+      ...[...this.#asked].map((piece) => ({ at: piece.start, end: piece.end, open: false, bytesPerMs: 0 })),
     ]
     const { headers, verified } = this.#options
     if (!this.#parts || length === undefined || !continues({ headers, verified: verified && this.comesWhole })) {
       // One after the other: who gives no parts, or of what nobody knows the end, has to be asked for all that is missing.
       if (running.length > 0) return undefined
       const [missing] = this.wanted.flatMap((extent) => holes(body.present, extent))
-      return missing && { start: missing.start, end: length ?? Number.POSITIVE_INFINITY, open: true }
+      return missing && { start: missing.start, end: length ?? Number.POSITIVE_INFINITY }
     }
+    const { proven } = this.#options.way
+    const roundTripMs = this.#roundTripMs ?? usualRoundTripMs
+    this.#width ??= startingWidth({ proven, roundTripMs, bytes: this.#missing() })
     return nextRange({
       length,
       present: body.present,
@@ -153,11 +164,11 @@ export class Transfers {
       wanted: this.wanted,
       waiting: waiting(),
       connections: this.#width.connections,
-      roundTripMs: this.#roundTripMs,
+      roundTripMs,
     })
   }
 
-  async #fetch(piece: Piece): Promise<void> {
+  async #fetch(piece: Extent): Promise<void> {
     const { ask, body, headers, verified, clock } = this.#options
     const place = this.#place
     // Other places have other validators; what comes from one place is of one version by its own.
@@ -174,7 +185,8 @@ export class Transfers {
         signal: this.#ended.signal,
       })
       if (this.#ended.signal.aborted) return drop(response)
-      this.#roundTripMs = Math.max(1, Math.min(this.#roundTripMs, clock.now() - begunMs))
+      const headMs = response.headMs ?? Math.max(0, clock.now() - begunMs)
+      this.#roundTripMs = Math.min(this.#roundTripMs ?? headMs, headMs)
       const verdict = judge(piece, same, response)
       if (verdict.is === 'changed' && place !== undefined) {
         const error = new CausewayError(
@@ -194,11 +206,11 @@ export class Transfers {
       if (verdict.is === 'whole') {
         // It gives no parts. What comes after the first hole may be there already, or on its way.
         this.#parts = false
-        void this.#run(new Transfer({ response, at: start, end: this.#free(start), open: true, skip: start }))
+        void this.#run(new Transfer({ response, at: start, end: this.#free(start), skip: start }))
       } else {
         this.#parts = true
         body.length ??= verdict.length
-        void this.#run(new Transfer({ response, at: start, end: verdict.extent.end, open: piece.open, skip: 0 }))
+        void this.#run(new Transfer({ response, at: start, end: verdict.extent.end, skip: 0 }))
       }
     } catch (error) {
       if (response) drop(response)
@@ -283,25 +295,31 @@ export class Transfers {
 
   /** Looks at the rate from time to time while much is to come, and decides over how many connections. */
   async #sample(): Promise<void> {
-    const { body, clock, limits, width } = this.#options
+    const { body, clock, limits, way } = this.#options
     this.#sampling = true
     while (this.busy && !this.#ended.signal.aborted && this.#worthSampling()) {
       const before = this.#received
       const begunMs = clock.now()
-      await clock.sleep(Math.max(limits.sampleMs, 3 * this.#roundTripMs), this.#ended.signal)
+      const roundTripMs = this.#roundTripMs ?? usualRoundTripMs
+      await clock.sleep(Math.max(limits.sampleMs, sampleRoundTrips * roundTripMs), this.#ended.signal)
       if (this.#ended.signal.aborted || body.isWhole) break
       const passed = Math.max(1, clock.now() - begunMs)
+      if (!this.#width) continue
       this.#width = afterSample(this.#width, (this.#received - before) / passed)
-      if (this.#width.settled) width.connections = this.#width.connections
+      way.proven = this.#width.proven
       this.pump()
     }
     this.#sampling = false
   }
 
   #worthSampling(): boolean {
-    const { length, present } = this.#options.body
-    if (!this.#parts || length === undefined) return false
-    return bytesOf(this.wanted.flatMap((extent) => holes(present, extent))) > largeBytes
+    return this.#parts && this.#options.body.length !== undefined && this.#missing() > largeBytes
+  }
+
+  /** Bytes that are wanted and have not come. */
+  #missing(): number {
+    const { present } = this.#options.body
+    return bytesOf(this.wanted.flatMap((extent) => holes(present, extent)))
   }
 }
 

@@ -1,53 +1,82 @@
-/** Connections that one body is fetched over at most. */
+/** Connections that one body is fetched over at most: mirrors turn away who takes many more. */
 export const mostConnections = 8
 
 /** How much more two times as many connections must bring to be worth it. */
 const worthwhile = 1.25
 
-/** A rate that grew by less than this from one sample to the next is what the connections give. */
-const stillGrowing = 1.15
+/** Samples with new connections: in the first they come to speed, the second counts. */
+const trial = 2
 
-/** Samples that connections get to come to speed. */
-const patience = 6
+/** Milliseconds of round trip for each connection that a long body begins with. */
+const perConnectionMs = 12
 
-/** How many connections a body is fetched over, and what is known of how well that goes. */
+/** Milliseconds of round trip below which one connection is enough for any line: its window is worth 1 GB/s. */
+const nearMs = 3
+
+/** Bytes that each connection must have to bring to be worth its beginning. */
+const worthBytes = 8 * 1024 * 1024
+
+/** How many connections a body is fetched over, and what is known of how well that goes. Rates are bytes per millisecond. */
 export interface Width {
   readonly connections: number
-  /** Bytes per millisecond that half as many connections gave; undefined before that is known. */
-  readonly half: number | undefined
-  /** Bytes per millisecond in the last sample with this many; undefined before the first. */
-  readonly last: number | undefined
-  /** Samples with this many connections. */
+  /** Connections that may be tried. */
+  readonly most: number
+  /** Connections that have brought more than half as many: these are worth beginning with the next time. */
+  readonly proven: number
+  /** Samples since there are that many. */
   readonly samples: number
-  /** No more are tried. */
-  readonly settled: boolean
+  /** What half as many connections gave, while these are on trial. */
+  readonly half: number | undefined
+  /** What these gave when they turned out not to bring more; undefined while more may be tried. */
+  readonly held: number | undefined
 }
 
-/** One connection, or as many as did well lately on the same way. */
-export function startingWidth(connections = 1): Width {
-  return { connections, half: undefined, last: undefined, samples: 0, settled: connections >= mostConnections }
+/** What is known of a way before a body comes over it. */
+export interface Way {
+  /** Connections that brought more than half as many lately; 1 when nothing is known. */
+  readonly proven: number
+  /** From a request to the head of its answer. */
+  readonly roundTripMs: number
+  /** Bytes that are to come. */
+  readonly bytes: number
 }
 
 /**
- * What to do after a sample of the total rate, taken over a few round trips.
+ * One connection for each 12 ms of round trip, if each has 8 MiB to bring; more where more did well lately.
  *
- * The rule: wait until the rate doesn't grow by itself any more (a connection's slow start); then take twice as many
- * connections, up to 8. Where that brings a quarter more or better, go on in the same way; where it doesn't, go back to
- * half and stay. Long or lossy ways gain, because each connection's window is its own limit (a lossy one's rate is
- * about MSS / RTT x 1.2 / sqrt(loss), Mathis et al. 1997); on a clean way one connection fills the line already, and more
- * only take from one another. Doubling instead of adding one makes the gain that is looked for larger than the noise.
+ * A connection needs a number of round trips to come to speed, and then brings a window a round trip at most, 3 MB with the
+ * usual limits of Linux: at 100 ms that is 30 MB/s, and the seconds in which it would be found out that more connections do
+ * better are lost. On a short way one connection has filled the line before a second is made.
+ */
+export function startingWidth({ proven, roundTripMs, bytes }: Way): Width {
+  const byDistance = Math.min(roundTripMs / perConnectionMs, bytes / worthBytes)
+  const wished = Math.max(1, proven, byDistance)
+  const connections = Math.min(mostConnections, 2 ** Math.floor(Math.log2(wished)))
+  const most = wished === 1 && roundTripMs < nearMs ? 1 : mostConnections
+  return { connections, most, proven, samples: 0, half: undefined, held: undefined }
+}
+
+/**
+ * What to do after a sample of the total rate, taken over ten round trips or more.
+ *
+ * The rule: take twice as many connections, up to 8, and again as long as that brings a quarter more or better; where it
+ * didn't, try again when the rate has fallen. Long or lossy ways gain, because each connection's window is its own limit (a
+ * lossy one's rate is about MSS / RTT x 1.2 / sqrt(loss), Mathis et al. 1997; but at the beginning it may fill the line until
+ * its first loss). On a clean way one connection fills the line already, and the second brings nothing: it stays all the
+ * same, because the two have shared the line by then, and one of them alone would need seconds to fill it. Doubling
+ * instead of adding one makes the gain that is looked for larger than the noise.
  */
 export function afterSample(width: Width, bytesPerMs: number): Width {
-  if (width.settled) return width
+  const { connections, most, half, held } = width
   const samples = width.samples + 1
-  const growing = width.last === undefined || bytesPerMs > width.last * stillGrowing
-  if (growing && samples < patience) return { ...width, last: Math.max(bytesPerMs, width.last ?? 0), samples }
-  const rate = Math.max(bytesPerMs, width.last ?? 0)
-  if (width.half !== undefined && rate < width.half * worthwhile) {
-    const connections = Math.max(1, width.connections / 2)
-    return { connections, half: undefined, last: undefined, samples: 0, settled: true }
+  if (samples < trial) return { ...width, samples }
+  if (held !== undefined) {
+    const fell = bytesPerMs * worthwhile < held
+    return fell ? { ...width, samples: trial - 1, held: undefined } : { ...width, samples }
   }
-  if (width.connections >= mostConnections) return { ...width, settled: true }
-  const connections = Math.min(mostConnections, width.connections * 2)
-  return { connections, half: rate, last: undefined, samples: 0, settled: false }
+  if (half !== undefined && bytesPerMs < half * worthwhile)
+    return { ...width, samples, half: undefined, held: bytesPerMs }
+  const proven = half === undefined ? width.proven : connections
+  if (connections >= most) return { ...width, proven, samples, half: undefined }
+  return { ...width, proven, connections: Math.min(most, connections * 2), samples: 0, half: bytesPerMs }
 }

@@ -33,6 +33,8 @@ export interface UpstreamResponse {
   readonly body: Readable & AsyncIterable<Buffer>
   /** Which server answered: the base URL of the origin, a mirror, a sibling or the parent. */
   readonly place: string
+  /** Milliseconds from the request to the head of its answer on the connection: a round trip or more. Undefined: not known. */
+  readonly headMs?: number
 }
 
 /**

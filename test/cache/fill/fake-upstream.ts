@@ -23,6 +23,8 @@ export interface Behaviour {
   readonly headers?: Headers
   /** Bytes a step. */
   readonly step?: number
+  /** What it says of the round trip. */
+  readonly headMs?: number
 }
 
 /** What an upstream was asked for, and how much of it was taken. */
@@ -97,7 +99,7 @@ function respond(
   status: number,
   headers: Headers,
   body: Buffer,
-  { breakAfter, short = 0, chunked = false, step = 50_000 }: Behaviour,
+  { breakAfter, short = 0, chunked = false, step = 50_000, headMs }: Behaviour,
   asked: Asked,
 ): UpstreamResponse {
   async function* pieces(): AsyncGenerator<Buffer> {
@@ -117,6 +119,7 @@ function respond(
     framed: true,
     body: Readable.from(pieces(), { highWaterMark: 1 }) as UpstreamResponse['body'],
     place,
+    ...(headMs === undefined ? {} : { headMs }),
   }
 }
 

@@ -294,3 +294,15 @@ test('a reader that waits far ahead of the transfer gets its part first', async 
   assert.ok(part.equals(body.subarray(19 * MB, 19 * MB + 10)))
   assert.ok((await whole).equals(body))
 })
+
+test('a long way: several connections from the beginning, and each byte comes once but for what is cut off', async (t) => {
+  const { body, upstream } = oneFile('a', 40 * MB)
+  upstream.behave = () => ({ headMs: 100 })
+  const rig = rigOf(t, upstream)
+  assert.ok((await get(rig, wantedOf('a', body))).equals(body))
+  await rig.fetches.idle()
+  const [first, ...ranges] = upstream.asked
+  assert.equal(first?.range, undefined)
+  assert.ok(ranges.length >= 4, `${ranges.length} ranges`)
+  assert.ok(upstream.bytes < body.length + ranges.length * 200_000, `${upstream.bytes} bytes`)
+})

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import * as fc from 'fast-check'
 import { blockBytes, nextRange, type Running, type Situation } from '../../../src/cache/fill/next-range.ts'
 import { covers, type Extents, holes, withExtent } from '../../../src/cache/store/extents.ts'
+import type { Extent } from '../../../src/cache/store/port.ts'
 
 const MB = 1024 * 1024
 
@@ -21,11 +22,7 @@ function situation(change: Partial<Situation>): Situation {
 }
 
 test('one connection asks for all that is missing, in one request', () => {
-  assert.deepEqual(nextRange(situation({ present: [{ start: 0, end: 3 * MB }] })), {
-    start: 3 * MB,
-    end: 50 * MB,
-    open: true,
-  })
+  assert.deepEqual(nextRange(situation({ present: [{ start: 0, end: 3 * MB }] })), { start: 3 * MB, end: 50 * MB })
   const running = [{ at: 3 * MB, end: 50 * MB, open: true, bytesPerMs: 1000 }]
   assert.equal(nextRange(situation({ present: [{ start: 0, end: 3 * MB }], running })), undefined)
 })
@@ -45,12 +42,29 @@ test('a reader far ahead of the transfer gets one of its own; one that is near w
   assert.equal(nextRange(situation({ present, running, waiting: [2 * MB + 5] })), undefined)
 })
 
-test('more connections than one take the tail of the one that runs', () => {
+test('more connections than one take what is behind a range for the one that runs', () => {
   const running = [{ at: 10 * MB, end: 50 * MB, open: true, bytesPerMs: 3000 }]
-  const piece = nextRange(situation({ present: [{ start: 0, end: 10 * MB }], running, connections: 2 }))
-  assert.equal(piece?.end, 50 * MB)
-  assert.ok(piece && piece.start > 10 * MB && piece.end - piece.start <= 20 * MB)
-  assert.equal(piece?.open, false)
+  const present = [{ start: 0, end: 10 * MB }]
+  const piece = nextRange(situation({ present, running, connections: 2 }))
+  assert.deepEqual(piece, { start: 20 * MB, end: 30 * MB })
+})
+
+test('one that has just been asked for is not divided', () => {
+  const running = [{ at: 0, end: 50 * MB, open: false, bytesPerMs: 0 }]
+  assert.equal(nextRange(situation({ running, connections: 2 })), undefined)
+})
+
+test('of several it is the one that would take longest that is divided, by what each brings', () => {
+  const running = [
+    { at: 10 * MB, end: 30 * MB, open: true, bytesPerMs: 20_000 },
+    { at: 40 * MB, end: 50 * MB, open: true, bytesPerMs: 1_000 },
+  ]
+  const present = [
+    { start: 0, end: 10 * MB },
+    { start: 30 * MB, end: 40 * MB },
+  ]
+  const piece = nextRange(situation({ present, running, connections: 3 }))
+  assert.ok(piece && piece.start > 40 * MB && piece.start < 43 * MB)
 })
 
 test('what is nearly over is not divided', () => {
@@ -58,12 +72,20 @@ test('what is nearly over is not divided', () => {
   assert.equal(nextRange(situation({ present: [{ start: 0, end: 49 * MB }], running, connections: 4 })), undefined)
 })
 
-test('the next piece is asked for a round trip before the one before it ends', () => {
-  const run = (at: number) => [{ at, end: 10 * MB, open: false, bytesPerMs: 10_000 }]
-  const of = (at: number) =>
-    nextRange(situation({ connections: 1, present: [{ start: 0, end: at }], running: run(at) }))
-  assert.equal(of(5 * MB), undefined)
-  assert.equal(of(10 * MB - 100_000)?.start, 10 * MB)
+test('ranges come in the order of the file, and are shorter towards its end', () => {
+  let present: Extents = []
+  const asked: Extent[] = []
+  for (let piece = nextRange(situation({ connections: 4 })); piece; ) {
+    asked.push(piece)
+    present = withExtent(present, piece)
+    piece = nextRange(situation({ present, connections: 4 }))
+  }
+  assert.ok(covers(present, { start: 0, end: 50 * MB }))
+  for (const [index, { start, end }] of asked.slice(1).entries()) {
+    const before = asked[index] as Extent
+    assert.equal(start, before.end)
+    assert.ok(end - start <= before.end - before.start || end === 50 * MB)
+  }
 })
 
 /** Random situations that can come about: transfers don't overlap with one another nor with what is there. */

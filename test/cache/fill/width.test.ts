@@ -1,65 +1,91 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
-import { afterSample, mostConnections, startingWidth, type Width } from '../../../src/cache/fill/width.ts'
+import { afterSample, mostConnections, startingWidth, type Way, type Width } from '../../../src/cache/fill/width.ts'
 
-/** Where the rule ends on a way that gives `rate(connections)` bytes per millisecond, and after how many samples. */
-function settle(
-  rate: (connections: number) => number,
-  width: Width = startingWidth(),
-): { at: number; samples: number } {
-  let samples = 0
-  for (; !width.settled; samples += 1) {
-    assert.ok(samples < 40, 'it comes to an end')
-    width = afterSample(width, rate(width.connections))
-  }
-  return { at: width.connections, samples }
+const near: Way = { proven: 1, roundTripMs: 10, bytes: 1e9 }
+
+/** After so many samples of a way that gives `rate(connections)` bytes per millisecond. */
+function sampled(rate: (connections: number) => number, count = 20, width = startingWidth(near)): Width {
+  for (let samples = 0; samples < count; samples += 1) width = afterSample(width, rate(width.connections))
+  return width
 }
 
-test('a way that one connection fills stays with one', () => {
-  assert.deepEqual(
-    settle(() => 12_500),
-    { at: 1, samples: 4 },
-  )
+test('on a way that one connection fills a second is tried, and no more', () => {
+  const { connections, proven } = sampled(() => 12_500)
+  assert.deepEqual([connections, proven], [2, 1])
 })
 
 test('a way where each connection has its own limit gets as many as there may be', () => {
-  assert.equal(settle((connections) => connections * 3_300).at, 8)
+  const { connections, proven } = sampled((each) => each * 3_300)
+  assert.deepEqual([connections, proven], [8, 8])
 })
 
-test('a way that three connections fill gets four', () => {
-  assert.equal(settle((connections) => Math.min(9_000, connections * 3_000)).at, 4)
+test('a way that three connections fill has four proven, and keeps the eight that were tried', () => {
+  const { connections, proven } = sampled((each) => Math.min(9_000, each * 3_000))
+  assert.deepEqual([connections, proven], [8, 4])
 })
 
-test('a connection that is still coming to speed is not judged', () => {
-  let speed = 500
-  const rate = () => {
-    speed = Math.min(12_500, speed * 2)
-    return speed
-  }
-  assert.equal(settle(rate).at, 1)
+test('what a connection brings while it comes to speed says nothing', () => {
+  const slow = afterSample(startingWidth(near), 500)
+  assert.equal(slow.connections, 1)
+  const two = afterSample(slow, 12_500)
+  assert.deepEqual([two.connections, two.half], [2, 12_500])
 })
 
-test('a known width is where it starts from', () => {
-  assert.deepEqual(startingWidth(8).settled, true)
-  assert.equal(settle((connections) => connections * 100, startingWidth(4)).at, 8)
+test('more are tried again when the rate has fallen: the line was full until the first loss', () => {
+  const full = sampled(() => 12_500)
+  assert.equal(full.connections, 2)
+  assert.equal(sampled((each) => each * 1_500, 20, full).connections, 8)
 })
 
-test('whatever the rates, it settles, and between 1 and the most', () => {
+test('a rate that rises or falls a little is no reason to try more', () => {
+  let width = sampled(() => 12_500)
+  for (const rate of [12_000, 10_500, 13_000, 10_100, 14_000]) width = afterSample(width, rate)
+  assert.equal(width.connections, 2)
+})
+
+test('a long way begins with many connections, if there is enough to bring', () => {
+  const starts = (roundTripMs: number, bytes: number) => startingWidth({ proven: 1, roundTripMs, bytes }).connections
+  assert.deepEqual(
+    [100, 60, 25, 20, 1].map((ms) => starts(ms, 500e6)),
+    [8, 4, 2, 1, 1],
+  )
+  assert.equal(starts(100, 20e6), 2)
+  assert.equal(starts(100, 1e6), 1)
+})
+
+test('a machine next door is never asked over more than one', () => {
+  const width = startingWidth({ proven: 1, roundTripMs: 0.5, bytes: 1e12 })
+  assert.equal(sampled((each) => each * 1000, 20, width).connections, 1)
+})
+
+test('what has proven good lately is where it starts from', () => {
+  assert.equal(startingWidth({ ...near, proven: 4 }).connections, 4)
+  assert.equal(startingWidth({ ...near, proven: 2, roundTripMs: 100 }).connections, 8)
+})
+
+test('whatever the rates, it never has fewer than before, nor more than the most', () => {
   fc.assert(
-    fc.property(fc.infiniteStream(fc.nat(20_000)), (rates) => {
-      const { at } = settle(() => rates.next().value as number)
-      assert.ok(at >= 1 && at <= mostConnections && Number.isInteger(at))
+    fc.property(fc.array(fc.nat(20_000), { maxLength: 60 }), (rates) => {
+      let width = startingWidth(near)
+      for (const rate of rates) {
+        const next = afterSample(width, rate)
+        assert.ok(next.connections >= width.connections && next.connections <= mostConnections)
+        assert.ok(next.proven <= next.connections)
+        width = next
+      }
     }),
   )
 })
 
-test('where it settles, twice as many connections would bring no quarter more', () => {
+test('on a steady way, twice as many as it ends with would bring no quarter more', () => {
   fc.assert(
     fc.property(fc.integer({ min: 100, max: 20_000 }), fc.integer({ min: 100, max: 20_000 }), (line, each) => {
       const rate = (connections: number) => Math.min(line, each * connections)
-      const { at } = settle(rate)
-      assert.ok(rate(at) * 1.25 >= rate(Math.min(mostConnections, at * 2)))
+      const { connections, proven } = sampled(rate)
+      assert.ok(rate(connections) * 1.25 >= rate(Math.min(mostConnections, connections * 2)))
+      assert.ok(rate(proven) * 1.25 >= rate(connections))
     }),
   )
 })
