@@ -1,6 +1,9 @@
 #!/usr/bin/env node
-import { Command } from 'commander'
+import { Command, CommanderError } from 'commander'
 import { CausewayError, toCausewayError } from './base/errors.ts'
+
+/** The exit status where the caller must change something: the command line, or a configuration. */
+const misused = 2
 
 /** Loaded when asked for: a cache on a small gateway shall not carry the controller about, nor a hook wait for both. */
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
@@ -25,11 +28,19 @@ const program = new Command('causeway')
 const asked = commands[process.argv[2] ?? '']
 for (const load of asked ? [asked] : Object.values(commands)) program.addCommand(await load())
 
+/** Has a wrong command line thrown, and said already, rather than end the process by itself. */
+function throwMisuse(command: Command): void {
+  command.exitOverride()
+  for (const one of command.commands) throwMisuse(one)
+}
+throwMisuse(program)
+
 try {
   await program.parseAsync()
 } catch (thrown) {
+  if (thrown instanceof CommanderError) process.exit(thrown.exitCode === 0 ? 0 : misused)
   const error = toCausewayError(thrown)
   process.stderr.write(`causeway: ${error.message}\n`)
   if (!(thrown instanceof CausewayError) && error.cause instanceof Error) process.stderr.write(`${error.cause.stack}\n`)
-  process.exitCode = error.code === 'InvalidConfig' || error.code === 'InvalidRequest' ? 2 : 1
+  process.exitCode = error.code === 'InvalidConfig' || error.code === 'InvalidRequest' ? misused : 1
 }

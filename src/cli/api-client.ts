@@ -25,13 +25,14 @@ interface Refused {
  * @throws CausewayError with the code that the controller answered, or `HostUnreachable` when nobody answers
  */
 export function askController<T>(socket: string, path: string, method: 'GET' | 'POST' = 'GET'): Promise<T> {
-  const hint = 'is "causeway controller" running, and may you use its socket?'
+  const hint = 'is "causeway controller" running?'
   return askSocket<T>({ socket, path, method, who: 'controller', hint })
 }
 
 /**
  * Asks and gives the whole answer.
- * @throws CausewayError with the code that was answered, or `HostUnreachable` when nobody answers
+ * @throws CausewayError with the code that was answered, `HostUnreachable` when nobody answers, `Unauthorized` when the
+ *   socket is not for this user
  */
 export function askSocket<T>(question: Question): Promise<T> {
   return answered(question, async (body) => refusedOr<T>(await body.json()))
@@ -58,8 +59,14 @@ async function answered<T>(question: Question, read: (body: Body) => Promise<T>)
     return await read(response.body)
   } catch (thrown) {
     if (thrown instanceof CausewayError) throw thrown
-    const text = `no ${who} answers at ${socket} (${(thrown as Error).message}): ${hint}`
-    throw new CausewayError('HostUnreachable', text, { cause: thrown })
+    const { message, code } = thrown as NodeJS.ErrnoException
+    if (code === 'EACCES') {
+      const text = `you may not use the ${who}'s socket ${socket}: only its user and group and root may`
+      throw new CausewayError('Unauthorized', text, { cause: thrown })
+    }
+    throw new CausewayError('HostUnreachable', `no ${who} answers at ${socket} (${message}): ${hint}`, {
+      cause: thrown,
+    })
   } finally {
     await dispatcher.close()
   }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { adminSocketOf, loadCacheSettings } from '../cache/settings.ts'
 import { askForLines, askSocket, type Question } from './api-client.ts'
-import { askingCommand, type QuerySpec } from './query.ts'
+import { askingCommand, type Flags, type QuerySpec } from './query.ts'
 
 /** The configuration file that the commands of a cache use when they are not told another. */
 const defaultCacheConfig = '/etc/causeway/cache.yaml'
@@ -19,7 +19,7 @@ export interface CacheQuestion {
 
 /**
  * Asks the cache that runs with a configuration file.
- * @throws CausewayError `InvalidConfig`, `HostUnreachable`, or what it answered
+ * @throws CausewayError `InvalidConfig`, or as `askSocket`
  */
 export async function askCache<T>(question: CacheQuestion): Promise<T> {
   return askSocket<T>(await addressed(question))
@@ -42,15 +42,15 @@ export async function followCache<P, R>(question: CacheQuestion, show: (progress
 
 async function addressed({ config, ...rest }: CacheQuestion): Promise<Question> {
   const settings = await loadCacheSettings(config)
-  const hint = `is "causeway cache --config ${config}" running, and may you use its socket?`
+  const hint = `is "causeway cache --config ${config}" running?`
   return { ...rest, socket: adminSocketOf(settings), who: 'cache', hint }
 }
 
 /** As `askingCommand`, of the cache. */
 export function cacheQuery<T>(
   spec: QuerySpec,
-  path: (argument: string | undefined, flags: Readonly<Record<string, unknown>>) => string,
-  show: (answer: T) => string,
+  path: (argument: string | undefined, flags: Flags) => string,
+  show: (answer: T, flags: Flags) => string,
 ): Command {
   const cache = {
     configOption: cacheConfigOption,

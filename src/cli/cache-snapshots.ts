@@ -46,17 +46,19 @@ export function cachePinCommand(): Command {
 export function showPinned(cluster: string, { pinned }: Pinned): string {
   const suites = pinned.map(({ id, host, suite }) => `  ${id.slice(0, 12)}  ${host}${suite}`)
   const rest = 'a suite that its nodes ask for first later is pinned then'
-  return [`${cluster} is pinned to ${pinned.length} snapshots; ${rest}`, ...suites].join('\n')
+  const count = pinned.length === 1 ? '1 snapshot' : `${pinned.length} snapshots`
+  return [`${cluster} is pinned to ${count}; ${rest}`, ...suites].join('\n')
 }
 
 /** `causeway cache unpin CLUSTER`. */
 export function cacheUnpinCommand(): Command {
   return new Command('unpin')
     .description("let a cluster's nodes see the newest indexes again")
-    .argument('<cluster>')
+    .argument('<cluster>', 'its name under clusters in the configuration')
     .option(...cacheConfigOption)
-    .action(async (cluster: string, { config }: { config: string }) => {
-      await askCache({ config, path: '/v1/unpin', method: 'POST', body: { cluster } })
-      process.stdout.write(`${cluster} sees the newest indexes again\n`)
+    .option('--json', 'print the result as JSON')
+    .action(async (cluster: string, { config, json = false }: { config: string; json?: boolean }) => {
+      const unpinned = await askCache({ config, path: '/v1/unpin', method: 'POST', body: { cluster } })
+      print(json, unpinned, () => `${cluster} sees the newest indexes again`)
     })
 }

@@ -1,8 +1,9 @@
 import { Command } from 'commander'
+import { CausewayError } from '../base/errors.ts'
 import type { Listed, Verified } from '../cache/store/port.ts'
 import type { Inspection, Purged } from '../cache/watch/store-routes.ts'
 import { askCache, cacheConfigOption, cacheQuery, followCache } from './cache-query.ts'
-import { print } from './query.ts'
+import { type Flags, print } from './query.ts'
 import { bytes } from './sizes.ts'
 import { ago, table } from './table.ts'
 
@@ -11,20 +12,31 @@ export function cacheListCommand(): Command {
   const spec = {
     name: 'ls',
     argument: '[url]',
-    description: 'list what is kept, all or what begins with a URL',
-    flags: [['--limit <n>', 'at most so many, default 1000']] as [string, string][],
+    description: 'list what is kept: all, or what begins with a URL',
+    flags: [['--limit <n>', 'show at most so many, default 1000']] as [string, string][],
   }
   return cacheQuery<readonly Listed[]>(
     spec,
-    (url, { limit = '1000' }) => `/v1/responses?${query({ prefix: url, limit: String(limit) })}`,
-    showList,
+    (url, flags) => `/v1/responses?${query({ prefix: url, limit: String(limitOf(flags)) })}`,
+    (kept, flags) => showList(kept, limitOf(flags)),
   )
 }
 
-/** What is kept as a table, in the order of its keys. */
-export function showList(kept: readonly Listed[]): string {
+/** @throws CausewayError `InvalidRequest` */
+function limitOf({ limit = '1000' }: Flags): number {
+  if (/^[1-9][0-9]{0,5}$/.test(String(limit))) return Number(limit)
+  throw new CausewayError('InvalidRequest', `--limit ${String(limit)}: expected a whole number from 1 to 999999`)
+}
+
+/**
+ * What is kept as a table, in the order of its keys.
+ * @param most how many were asked for
+ */
+export function showList(kept: readonly Listed[], most: number): string {
+  if (kept.length === 0) return 'nothing of that is kept'
   const rows = kept.map(({ key, length, uses, pins }) => [bytes(length), String(uses), pins.join(',') || '-', key])
-  return table(['BYTES', 'USES', 'PINNED BY', 'URL'], rows)
+  const shown = table(['BYTES', 'USES', 'PINNED BY', 'URL'], rows)
+  return kept.length < most ? shown : `${shown}\n... these are the first ${most}; --limit shows more`
 }
 
 /** `causeway cache inspect URL`: all that is known of one file, each version of it. */
@@ -57,7 +69,7 @@ function showOne(one: Listed): string {
 export function cacheVerifyCommand(): Command {
   return new Command('verify')
     .description('read what is kept and compare it with its SHA-256; what is damaged is removed and named')
-    .argument('[url]', 'only what begins with this')
+    .argument('[url]', 'only what begins with this; otherwise all')
     .option(...cacheConfigOption)
     .option('--json', 'print the result as JSON')
     .action(async (url: string | undefined, { config, json = false }: { config: string; json?: boolean }) => {
@@ -72,6 +84,7 @@ export function cacheVerifyCommand(): Command {
 
 /** What was found, what was damaged by name. */
 export function showVerified({ responses, bytes: read, damaged }: Verified): string {
+  if (responses === 0 && damaged.length === 0) return 'nothing of that is kept'
   const words = damaged.length === 0 ? 'all as they were written' : `${damaged.length} damaged and removed:`
   return [`${responses} responses verified, ${bytes(read)}: ${words}`, ...damaged.map((key) => `  ${key}`)].join('\n')
 }
@@ -80,7 +93,7 @@ export function showVerified({ responses, bytes: read, damaged }: Verified): str
 export function cachePurgeCommand(): Command {
   return new Command('purge')
     .description('remove what is kept and begins with a URL; what is pinned stays')
-    .argument('<url>')
+    .argument('<url>', 'a URL or the beginning of one, such as http://deb.debian.org/debian/pool/main/s/')
     .option(...cacheConfigOption)
     .option('--json', 'print the result as JSON')
     .action(async (url: string, { config, json = false }: { config: string; json?: boolean }) => {

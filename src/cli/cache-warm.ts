@@ -16,7 +16,11 @@ export function cacheWarmCommand(): Command {
   return new Command('warm')
     .description('bring the packages and files of roles (all, if none is named) before nodes ask for them')
     .argument('[role...]', 'roles of the configuration')
-    .option('--package <name...>', "packages besides, with what they depend on, from these roles' repositories", [])
+    .option(
+      '--package <name...>',
+      "after the roles: packages to bring besides, with what they depend on, from these roles' repositories",
+      [],
+    )
     .option('--no-wait', 'return as soon as the cache has begun')
     .option(...cacheConfigOption)
     .option('--json', 'print the result as JSON')

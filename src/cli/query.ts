@@ -11,6 +11,9 @@ export interface QuerySpec {
   readonly flags?: readonly [flag: string, description: string][]
 }
 
+/** The flags that were given, by their long names. */
+export type Flags = Readonly<Record<string, unknown>>
+
 /** Whom a command asks: the option that names its configuration file, and how a question reaches it. */
 export interface Asked<T> {
   readonly configOption: readonly [flag: string, description: string, file: string]
@@ -24,8 +27,8 @@ export interface Asked<T> {
 export function askingCommand<T>(
   asked: Asked<T>,
   spec: QuerySpec,
-  path: (argument: string | undefined, flags: Readonly<Record<string, unknown>>) => string,
-  show: (answer: T) => string,
+  path: (argument: string | undefined, flags: Flags) => string,
+  show: (answer: T, flags: Flags) => string,
 ): Command {
   const command = new Command(spec.name).description(spec.description)
   if (spec.argument) command.argument(spec.argument)
@@ -36,7 +39,9 @@ export function askingCommand<T>(
     .action(async (...given: unknown[]) => {
       const argument = spec.argument ? (given[0] as string | undefined) : undefined
       const options = given[spec.argument ? 1 : 0] as { config: string; json?: boolean }
-      print(options.json === true, await asked.ask(options.config, path(argument, { ...options })), show)
+      const flags = { ...options }
+      const answer = await asked.ask(options.config, path(argument, flags))
+      print(options.json === true, answer, (one) => show(one, flags))
     })
 }
 
@@ -54,7 +59,7 @@ export function queryCommand<T>(
     /** What the controller is told rather than asked: POST. */
     readonly method?: 'GET' | 'POST'
   },
-  path: (argument: string, flags: Readonly<Record<string, unknown>>) => string,
+  path: (argument: string, flags: Flags) => string,
   show: (answer: T) => string,
 ): Command {
   const controller: Asked<T> = {

@@ -62,10 +62,12 @@ test('of very many nodes the busiest are shown and the others counted', () => {
 
 test('what is kept, as a list and one by one', () => {
   assert.equal(
-    showList([kept]),
+    showList([kept], 2),
     `BYTES  USES  PINNED BY  URL
 20 kB  3     lab        http://deb.debian.org/pool/a_1_all.deb`,
   )
+  assert.match(showList([kept], 1), /_all\.deb\n\.\.\. these are the first 1; --limit shows more$/)
+  assert.equal(showList([], 1), 'nothing of that is kept')
   assert.equal(
     showInspection({ kept: [kept] }),
     `http://deb.debian.org/pool/a_1_all.deb
@@ -81,6 +83,7 @@ test('what is kept, as a list and one by one', () => {
 })
 
 test('damage is named', () => {
+  assert.equal(showVerified({ responses: 0, bytes: 0, damaged: [] }), 'nothing of that is kept')
   assert.equal(
     showVerified({ responses: 2, bytes: 1500, damaged: [] }),
     '2 responses verified, 1.5 kB: all as they were written',

@@ -69,6 +69,27 @@ test('status, ls and inspect say what the cache has and did', async (t) => {
   )
 })
 
+test('a command line that is wrong is told what is right, by status 2', async (t) => {
+  const { run } = await withPackages(t)
+  const wrong: [string[], RegExp][] = [
+    [['ls', '--limit', 'all'], /^causeway: --limit all: expected a whole number from 1 to 999999\n$/],
+    [['ls', 'mirror.lab/pool'], /^causeway: mirror\.lab\/pool: expected a URL such as http:/],
+    [
+      ['inspect', 'http://miror.lab/pool'],
+      /^causeway: nothing of miror\.lab is kept, and it is none .*: mirror\.lab\n$/,
+    ],
+    [['statsu'], /^causeway: cache has no command statsu; there are status, ls, inspect, /],
+    [['inspect'], /^error: missing required argument 'url'\n$/],
+    [['--log-level=loud'], /^error: option '--log-level <level>' argument 'loud' is invalid/],
+  ]
+  for (const [args, told] of wrong) {
+    const { status, stderr } = await run(...args)
+    assert.match(stderr, told)
+    assert.equal(status, 2)
+  }
+  assert.equal((await run('--help')).status, 0)
+})
+
 test('purge removes what begins with a URL, and nothing without one', async (t) => {
   const { cache, run, read } = await withPackages(t)
   assert.equal((await run('purge', 'http://mirror.lab/pool/a')).stdout, '1 removed\n')
