@@ -305,7 +305,8 @@ export class Transfers {
       if (this.#ended.signal.aborted || body.isWhole) break
       const passed = Math.max(1, clock.now() - begunMs)
       if (!this.#width) continue
-      this.#width = afterSample(this.#width, (this.#received - before) / passed)
+      const bytesPerMs = (this.#received - before) / passed
+      this.#width = afterSample(this.#width, { bytesPerMs, bytesLeft: this.#missing() })
       way.proven = this.#width.proven
       this.pump()
     }

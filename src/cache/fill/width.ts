@@ -4,6 +4,9 @@ export const mostConnections = 8
 /** How much more two times as many connections must bring to be worth it. */
 const worthwhile = 1.25
 
+/** Milliseconds that must be left to go, at the rate of now, for more connections to be tried: it costs the open ranges. */
+const worthMs = 3_000
+
 /** Samples with new connections: in the first they come to speed, the second counts. */
 const trial = 2
 
@@ -41,6 +44,14 @@ export interface Way {
   readonly bytes: number
 }
 
+/** How a body came in the last while. */
+export interface Sample {
+  /** The rate of all connections together. */
+  readonly bytesPerMs: number
+  /** Bytes that are still to come. */
+  readonly bytesLeft: number
+}
+
 /**
  * One connection for each 12 ms of round trip, if each has 8 MiB to bring; more where more did well lately.
  *
@@ -66,7 +77,7 @@ export function startingWidth({ proven, roundTripMs, bytes }: Way): Width {
  * same, because the two have shared the line by then, and one of them alone would need seconds to fill it. Doubling
  * instead of adding one makes the gain that is looked for larger than the noise.
  */
-export function afterSample(width: Width, bytesPerMs: number): Width {
+export function afterSample(width: Width, { bytesPerMs, bytesLeft }: Sample): Width {
   const { connections, most, half, held } = width
   const samples = width.samples + 1
   if (samples < trial) return { ...width, samples }
@@ -77,6 +88,7 @@ export function afterSample(width: Width, bytesPerMs: number): Width {
   if (half !== undefined && bytesPerMs < half * worthwhile)
     return { ...width, samples, half: undefined, held: bytesPerMs }
   const proven = half === undefined ? width.proven : connections
-  if (connections >= most) return { ...width, proven, samples, half: undefined }
+  const soonOver = bytesLeft < bytesPerMs * worthMs
+  if (connections >= most || soonOver) return { ...width, proven, samples, half: undefined }
   return { ...width, proven, connections: Math.min(most, connections * 2), samples: 0, half: bytesPerMs }
 }

@@ -203,7 +203,9 @@ export function fetchOver(line: VirtualLine, length: number, proven = 1, most = 
     for (const flow of over) finish(flow)
     if (over.length > 0) pump()
     if (sampleMs !== undefined && nowMs - sampleMs >= Math.max(250, 10 * roundTripMs)) {
-      if (length - bytesOf(present) > largeBytes) width = afterSample(width, (seen.came - sampled) / (nowMs - sampleMs))
+      const bytesLeft = length - bytesOf(present)
+      const bytesPerMs = (seen.came - sampled) / (nowMs - sampleMs)
+      if (bytesLeft > largeBytes) width = afterSample(width, { bytesPerMs, bytesLeft })
       sampled = seen.came
       sampleMs = nowMs
       pump()

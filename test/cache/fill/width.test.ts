@@ -5,9 +5,13 @@ import { afterSample, mostConnections, startingWidth, type Way, type Width } fro
 
 const near: Way = { proven: 1, roundTripMs: 10, bytes: 1e9 }
 
+function sample(width: Width, bytesPerMs: number, bytesLeft = 1e9): Width {
+  return afterSample(width, { bytesPerMs, bytesLeft })
+}
+
 /** After so many samples of a way that gives `rate(connections)` bytes per millisecond. */
 function sampled(rate: (connections: number) => number, count = 20, width = startingWidth(near)): Width {
-  for (let samples = 0; samples < count; samples += 1) width = afterSample(width, rate(width.connections))
+  for (let samples = 0; samples < count; samples += 1) width = sample(width, rate(width.connections))
   return width
 }
 
@@ -27,10 +31,16 @@ test('a way that three connections fill has four proven, and keeps the eight tha
 })
 
 test('what a connection brings while it comes to speed says nothing', () => {
-  const slow = afterSample(startingWidth(near), 500)
+  const slow = sample(startingWidth(near), 500)
   assert.equal(slow.connections, 1)
-  const two = afterSample(slow, 12_500)
+  const two = sample(slow, 12_500)
   assert.deepEqual([two.connections, two.half], [2, 12_500])
+})
+
+test('what comes to its end within 3 s is not worth another connection', () => {
+  const slow = sample(startingWidth(near), 10_000)
+  assert.equal(sample(slow, 10_000, 29_000_000).connections, 1)
+  assert.equal(sample(slow, 10_000, 31_000_000).connections, 2)
 })
 
 test('more are tried again when the rate has fallen: the line was full until the first loss', () => {
@@ -41,7 +51,7 @@ test('more are tried again when the rate has fallen: the line was full until the
 
 test('a rate that rises or falls a little is no reason to try more', () => {
   let width = sampled(() => 12_500)
-  for (const rate of [12_000, 10_500, 13_000, 10_100, 14_000]) width = afterSample(width, rate)
+  for (const rate of [12_000, 10_500, 13_000, 10_100, 14_000]) width = sample(width, rate)
   assert.equal(width.connections, 2)
 })
 
@@ -70,7 +80,7 @@ test('whatever the rates, it never has fewer than before, nor more than the most
     fc.property(fc.array(fc.nat(20_000), { maxLength: 60 }), (rates) => {
       let width = startingWidth(near)
       for (const rate of rates) {
-        const next = afterSample(width, rate)
+        const next = sample(width, rate)
         assert.ok(next.connections >= width.connections && next.connections <= mostConnections)
         assert.ok(next.proven <= next.connections)
         width = next
