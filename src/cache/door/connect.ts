@@ -38,7 +38,7 @@ export class Tunnels {
     const startMs = clock.now()
     const record = (status: number, outcome: 'refused' | 'failed' | 'miss', bytes: number) =>
       ledger.answered({
-        time: new Date(startMs).toISOString(),
+        timeMs: startMs,
         client: remoteAddress,
         method: 'CONNECT',
         url: target,

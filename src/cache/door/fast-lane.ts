@@ -1,15 +1,14 @@
 import type { Socket } from 'node:net'
-import { readPlainRequest } from './plain-request.ts'
 
 /** A response as it goes onto the wire. */
 export interface Ready {
-  readonly head: string
+  readonly head: Buffer
   readonly body: Buffer
 }
 
 export interface FastLaneDeps {
-  /** What answers a plain request at once, from memory; undefined: not this one. */
-  readonly atHand: (target: string, rawHeaders: readonly string[], client: string) => Ready | undefined
+  /** What answers a request at once, from memory, by its head with each byte a character; undefined: not this one. */
+  readonly atHand: (head: string, client: string) => Ready | undefined
   /** Takes over a connection for good. What it read of it comes again. */
   readonly slowLane: (socket: Socket) => void
   /** Milliseconds until a new connection has to have asked for something. */
@@ -18,10 +17,13 @@ export interface FastLaneDeps {
   readonly idleMs: number
 }
 
-const headEnd = '\r\n\r\n'
+const headEnd = Buffer.from('\r\n\r\n')
 
 /** A longer head is not for here. */
 const mostHeadBytes = 2048
+
+/** Bytes of answers to requests that came together after which no more are put with them. */
+const mostTogether = 256 * 1024
 
 /**
  * Answers the plainest of requests without Node's HTTP server, which costs as much for each small file as all the rest:
@@ -66,20 +68,20 @@ export class FastLane {
 
   /** Answers the requests that some bytes begin with, as far as they are for here; returns how many bytes these were. */
   #answer(socket: Socket, bytes: Buffer, client: string): number {
-    let at = 0
     // Who asks for more without having taken what came before is not to fill the memory.
-    while (at < bytes.length && socket.writableLength === 0) {
+    if (socket.writableLength > 0) return 0
+    let at = 0
+    socket.cork()
+    while (at < bytes.length && socket.writableLength < mostTogether) {
       const end = bytes.indexOf(headEnd, at) + headEnd.length
       if (end < at + headEnd.length || end - at > mostHeadBytes) break
-      const request = readPlainRequest(bytes.toString('latin1', at, end))
-      const found = request && this.#deps.atHand(request.target, request.rawHeaders, client)
+      const found = this.#deps.atHand(bytes.toString('latin1', at, end), client)
       if (!found) break
-      socket.cork()
-      socket.write(found.head, 'latin1')
+      socket.write(found.head)
       socket.write(found.body)
-      socket.uncork()
       at = end
     }
+    socket.uncork()
     return at
   }
 

@@ -13,6 +13,7 @@ import type { Store, Stored } from '../store/port.ts'
 import type { ManyPlaces } from '../upstream/many-places.ts'
 import type { Catalogue } from '../verify/catalogue.ts'
 import { isOtherThan } from '../verify/expected.ts'
+import type { Question } from './known-questions.ts'
 import type { Patience } from './patience.ts'
 import type { Outcome } from './reply.ts'
 import type { CacheRequest } from './request.ts'
@@ -49,13 +50,11 @@ export class Finder {
   }
 
   /** The answer where it is in memory and needs no second thought: a small file that is kept and fresh, and no index. */
-  atHand(request: CacheRequest): (Stored & { readonly body: Buffer }) | undefined {
+  atHand({ origin, path, url, kind }: Question): (Stored & { readonly body: Buffer }) | undefined {
     const { store, catalogue } = this.#deps
-    const { origin, path, url: key } = request
-    if (request.personal || request.method !== 'GET') return undefined
-    const stored = store.peek(key)
-    const kind = kindOf(origin, path)
-    if (stored?.body && kind !== 'index' && this.#isFresh({ kind }, stored)) {
+    if (kind === 'index') return undefined
+    const stored = store.peek(url)
+    if (stored?.body && this.#isFresh({ kind }, stored)) {
       if (!isOtherThan(catalogue.expected(origin, path), stored)) return stored as Stored & { body: Buffer }
     }
     void stored?.close()

@@ -12,6 +12,7 @@ import type { Ledger } from '../watch/ledger.ts'
 import { deliver, type Telling } from './deliver.ts'
 import type { Ready } from './fast-lane.ts'
 import { Finder, type FinderDeps } from './find.ts'
+import { KnownQuestions } from './known-questions.ts'
 import { Patience } from './patience.ts'
 import { comesRound, notKept, sayNo, troubleOf } from './refuse.ts'
 import { type CacheRequest, readRequest } from './request.ts'
@@ -43,12 +44,14 @@ export class Proxy {
   readonly #deps: ProxyDeps
   readonly #finder: Finder
   readonly #wire = new Wire()
+  readonly #questions: KnownQuestions
   /** Connections on which something was refused: whatever else came on them is not looked at. */
   readonly #closing = new WeakSet<Socket>()
 
   constructor(deps: ProxyDeps) {
     this.#deps = deps
-    const { indexes, clock } = deps
+    const { indexes, clock, origins, via } = deps
+    this.#questions = new KnownQuestions(origins, via)
     const patience = new Patience(indexes.patience, clock)
     this.#finder = new Finder({ ...deps, patience, indexFreshMs: indexes.fresh })
   }
@@ -76,7 +79,7 @@ export class Proxy {
     counters.inFlight -= 1
     const passed = 'message' in request ? undefined : request
     ledger.answered({
-      time: new Date(startMs).toISOString(),
+      timeMs: startMs,
       client,
       method,
       url: passed?.url ?? target,
@@ -88,24 +91,27 @@ export class Proxy {
     })
   }
 
-  /** Answers a plain GET at once and records it, if what answers it is at hand; else nothing has happened. */
-  atHand(target: string, rawHeaders: readonly string[], client: string): Ready | undefined {
-    const { origins, via, counters, clock, ledger, ahead } = this.#deps
-    const request = readRequest({ method: 'GET', target, rawHeaders }, origins, via)
-    if ('message' in request) return undefined
-    const stored = this.#finder.atHand(request)
+  /**
+   * Answers a plain GET at once and records it, if what answers it is at hand; else nothing has happened.
+   * @param head As it came, each byte a character.
+   */
+  atHand(head: string, client: string): Ready | undefined {
+    const { counters, clock, ledger, ahead } = this.#deps
+    const question = this.#questions.read(head)
+    const stored = question && this.#finder.atHand(question)
     if (!stored) return undefined
     const startMs = clock.now()
     const ready = this.#wire.readyFor(stored, startMs)
     if (!ready) return undefined
-    ahead?.noticed(client, request.origin, request.path)
+    const { origin, path, url } = question
+    ahead?.noticed(client, origin, path)
     counters.requests += 1
     ledger.answered({
-      time: new Date(startMs).toISOString(),
+      timeMs: startMs,
       client,
       method: 'GET',
-      url: request.url,
-      origin: request.origin.host,
+      url,
+      origin: origin.host,
       status: 200,
       outcome: 'hit',
       bytes: stored.length,

@@ -26,6 +26,9 @@ export interface AccessRecord {
 /** Milliseconds that lines are gathered, to be written in one go. */
 const gatherMs = 100
 
+/** Bytes that are gathered at most: no line is longer, as no request's head is longer than 16 KiB. */
+const gatherBytes = 128 * 1024
+
 /** Bytes that may wait for a slow disk; what comes on top is lost rather than held in memory. */
 const mayWait = 4 * 1024 * 1024
 
@@ -33,7 +36,9 @@ const mayWait = 4 * 1024 * 1024
 export class AccessLog {
   readonly #stream: WriteStream
   #broken = false
-  #gathered = ''
+  /** Lines as bytes: strings that live for so long would be moved about by the garbage collector. */
+  readonly #gathered = Buffer.allocUnsafeSlow(gatherBytes)
+  #filled = 0
   /** The second that was written last, milliseconds since the epoch, and how. */
   #second = Number.NaN
   #written = ''
@@ -56,13 +61,23 @@ export class AccessLog {
   }
 
   write(record: AccessRecord): void {
-    const { timeMs, ...rest } = record
-    this.#gathered += `${JSON.stringify({ time: this.#iso(timeMs), ...rest })}\n`
+    const line = this.#line(record)
+    // No character takes more than three bytes for each of its units of UTF-16.
+    if (this.#gathered.length - this.#filled < 3 * line.length) this.#pass()
+    this.#filled += this.#gathered.write(line, this.#filled)
     this.#timer ??= setTimeout(() => this.#pass(), gatherMs)
   }
 
+  /** Put together by hand, which is several times as quick as having a record stringified. */
+  #line({ timeMs, client, method, url, origin, status, outcome, bytes, ms }: AccessRecord): string {
+    const who = `"time":"${this.#iso(timeMs)}","client":${JSON.stringify(client)}`
+    const what = `"method":${JSON.stringify(method)},"url":${JSON.stringify(url)},"origin":${JSON.stringify(origin)}`
+    return `{${who},${what},"status":${status},"outcome":"${outcome}","bytes":${bytes},"ms":${ms}}\n`
+  }
+
   /** ISO 8601. Most lines are of the same second as the one before. */
-  #iso(ms: number): string {
+  #iso(timeMs: number): string {
+    const ms = Math.floor(timeMs)
     const within = ms % 1000
     if (ms - within !== this.#second) {
       this.#second = ms - within
@@ -74,8 +89,9 @@ export class AccessLog {
   #pass(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined
-    if (!this.#broken && this.#stream.writableLength <= mayWait) this.#stream.write(this.#gathered)
-    this.#gathered = ''
+    const lines = this.#gathered.subarray(0, this.#filled)
+    if (!this.#broken && this.#stream.writableLength <= mayWait) this.#stream.write(Buffer.from(lines))
+    this.#filled = 0
   }
 
   close(): Promise<void> {

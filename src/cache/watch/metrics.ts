@@ -1,35 +1,32 @@
-import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { Counter, Gauge, Registry } from 'prom-client'
 import type { Outcome } from '../door/reply.ts'
+import { Durations } from './durations.ts'
 import type { CacheStatus } from './status.ts'
 import type { Tally } from './traffic.ts'
-
-/** Seconds: a hit takes milliseconds, a large file over a WAN minutes. */
-const buckets = [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60, 300]
 
 /** The cache's figures for Prometheus, all under `causeway_cache_`. Nodes are told apart only where the series stay few. */
 export class CacheMetrics {
   readonly #registry = new Registry()
   readonly #status: () => Promise<CacheStatus>
-  readonly #duration: Histogram<'outcome'>
+  readonly #durations = new Durations()
   readonly #figures: Figures
 
   constructor(status: () => Promise<CacheStatus>) {
     this.#status = status
-    const name = 'causeway_cache_request_duration_seconds'
-    const help = 'From the arrival of a request until its last byte was handed to the socket.'
-    this.#duration = new Histogram({ name, help, labelNames: ['outcome'], buckets, registers: [this.#registry] })
     this.#figures = new Figures(this.#registry)
   }
 
   /** Notes an answered request and how long it took. */
   answered(outcome: Outcome, ms: number): void {
-    this.#duration.observe({ outcome }, ms / 1000)
+    this.#durations.took(outcome, ms)
   }
 
   /** The text that Prometheus reads. */
   async text(): Promise<string> {
     this.#figures.set(await this.#status())
-    return this.#registry.metrics()
+    const help = 'From the arrival of a request until its last byte was handed to the socket.'
+    const durations = this.#durations.text('causeway_cache_request_duration_seconds', help)
+    return (await this.#registry.metrics()) + durations
   }
 
   get contentType(): string {

@@ -24,11 +24,8 @@ export class Traffic {
 
   /** Notes an answered request. `origin` is undefined for one that was refused. */
   answered(origin: string | undefined, node: string, outcome: Outcome, bytes: number): void {
-    for (const tally of [this.#of(this.origins, origin ?? others), this.#of(this.nodes, node)]) {
-      tally.requests += 1
-      tally.outcomes[outcome] += 1
-      tally.servedBytes += bytes
-    }
+    add(this.#of(this.origins, origin ?? others), outcome, bytes)
+    add(this.#of(this.nodes, node), outcome, bytes)
   }
 
   /** Notes bytes of a body that came from upstream. */
@@ -37,13 +34,19 @@ export class Traffic {
   }
 
   #of(map: Map<string, Tally>, name: string): Tally {
-    const key = map.has(name) || map.size < mostNodes ? name : others
-    const known = map.get(key)
+    const known = map.get(name)
     if (known) return known
-    const fresh = newTally()
+    const key = map.size < mostNodes ? name : others
+    const fresh = map.get(key) ?? newTally()
     map.set(key, fresh)
     return fresh
   }
+}
+
+function add(tally: Tally, outcome: Outcome, bytes: number): void {
+  tally.requests += 1
+  tally.outcomes[outcome] += 1
+  tally.servedBytes += bytes
 }
 
 function newTally(): Tally {
