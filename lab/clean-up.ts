@@ -54,7 +54,7 @@ export async function cleanUp(lab: string): Promise<void> {
   const namespaces = await namespacesOf(lab)
   await Promise.all(
     namespaces.map(async (netns) => {
-      await until(`processes of ${netns} are gone`, 30_000, async () => {
+      await until(`processes of ${netns} are gone`, 120_000, async () => {
         const pids = await processesIn(netns)
         pids.forEach(kill)
         return pids.length === 0
@@ -63,7 +63,7 @@ export async function cleanUp(lab: string): Promise<void> {
     }),
   )
   for (const point of mountsOf(lab).toReversed()) {
-    await until(`${point} is unmounted`, 30_000, async () => (await run(['umount', point])).code === 0)
+    await until(`${point} is unmounted`, 120_000, async () => (await run(['umount', point])).code === 0)
   }
   rmSync(labFolder(lab), { recursive: true, force: true })
 }

@@ -134,7 +134,7 @@ export class LabHost implements Host {
     const pid = this.#pid
     if (pid === 0) return
     process.kill(pid, 'SIGKILL')
-    await until(`${this.name} is off`, 10_000, () => !existsSync(`/proc/${pid}`))
+    await until(`${this.name} is off`, 120_000, () => !existsSync(`/proc/${pid}`))
     this.#pid = 0
   }
 

@@ -374,7 +374,7 @@ export class Lab {
 
 /** Waits until a daemon of ours serves; its log tells why when it ends instead. */
 async function serving(daemon: LabProcess, host: LabHost, what: string, probe: () => Promise<boolean>): Promise<void> {
-  await until(`${host.name}: the ${what} serves`, 90_000, () => {
+  await until(`${host.name}: the ${what} serves`, 120_000, () => {
     if (daemon.status === undefined) return probe()
     const said = host.read(`/var/log/causeway/${what}.log`).trim().slice(-2000)
     throw new CausewayError('CommandFailed', `${host.name}: the ${what} ended with status ${daemon.status}: ${said}`)

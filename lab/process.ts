@@ -65,7 +65,7 @@ export async function startDaemon(argv: readonly string[], options: DaemonOption
     })
     child.once('error', reject)
   })
-  const pid = await until(`${options.name} runs`, 5000, () => {
+  const pid = await until(`${options.name} runs`, 120_000, () => {
     if (ended !== undefined) {
       const said = readFileSync(options.log, 'utf8').trim().slice(-2000)
       throw new CausewayError('CommandFailed', `${options.name} ended at once with status ${ended}: ${said}`)

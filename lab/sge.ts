@@ -64,7 +64,7 @@ export async function startSge(head: LabHost, options: SgeOptions = {}): Promise
     },
     async kill(signal = 'SIGTERM') {
       await execChecked(head, ['kill', `-${signal.slice(3)}`, String(pid)])
-      await until('sge_qmaster is gone', 20_000, async () => (await head.exec(['kill', '-0', String(pid)])).code !== 0)
+      await until('sge_qmaster is gone', 120_000, async () => (await head.exec(['kill', '-0', String(pid)])).code !== 0)
     },
     async restart() {
       pid = await startQmaster(head)
@@ -112,7 +112,7 @@ async function startQmaster(head: LabHost): Promise<number> {
   await execChecked(envHost(head), ['sge_qmaster'])
   await until(
     'sge_qmaster answers',
-    30_000,
+    120_000,
     async () => (await head.exec(['qconf', '-sh'], { env: sgeEnv })).code === 0,
   )
   return Number(head.read(pidFile).trim())

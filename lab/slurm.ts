@@ -92,7 +92,7 @@ export async function startSlurm(head: LabHost, options: SlurmOptions): Promise<
     void daemon.exited.then((status) => {
       ended = status
     })
-    await until('slurmctld answers', 30_000, async () => {
+    await until('slurmctld answers', 120_000, async () => {
       if (ended !== undefined) throw new Error(`slurmctld ended with ${ended}: ${head.read(logPath).slice(-2000)}`)
       return (await head.exec(['scontrol', 'ping'])).stdout.includes('is UP')
     })
@@ -131,7 +131,7 @@ export async function startMunged(host: LabHost, key: Uint8Array): Promise<LabPr
   chownSync(host.path('/etc/munge'), munge.uid, munge.gid)
   for (const folder of ['/run/munge', '/var/lib/munge', '/var/log/munge']) makeFolder(host, folder, munge, 0o755)
   const daemon = await host.start(['munged', '--foreground'], { user: 'munge', log: '/var/log/munge/munged.out' })
-  await until('munged answers', 10_000, async () => (await host.exec(['munge', '--no-input'])).code === 0)
+  await until('munged answers', 120_000, async () => (await host.exec(['munge', '--no-input'])).code === 0)
   return daemon
 }
 

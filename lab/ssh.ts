@@ -49,5 +49,5 @@ export async function listens(host: LabHost, port: number): Promise<boolean> {
 
 /** Resolves when something on the host listens on a TCP port. */
 export async function listening(host: LabHost, port: number): Promise<void> {
-  await until(`${host.name} listens on port ${port}`, 10_000, () => listens(host, port))
+  await until(`${host.name} listens on port ${port}`, 120_000, () => listens(host, port))
 }

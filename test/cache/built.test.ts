@@ -38,7 +38,7 @@ test('the built package serves, and learns indexes in a thread of its own', asyn
   assert.equal((await ask(port, '/debian/dists/lab/main/binary-amd64/Packages.xz')).status, 200)
   // Only who has learned the index knows that this is not what it says.
   await writeFile(join(repository.folder, 'debian/pool/main/tool_1_amd64.deb'), 'not what the index says')
-  await until('a wrong package is refused', 30_000, async () => {
+  await until('a wrong package is refused', 120_000, async () => {
     const { status, broken } = await ask(port, '/debian/pool/main/tool_1_amd64.deb')
     return broken || status >= 500
   })

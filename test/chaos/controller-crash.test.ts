@@ -8,7 +8,7 @@ import { plainPolicy } from './rules.ts'
 import { World } from './world.ts'
 
 /** Everything must be over by then, virtual ms. */
-const patienceMs = 60_000
+const patienceMs = 180_000
 
 /** Jobs may span sites: so three nodes do for both jobs, whichever machines are up first and whichever job gets them. */
 const policy: Policy = {

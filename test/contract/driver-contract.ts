@@ -160,9 +160,9 @@ function stamped(id: string) {
   return { id, name: `node-${id}`, cluster: 'lab', state: 'running', createdAtMs: 0 }
 }
 
-/** Tries an assertion until it holds, for ten seconds at most. */
+/** Tries an assertion until it holds, for two minutes at most. */
 export async function eventually(assertion: () => Promise<void>): Promise<void> {
-  for (const deadline = Date.now() + 10_000; ; ) {
+  for (const deadline = Date.now() + 120_000; ; ) {
     try {
       return await assertion()
     } catch (error) {

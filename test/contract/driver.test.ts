@@ -33,7 +33,7 @@ driverContract('NamespaceDriver', async () => {
     cutPower: async (id) => {
       const [holder = ''] = (await host.run(`cat /mnt/machines/${id}/holder`)).split(' ')
       await host.run(`kill -9 ${holder}`)
-      await execChecked(host, ['timeout', '10', 'tail', `--pid=${holder}`, '-s', '0.01', '-f', '/dev/null'])
+      await execChecked(host, ['timeout', '120', 'tail', `--pid=${holder}`, '-s', '0.01', '-f', '/dev/null'])
     },
     remains: () => machineRemains(host),
     close: () => host.close(),

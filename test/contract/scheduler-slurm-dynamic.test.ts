@@ -79,7 +79,7 @@ suite('dynamic nodes in Slurm', () => {
     await scontrol('delete', 'nodename=causeway-possible-east-[1-2],causeway-possible-west-1')
     const id = await rig.sbatch('--nodes=2', '--wrap=true')
     const says = async () => (await execChecked(rig.head, ['squeue', '-h', '-j', id, '-o', '%r'])).trim()
-    await until('Slurm has looked at the job', 20_000, async () => (await says()) !== 'None')
+    await until('Slurm has looked at the job', 120_000, async () => (await says()) !== 'None')
     assert.match(await says(), /^Partition(Config|NodeLimit)$/)
     const { jobs } = await rig.scheduler.snapshot()
     assert.equal(jobs.find((job) => job.id === id)?.blocked, null)

@@ -35,7 +35,7 @@ suite('a real slurmrestd', () => {
       ],
       { user: 'alice', env: { SLURM_JWT: 'daemon' } },
     )
-    await until('slurmrestd listens', 10_000, async () => {
+    await until('slurmrestd listens', 120_000, async () => {
       return (await rig.head.exec(['test', '-S', '/run/slurmrestd/rest.sock'])).code === 0
     })
   })
@@ -81,7 +81,7 @@ suite('a real slurmrestd', () => {
     await rig.whileAway(async () => {
       await assert.rejects(scheduler.snapshot(), { code: 'SchedulerUnreachable' })
     })
-    await until('it is back', 20_000, () => scheduler.snapshot().catch(() => false))
+    await until('it is back', 120_000, () => scheduler.snapshot().catch(() => false))
     await daemon.kill()
     await assert.rejects(scheduler.snapshot(), { code: 'SchedulerUnreachable' })
   })

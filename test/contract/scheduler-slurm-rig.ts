@@ -263,7 +263,7 @@ export class SlurmRig implements SchedulerRig {
       await this.#scontrol('update', `nodename=${name}`, 'state=down', 'reason=reset')
       await this.#scontrol('update', `nodename=${name}`, 'state=power_down_force')
     }
-    await until('all nodes are absent and all jobs ended', 30_000, async () => {
+    await until('all nodes are absent and all jobs ended', 120_000, async () => {
       const queue = await this.scheduler.snapshot()
       // One that was asked for, and not yet with ResumeProgram when Slurm saved its state, is asked for once more; see
       // docs/design/003-slurm-states.md.

@@ -109,7 +109,7 @@ export class RealTorqueRig implements SchedulerRig {
     const argv = [`${this.#prefix}/sbin/pbs_server`, '-D', '-f', '-t', type, '-d', this.#home]
     this.#server = await this.head.start(argv)
     const ask = async () => (await this.head.exec([`${this.#prefix}/bin/qstat`, '-B'])).code === 0
-    await until('pbs_server answers', 30_000, ask)
+    await until('pbs_server answers', 120_000, ask)
   }
 
   async submit({ nodes = 1, runMs = 1000, features = '', perNode = {}, exclusive = true }: RigJob): Promise<string> {

@@ -19,10 +19,10 @@ describe('hooks that come while the controller is dead', () => {
   const kept = async () => (await must(lab.head.exec(['ls', spool]))).split('\n').filter(Boolean)
 
   test('are kept by the user of slurmctld, recorded once when the controller is back, and the job runs', async () => {
-    await until('the spool is there', 30_000, async () => (await lab.head.exec(['test', '-g', spool])).code === 0)
+    await until('the spool is there', 120_000, async () => (await lab.head.exec(['test', '-g', spool])).code === 0)
     await lab.controller?.kill('SIGKILL')
     const job = await submit(lab, 'true')
-    const [name = ''] = await until('slurmctld has called', 60_000, async () => {
+    const [name = ''] = await until('slurmctld has called', 120_000, async () => {
       const names = (await kept()).filter((each) => each.endsWith('.event'))
       return names.length > 0 && names
     })
@@ -30,7 +30,7 @@ describe('hooks that come while the controller is dead', () => {
     const [where = '', body = ''] = lab.head.read(`${spool}/${name}`).split('\n')
     assert.equal(where, 'slurm/resume')
     await lab.startController()
-    await until('the spool is empty', 30_000, async () => (await kept()).length === 0)
+    await until('the spool is empty', 120_000, async () => (await kept()).length === 0)
     const { id } = JSON.parse(body) as { id: string }
     const why = await must(
       lab.head.exec(['curl', '--silent', '--unix-socket', socket, `http://localhost/v1/jobs/${job}/why`]),

@@ -121,7 +121,7 @@ export async function allHear(
 ): Promise<number> {
   const froms = [...new Set(pairs.map(([from]) => from))]
   const first = new Map<string, number>()
-  const heard = until('all nodes hear each other', 60_000, () => {
+  const heard = until('all nodes hear each other', 120_000, () => {
     first.clear()
     for (const { from, to, askedAtMs, answeredAtMs } of echoes(lab, mesh, froms)) {
       const pair = `${from} ${to}`

@@ -68,7 +68,7 @@ describe('jobs over three sites, by BGP EVPN, with IPv6 too', () => {
     stopMesh(lab, mesh)
     await jobReaches(lab, mesh.job, 'COMPLETED')
     await assertAllTold(lab, mesh)
-    await until('no gateway knows a node any more', 60_000, async () => {
+    await until('no gateway knows a node any more', 120_000, async () => {
       const all = await Promise.all((['head', ...siteNames] as const).map(entries))
       return all.flat().every(({ mac }) => !/^02:43:0a:4d:0[123]:01$/.test(mac))
     })

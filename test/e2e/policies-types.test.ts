@@ -47,7 +47,7 @@ describe('node types', () => {
       await submit(lab, 'hostname', '--constraint=type-big'),
     ]
     await jobReaches(lab, quick, 'RUNNING')
-    await until('another small node comes up', 60_000, () => lives(cluster).some((l) => l.name === 'west-small-2'))
+    await until('another small node comes up', 120_000, () => lives(cluster).some((l) => l.name === 'west-small-2'))
     for (const job of [byMemory, byCpus, byName]) {
       await jobReaches(lab, job, 'COMPLETED')
       assert.match(ranOn(lab, job), /^west-big-[12]$/)

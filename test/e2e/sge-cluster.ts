@@ -28,7 +28,7 @@ export async function sgeUp(
 
 /** Resolves when the controller has made what it needs in the cell: until then Grid Engine turns jobs away. */
 export async function isSetUp(lab: Lab): Promise<void> {
-  await until('the controller has made its objects in the cell', 60_000, async () => {
+  await until('the controller has made its objects in the cell', 120_000, async () => {
     const { stdout } = await lab.head.exec(['qconf', '-sq', 'all.q'])
     return stdout.includes('@site-west=')
   })

@@ -9,7 +9,7 @@ import { until } from '../../lab/until.ts'
 import { sgeRole } from '../../src/hooks/schedulers/sge/role.ts'
 import { instanceState } from './sge-cluster.ts'
 
-const patienceMs = 90_000
+const patienceMs = 180_000
 const pidFile = '/run/gridengine/execd.pid'
 
 describe('the role of a Grid Engine node, on a host of the lab', () => {

@@ -35,7 +35,7 @@ describe('on real Grid Engine over an emulated WAN', () => {
     const sites = new Set(lines.map((line) => siteOf(line.split(' ')[1] ?? '')))
     assert.deepEqual([...sites].sort(), ['east', 'west'])
     await shrunk(lab)
-    await until('Grid Engine has forgotten the hosts', 60_000, async () => (await knownHosts(lab)).length === 0)
+    await until('Grid Engine has forgotten the hosts', 120_000, async () => (await knownHosts(lab)).length === 0)
   })
 
   test('a job of several nodes stays in one site, the next one where there is room', async () => {
@@ -95,7 +95,7 @@ describe('on real Grid Engine over an emulated WAN', () => {
 
   test('a job that nothing can run is explained, by Causeway and by qstat', async () => {
     const job = await qsub(lab, 'hostname', '-pe', 'mpi', '1000')
-    await until('qstat says why', 60_000, async () => {
+    await until('qstat says why', 120_000, async () => {
       const { stdout } = await lab.asAlice(['qstat', '-j', job])
       return /^context:.*causeway/m.test(stdout)
     })
@@ -129,7 +129,7 @@ describe('bad days of Grid Engine', () => {
     const dead = (await allNodes(lab)).filter((node) => node.site === 'east')
     assert.ok(dead.length > 0 && dead.every((node) => node.phase === 'gone' && node.failure?.code === 'BootTimeout'))
     const cluster = lab
-    await until('Grid Engine has forgotten the hosts', 60_000, async () => (await knownHosts(cluster)).length === 0)
+    await until('Grid Engine has forgotten the hosts', 120_000, async () => (await knownHosts(cluster)).length === 0)
   })
 
   test('a site whose gateway loses power in the middle: its node is lost, the job runs again elsewhere', async () => {
@@ -139,7 +139,7 @@ describe('bad days of Grid Engine', () => {
     await lab.powerOff('east')
     await lab.powerOn('east')
     const cluster = lab
-    await until('the lost machine is noticed', 60_000, () => lives(cluster).some((life) => life.phase === 'gone'))
+    await until('the lost machine is noticed', 120_000, () => lives(cluster).some((life) => life.phase === 'gone'))
     assert.equal((await allNodes(lab))[0]?.failure?.code, 'MachineLost')
     assert.match(await finished(lab, job), /^(east|west)-\d$/m)
     await shrunk(lab)

@@ -37,7 +37,7 @@ describe('Slurm with dynamic nodes', () => {
     })
 
     test('a job of three nodes has them all at one site, and its tasks start there', async () => {
-      await until('the sites are written down', 30_000, () => lab.head.read(sitesFile) === 'site-east\nsite-west\n')
+      await until('the sites are written down', 120_000, () => lab.head.read(sitesFile) === 'site-east\nsite-west\n')
       const job = await submit(lab, 'srun hostname', '--nodes=3')
       await jobReaches(lab, job, 'COMPLETED')
       const ranOn = lab.head.read(`/home/alice/out-${job}`).trim().split('\n')
@@ -66,7 +66,7 @@ describe('Slurm with dynamic nodes', () => {
     test('a job larger than all sites together waits, and nothing is made for it', async () => {
       const before = lives(lab).length
       const job = await submit(lab, 'hostname', '--nodes=7')
-      await until('the job has been seen', 60_000, async () => (await lab.causeway(['why', job])).code === 0)
+      await until('the job has been seen', 120_000, async () => (await lab.causeway(['why', job])).code === 0)
       assert.equal((await why(lab, job)).now[0]?.code, 'NotEligible')
       assert.equal((await jobStates(lab)).get(job)?.state, 'PENDING')
       assert.equal(lives(lab).length, before)

@@ -21,7 +21,7 @@ export class WanCapture {
       name: 'tcpdump',
       env: { PATH: process.env['PATH'] ?? '' },
     })
-    await until('tcpdump listens', 10_000, () => readFileSync(log, 'utf8').includes('listening on'))
+    await until('tcpdump listens', 120_000, () => readFileSync(log, 'utf8').includes('listening on'))
     return new WanCapture(file, daemon)
   }
 

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, suite, test } from 'node:test'
@@ -11,6 +10,7 @@ import { hashToken } from '../../src/elastic/tokens.ts'
 import type { ControllerCalls } from '../../src/hooks/controller-calls.ts'
 import { type DoorSettings, type Doors, openDoors } from '../../src/hooks/doors.ts'
 import type { NewEvent } from '../../src/store/event-store.ts'
+import { freePort } from '../support/free-port.ts'
 import { someNetwork } from '../support/network-report.ts'
 import { hookScript } from './hook-script-rig.ts'
 
@@ -66,7 +66,7 @@ suite("the doors' own thread", () => {
     return opened
   }
   const curl = (...args: string[]) =>
-    execFileSync('curl', ['--silent', '--show-error', '--max-time', '5', '--noproxy', '*', ...args]).toString()
+    execFileSync('curl', ['--silent', '--show-error', '--max-time', '120', '--noproxy', '*', ...args]).toString()
   const overSocket = (...args: string[]) => curl('--unix-socket', settings.socket, ...args)
   const postHook = (body: object) =>
     JSON.parse(
@@ -215,17 +215,9 @@ suite("the doors' own thread", () => {
 })
 
 async function until(what: string, condition: () => boolean): Promise<void> {
-  const end = Date.now() + 10_000
+  const end = Date.now() + 120_000
   while (!condition()) {
     assert.ok(Date.now() < end, `not yet: ${what}`)
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  return typeof address === 'object' && address ? address.port : 0
 }

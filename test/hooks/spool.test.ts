@@ -142,7 +142,7 @@ suite('the spool', () => {
       },
     })
     running.start()
-    const end = Date.now() + 10_000
+    const end = Date.now() + 120_000
     while (taken.length === 0 && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 5))
     await running.stop()
     assert.deepEqual(taken, ['slurm/epilog {}'])

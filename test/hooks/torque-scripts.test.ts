@@ -179,7 +179,7 @@ suite('the submit filter', () => {
   test('tells the controller who has submitted, without making anybody wait', async () => {
     await rig.serve(202)
     await filter(script())
-    await until('the event has come', 10_000, async () => rig.posted.length > 0)
+    await until('the event has come', 120_000, async () => rig.posted.length > 0)
     assert.deepEqual(rig.posted, [{ url: '/v1/hooks/torque/submit', body: { facts: { user: userInfo().username } } }])
   })
 })

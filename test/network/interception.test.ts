@@ -12,7 +12,7 @@ import { member, sample, withGateway, withIpv6, withMembers } from './sample.ts'
 import { reaches, Segment } from './segment.ts'
 import { sendFrames } from './wire.ts'
 
-const patience = 30_000
+const patience = 120_000
 
 const mirror = member('mirror', '10.77.2.9', 'west', 'cwp00000079')
 
@@ -146,11 +146,11 @@ interface Answered {
 
 /** Asks for a file at an address. */
 async function ask(from: NetnsHost, address: string): Promise<Answered> {
-  return (await tryToAsk(from, address, 20)) ?? assert.fail(`${address} does not answer ${from.name}`)
+  return (await tryToAsk(from, address, 60)) ?? assert.fail(`${address} does not answer ${from.name}`)
 }
 
 /** The same, without much patience; null when there is no answer: who is redirected to a cache that hangs waits in vain. */
-async function tryToAsk(from: NetnsHost, address: string, seconds = 1): Promise<Answered | null> {
+async function tryToAsk(from: NetnsHost, address: string, seconds = 3): Promise<Answered | null> {
   const host = address.includes(':') ? `[${address}]` : address
   // A name of its own each time: a cache answers by itself what it has.
   const url = `http://${host}/file-${++asked}`

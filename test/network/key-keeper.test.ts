@@ -70,7 +70,7 @@ async function stage(t: TestContext, rotateAfterMs: number | null = null) {
     await keeper.stop()
     await db.destroy()
   })
-  const asleep = () => until('all have been asked', 10_000, () => sleepers.size === gateways.length)
+  const asleep = () => until('all have been asked', 120_000, () => sleepers.size === gateways.length)
   return {
     kernels,
     away,
@@ -198,7 +198,7 @@ describe('the keeper of keys', () => {
     const { promise, resolve: release } = Promise.withResolvers<void>()
     held.set(`key cwg77a 0 ${older}`, promise)
     passFor(5000)
-    await until('the change has ended', 10_000, () => !keeper().report().changing)
+    await until('the change has ended', 120_000, () => !keeper().report().changing)
     release()
     await asleep()
     const generations = () => [...keeper().facts.keys.values()].map((ofGateway) => [...ofGateway.keys()])

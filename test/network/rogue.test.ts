@@ -27,7 +27,7 @@ const overlay = withIpv6({
   ...withMembers(sample, (members) => [...members, member('east-3', '10.77.1.3', 'east', 'cwp000000e3')]),
   storm,
 })
-const patience = 20_000
+const patience = 120_000
 
 function who(name: string): Member & Sender {
   const found = overlay.members.find((one) => one.name === name)

@@ -99,7 +99,8 @@ export class Segment {
     await host.run(`ip route add default via ${router?.address}`)
     if (address6 !== null) {
       await host.run(`ip address add ${address6}/64 dev eth0 nodad`)
-      await host.run(`ip route add default via ${router?.address6}`)
+      // The gateway may have advertised itself already.
+      await host.run(`ip route replace default via ${router?.address6}`)
     }
     return host
   }
@@ -147,12 +148,12 @@ export class Segment {
 }
 
 /** Whether a ping is answered; the deadline is only waited for when it is not. */
-export async function reaches(from: NetnsHost, address: string, deadlineSeconds = 10): Promise<boolean> {
+export async function reaches(from: NetnsHost, address: string, deadlineSeconds = 60): Promise<boolean> {
   const ping = ['ping', '-q', '-n', '-c', '1', '-i', '0.2', '-w', String(deadlineSeconds), address]
   return (await from.exec(ping)).code === 0
 }
 
 /** Who answers plain HTTP at an address, and whom it sees as the client. */
 export async function whoAnswers(from: NetnsHost, address: string): Promise<{ server: string; client: string }> {
-  return JSON.parse(await from.run(`curl -sS --max-time 20 http://${address}/`)) as { server: string; client: string }
+  return JSON.parse(await from.run(`curl -sS --max-time 60 http://${address}/`)) as { server: string; client: string }
 }

@@ -41,7 +41,7 @@ describe('tunnels', () => {
     await rig.connected()
     const pings = [rig.ping('east', 'west'), rig.ping('west', 'head')]
     await rig.keeper.rotate()
-    await until('the keys are changed', 90_000, () => !rig.keeper.report().changing)
+    await until('the keys are changed', 120_000, () => !rig.keeper.report().changing)
     await rig.settled()
     for (const ping of pings) assert.equal((await ping.stop()).lost, 0)
     assert.equal((await rig.host('east').host.run('wg show interfaces')).trim(), 'cwg77b')

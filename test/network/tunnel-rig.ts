@@ -162,7 +162,7 @@ export class TunnelRig {
 
   /** Resolves when every gateway is as wanted, by two looks: the first may have been overtaken. */
   async settled(): Promise<void> {
-    await until('all is applied', 60_000, async () => {
+    await until('all is applied', 120_000, async () => {
       await this.#idle()
       const given = await Promise.all(this.gateways.map((one) => this.applyNow(one.name)))
       return given.flat().length === 0
@@ -173,7 +173,7 @@ export class TunnelRig {
   async connected(): Promise<void> {
     for (const from of this.gateways)
       for (const to of this.gateways)
-        await until(`${from.name} reaches ${to.name}`, 60_000, () => this.reaches(from.name, to.name))
+        await until(`${from.name} reaches ${to.name}`, 120_000, () => this.reaches(from.name, to.name))
   }
 
   async reaches(from: string, to: string): Promise<boolean> {

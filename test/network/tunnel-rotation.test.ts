@@ -14,7 +14,7 @@ const three = [
 async function onlyNewKeys(rig: TunnelRig): Promise<void> {
   for (const { host } of rig.hosts.values()) {
     const left = async () => (await host.run('wg show interfaces')).trim()
-    await until(`nothing of the older keys is left on ${host.name}`, 60_000, async () => (await left()) === 'cwg77b')
+    await until(`nothing of the older keys is left on ${host.name}`, 120_000, async () => (await left()) === 'cwg77b')
   }
 }
 
@@ -26,7 +26,7 @@ describe('a change of keys', () => {
     const pings = [rig.ping('east', 'west'), rig.ping('head', 'east'), rig.ping('west', 'head')]
     const before = rig.keeper.facts.keys.get('east')?.get(0)
     await rig.keeper.rotate()
-    await until('the keys are changed', 90_000, () => !rig.keeper.report().changing)
+    await until('the keys are changed', 120_000, () => !rig.keeper.report().changing)
     await rig.settled()
     for (const ping of pings) {
       const { sent, lost } = await ping.stop()
@@ -55,18 +55,18 @@ describe('a change of keys', () => {
     rig.host('west').away = true
     await rig.keeper.rotate()
     await assert.rejects(rig.keeper.rotate(), { code: 'Conflict', message: /a key of west/ })
-    await until('the two others use the new keys', 60_000, moved)
+    await until('the two others use the new keys', 120_000, moved)
     assert.match(await routes('east'), /198.18.2.254 dev cwg77a/)
     assert.deepEqual(rig.keeper.report().waitsFor, ['a key of west'])
 
     await rig.restart()
     assert.equal(rig.keeper.report().generation, 1)
-    await until('they use them again', 60_000, async () => rig.keeper.facts.links.size === 2 && (await moved()))
+    await until('they use them again', 120_000, async () => rig.keeper.facts.links.size === 2 && (await moved()))
     assert.match(await routes('east'), /198.18.2.254 dev cwg77a/)
     assert.ok(rig.keeper.report().changing)
 
     rig.host('west').away = false
-    await until('the keys are changed', 90_000, () => !rig.keeper.report().changing)
+    await until('the keys are changed', 120_000, () => !rig.keeper.report().changing)
     await rig.settled()
     for (const ping of pings) assert.equal((await ping.stop()).lost, 0)
     await onlyNewKeys(rig)
@@ -76,8 +76,8 @@ describe('a change of keys', () => {
   it('begins by itself when they are old', async (t) => {
     const rig = await TunnelRig.create(three.slice(0, 2), (close) => t.after(close), { rotateAfterMs: 1 })
     await rig.start()
-    await until('it has begun', 30_000, () => rig.keeper.report().generation > 0)
-    await until('a second one, too', 90_000, () => rig.keeper.report().generation > 1)
+    await until('it has begun', 120_000, () => rig.keeper.report().generation > 0)
+    await until('a second one, too', 120_000, () => rig.keeper.report().generation > 1)
     await rig.connected()
     assert.deepEqual(rig.problems, [])
   })

@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline'
 import type { NetnsHost } from './netns-host.ts'
 
 /** Milliseconds after which a frame is taken for lost that must have come. */
-const tooLong = 20_000
+const tooLong = 120_000
 
 /** Sends what it reads, a frame in hex a line, out of the device. A packet socket (packet(7)) in Perl, which Debian always has. */
 const send = `

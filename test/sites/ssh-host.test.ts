@@ -5,7 +5,8 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { SshHost } from '../../src/sites/ssh-host.ts'
-import { freePort, makeKey, startSshd, type TestSshd } from '../support/sshd.ts'
+import { freePort } from '../support/free-port.ts'
+import { makeKey, startSshd, type TestSshd } from '../support/sshd.ts'
 
 async function withSshd(
   work: (sshd: TestSshd) => Promise<void>,
@@ -60,12 +61,15 @@ describe('SshHost', () => {
             answers.map((answer) => answer.stdout),
             ['a\n', 'b\n', 'c\n', 'd\n'],
           )
-          const blocking = host.exec(['sleep', '1'])
-          const given = assert.rejects(host.exec(['true'], { timeoutMs: 200 }), {
+          const go = join(sshd.folder, 'go')
+          const blocking = host.exec(['sh', '-c', 'until [ -e "$0" ]; do sleep 0.05; done', go], { timeoutMs: 120_000 })
+          // So long that the refusal is there by then.
+          await assert.rejects(host.exec(['true'], { timeoutMs: 3000 }), {
             code: 'HostUnreachable',
             message: /no session for true: .*open failed/,
           })
-          await Promise.all([blocking, given])
+          writeFileSync(go, '')
+          await blocking
         })
       },
       undefined,

@@ -1,9 +1,10 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { connect, createServer } from 'node:net'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { SshTarget } from '../../src/sites/ssh-connection.ts'
+import { freePort } from './free-port.ts'
 
 /** A real sshd on loopback with keys of its own; it dies with the process that started it, however that ends. */
 export interface TestSshd {
@@ -85,23 +86,14 @@ export function makeKey(folder: string, name: string): string {
   return file
 }
 
-/** A TCP port on loopback that nothing listens on at the moment. */
-export async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as { port: number }
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
-
 async function listening(port: number, sshd: ChildProcess): Promise<void> {
-  for (const deadline = Date.now() + 10_000; Date.now() < deadline; ) {
+  for (const deadline = Date.now() + 120_000; Date.now() < deadline; ) {
     if (sshd.exitCode !== null) break
     const answered = await new Promise<boolean>((resolve) => {
       const socket = connect(port, '127.0.0.1')
       socket.on('data', () => (resolve(true), socket.destroy())).on('error', () => resolve(false))
       socket.on('close', () => resolve(false))
-      setTimeout(() => socket.destroy(), 1_000).unref()
+      setTimeout(() => socket.destroy(), 10_000).unref()
     })
     if (answered) return
     await new Promise((resolve) => setTimeout(resolve, 20))

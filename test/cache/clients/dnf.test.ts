@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import type { RequestListener } from 'node:http'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { scratchFolder, setUp } from '../start.ts'
@@ -7,12 +8,17 @@ import { DnfClient, type Naming, RpmRepository } from './rpm-repository.ts'
 import type { Ran } from './run.ts'
 import { serveFolder } from './serve-folder.ts'
 
-async function rig(t: TestContext, naming: Naming) {
+/** @param options `slow`: milliseconds that the origin takes for `repomd.xml`; clients have half of that. */
+async function rig(t: TestContext, naming: Naming, { slow }: { slow?: number } = {}) {
   const folder = await scratchFolder(t)
   const repository = new RpmRepository(join(folder, 'repository'), naming)
-  // The origin is never too slow here: a client would be given what was kept, while its metalink is the new one.
-  const settings = { indexes: { patience: '60s' } }
-  const { cache, origin } = await setUp(t, serveFolder(repository.folder), { settings })
+  const settings = { indexes: { patience: slow === undefined ? '60s' : `${slow / 2}ms` } }
+  const serve = serveFolder(repository.folder)
+  const answer: RequestListener = (req, res) => {
+    if (slow === undefined || !req.url?.endsWith('repomd.xml')) serve(req, res)
+    else setTimeout(() => serve(req, res), slow)
+  }
+  const { cache, origin } = await setUp(t, answer, { settings })
   let clients = 0
   const node = async (source = 'baseurl=http://mirror.lab/rpm') => {
     clients += 1
@@ -61,22 +67,23 @@ for (const naming of ['unique', 'simple'] as const) {
   })
 }
 
-test('dnf follows a metalink through the cache', async (t) => {
-  const { repository, node } = await rig(t, 'unique')
-  await repository.build(1)
-  await repository.build(2)
-  await repository.publish(1)
-  await repository.writeMetalink()
-  const source = 'metalink=http://mirror.lab/metalink'
-  const installed = await (await node(source)).install('tool')
-  worked(installed)
-  assert.equal(installed.version, '1')
-  await repository.publish(2)
-  await repository.writeMetalink()
-  const newer = await (await node(source)).install('tool')
-  worked(newer)
-  assert.equal(newer.version, '2')
-})
+for (const slow of [undefined, 4_000])
+  test(`dnf follows a metalink through the cache${slow === undefined ? '' : ', also of a slow origin'}`, async (t) => {
+    const { repository, node } = await rig(t, 'unique', slow === undefined ? {} : { slow })
+    await repository.build(1)
+    await repository.build(2)
+    await repository.publish(1)
+    await repository.writeMetalink()
+    const source = 'metalink=http://mirror.lab/metalink'
+    const installed = await (await node(source)).install('tool')
+    worked(installed)
+    assert.equal(installed.version, '1')
+    await repository.publish(2)
+    await repository.writeMetalink()
+    const newer = await (await node(source)).install('tool')
+    worked(newer)
+    assert.equal(newer.version, '2')
+  })
 
 function worked({ code, said }: Ran): void {
   assert.doesNotMatch(said, /checksum|doesn't match|mismatch/i)

@@ -85,7 +85,7 @@ describe('paths between real gateways', () => {
       const { state, loss } = path('head', 'west')
       return state === 'good' && loss !== null && loss > 0.1 && loss < 0.6
     }
-    await until('the loss is told', 60_000, async () => {
+    await until('the loss is told', 120_000, async () => {
       await rounds(1)
       return told()
     })

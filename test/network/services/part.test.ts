@@ -157,11 +157,11 @@ describe('causeway-services on a real host', () => {
     assert.equal(await ask(host, 'west-2.lab.internal'), '')
     await applied(host, grown)
     assert.equal(await pidOf(host), pid)
-    for (const deadline = Date.now() + 10_000; (await ask(host, 'west-2.lab.internal')) !== '10.77.2.2'; ) {
+    for (const deadline = Date.now() + 120_000; (await ask(host, 'west-2.lab.internal')) !== '10.77.2.2'; ) {
       assert.ok(Date.now() < deadline, 'the name is not known')
     }
     await applied(host, overlay)
-    for (const deadline = Date.now() + 10_000; (await ask(host, 'west-2.lab.internal')) !== ''; ) {
+    for (const deadline = Date.now() + 120_000; (await ask(host, 'west-2.lab.internal')) !== ''; ) {
       assert.ok(Date.now() < deadline, 'the name is still known')
     }
   })
