@@ -1,6 +1,7 @@
 import { CausewayError, toCausewayError } from '../../base/errors.ts'
 import type { Wanted } from '../fill/wanted.ts'
 import type { IndexFile, Suite } from '../formats/format.ts'
+import { readMetalink } from '../formats/metalink.ts'
 import { plainPath } from '../formats/paths.ts'
 import type { Origin } from '../origins.ts'
 import type { CacheSettings } from '../settings.ts'
@@ -11,11 +12,20 @@ import { Lines, type LinesDeps } from './lines.ts'
 import { Pins } from './pins.ts'
 import type { ListedSnapshot, Snapshot, SnapshotAnswer, Snapshots } from './snapshots.ts'
 import { fileAt, indexNameOf, topPaths, type Version, wantedOf } from './version.ts'
-import { Views, viewMs } from './views.ts'
+import { Views } from './views.ts'
 
 export interface KeeperDeps extends LinesDeps {
   readonly settings: Pick<CacheSettings, 'indexes' | 'clusters'>
 }
+
+/** Milliseconds for which a client that got a top index sees what belongs to it. An `apt-get update` takes seconds. */
+const viewMs = 15 * 60_000
+
+/** Milliseconds for which a metalink counts: with it in hand a client turns to a mirror at once. */
+const vouchedMs = 2 * 60_000
+
+/** Milliseconds that the origin has for bringing what a metalink vouches for. dnf gives up after 30 s. */
+const promisedMs = 20_000
 
 /** Milliseconds that a client waits for a newer version to be completed before it gets the one in use. */
 const prepareMs = 3_000
@@ -34,7 +44,9 @@ export class SnapshotKeeper implements Snapshots {
   readonly #deps: KeeperDeps
   readonly #lines: Lines
   readonly #pins: Pins
-  readonly #views = new Views()
+  readonly #views = new Views(viewMs)
+  /** What metalinks have promised. */
+  readonly #vouched = new Views(vouchedMs)
   readonly #missing = new Map<string, number>()
   #sweptMs = 0
   #retaining: Promise<void> = Promise.resolve()
@@ -62,7 +74,9 @@ export class SnapshotKeeper implements Snapshots {
   }
 
   async #answerTop(line: Line, path: string, client: string): Promise<SnapshotAnswer> {
-    const { version, outcome } = await this.#versionFor(line, this.#pins.clusterOf(client))
+    const cluster = this.#pins.clusterOf(client)
+    const promised = cluster === undefined ? await this.#promised(line, client) : undefined
+    const { version, outcome } = promised ?? (await this.#versionFor(line, cluster))
     const file = await this.#beside(line, version, path)
     this.#saw(line, version, client)
     return { wanted: wantedOf(version, file), outcome }
@@ -95,6 +109,36 @@ export class SnapshotKeeper implements Snapshots {
     const beside = topPaths(line.suite).includes(path)
     const file = beside ? await this.#beside(line, version, path) : fileAt(version, path)
     return file && this.#bring(line, version, file, client, outcome)
+  }
+
+  gaveMetalink(client: string, body: Buffer): void {
+    const { origins, clock, log } = this.#deps
+    try {
+      for (const { host, path, sha256 } of readMetalink(body)) {
+        const suite = origins.has(host) ? this.#lines.suiteOf(path)?.suite : undefined
+        if (suite?.top === path) this.#vouched.saw(client, `${host} ${path}`, sha256, clock.now())
+      }
+    } catch (error) {
+      log.debug({ client, err: error }, 'a metalink can not be read; it is passed on as it is')
+    }
+  }
+
+  /** The version that a metalink has promised to a client; undefined when there is none, or the origin doesn't have it. */
+  async #promised(line: Line, client: string): Promise<Chosen | undefined> {
+    const { clock } = this.#deps
+    const id = this.#vouched.seen(client, line.name, clock.now())
+    if (id === undefined) return undefined
+    const there = line.version(id)
+    if (there && (await this.#isKept(there))) return { version: there, outcome: 'hit' }
+    const { heard, done, joined } = line.look()
+    await within(heard, promisedMs, clock)
+    if (joined && !line.version(id)) {
+      // What others wait for was asked perhaps before that version was there.
+      await within(done, promisedMs, clock)
+      await within(line.look().heard, promisedMs, clock)
+    }
+    const version = line.version(id)
+    return version && { version, outcome: joined ? 'joined' : 'miss' }
   }
 
   /**
@@ -169,7 +213,7 @@ export class SnapshotKeeper implements Snapshots {
         const { code } = toCausewayError(error)
         if (code !== 'NotFound' && code !== 'DigestMismatch') throw error
         // The origin doesn't have what its index says: it has a newer index, or will have soon.
-        const looked = version === line.current ? await line.look().done.catch(() => 'stays' as const) : 'switched'
+        const looked = await this.#lookFor(line, version)
         if (looked === 'same' && code === 'NotFound') {
           this.#missing.set(wanted.key, clock.now() + missingMs)
           throw error
@@ -179,6 +223,12 @@ export class SnapshotKeeper implements Snapshots {
       }
     }
     throw new Error('unreachable')
+  }
+
+  /** What a newer look says of a version that can't be completed now. */
+  async #lookFor(line: Line, version: Version): Promise<'same' | 'switched' | 'stays'> {
+    if (version === line.current) return line.look().done.catch(() => 'stays' as const)
+    return line.isNewest(version) ? 'stays' : 'switched'
   }
 
   /** The client is left with a top index that can't be completed any more: it must ask for that anew. */
@@ -284,7 +334,7 @@ export class SnapshotKeeper implements Snapshots {
     this.#sweptMs = now
     for (const [key, untilMs] of this.#missing) if (untilMs <= now) this.#missing.delete(key)
     this.#deps.tables.forgetSeen(now - viewMs)
-    const ids = new Set([...this.#views.inSight(now), ...this.#pins.ids()])
+    const ids = new Set([...this.#views.inSight(now), ...this.#vouched.inSight(now), ...this.#pins.ids()])
     this.#retaining = this.#retaining
       .then(() => this.#lines.retain(ids))
       .catch((error: unknown) => this.#deps.log.warn({ err: error }, 'old snapshots stay'))

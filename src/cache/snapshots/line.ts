@@ -102,6 +102,18 @@ export class Line {
     return this.#looks.idle()
   }
 
+  /** Whether a version is the newest of the origin as far as is known: in use, or not complete yet. */
+  isNewest({ id }: Version): boolean {
+    return id === this.current?.id || id === this.#looks.next?.id
+  }
+
+  /** The version with a digest. One that isn't complete yet is held for clients from then on. */
+  version(id: string): Version | undefined {
+    const { next } = this.#looks
+    if (!this.versions.has(id) && next?.id === id) this.#hold(next, false)
+    return this.versions.get(id)
+  }
+
   /** Whether there is no such suite, by a look of a while ago. */
   isOver(): boolean {
     const { lastMs } = this.#looks
@@ -125,14 +137,18 @@ export class Line {
 
   /** Puts a version in the place of the one before. */
   use(version: Version): void {
-    const { tables, learner } = this.#deps
-    const { id, top, headers, modifiedMs, validatedAtMs } = version
     this.current = version
+    this.#hold(version, true)
+    for (const file of this.heldFiles(version)) this.#deps.learner.learn(this.format, version, file)
+  }
+
+  #hold(version: Version, inUse: boolean): void {
+    const { tables } = this.#deps
+    const { id, top, headers, modifiedMs, validatedAtMs } = version
     this.versions.set(id, version)
-    tables.putVersion({ ...this.id, id, top, headers, modifiedMs, validatedMs: validatedAtMs, inUse: true })
+    tables.putVersion({ ...this.id, id, top, headers, modifiedMs, validatedMs: validatedAtMs, inUse })
     for (const { path, expected } of version.attached.values()) tables.attach(this.id, id, path, expected.digest)
     this.protect()
-    for (const file of this.heldFiles(version)) learner.learn(this.format, version, file)
   }
 
   /**

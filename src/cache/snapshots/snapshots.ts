@@ -38,6 +38,11 @@ export interface Snapshots {
    *   has only what doesn't fit what this client has got, `BadSignature`
    */
   answer(origin: Origin, path: string, client: string): Promise<SnapshotAnswer | undefined>
+  /**
+   * A client is about to get a metalink: it will take no other top index than the one that it vouches for, so that is what it
+   * gets when it asks next, for as long as the origin has it or it is kept.
+   */
+  gaveMetalink(client: string, body: Buffer): void
   /** What an index is kept under whose name means one content (`by-hash`), without asking anybody; it may be evicted. */
   kept(origin: Origin, path: string): Wanted | undefined
   /**

@@ -1,23 +1,26 @@
-/** What a client got last of a suite. */
+/** What a client got last of a suite, or was promised. */
 interface View {
   readonly id: string
   readonly atMs: number
 }
 
-/** Milliseconds for which a client that got a top index sees what belongs to it. An `apt-get update` takes seconds. */
-export const viewMs = 15 * 60_000
-
 /** Clients times suites that are remembered; beyond it those go that asked longest ago. */
 const most = 20_000
 
-/** Which version of each suite each client got last: what the others that it asks for have to fit. Pure bookkeeping. */
+/** Which version of each suite each client got last: what it asks for next has to fit. Pure bookkeeping. */
 export class Views {
   readonly #views = new Map<string, View>()
+  readonly #lifeMs: number
+
+  /** @param lifeMs For how long it counts, milliseconds. */
+  constructor(lifeMs: number) {
+    this.#lifeMs = lifeMs
+  }
 
   /** The version that a client got, if lately. */
   seen(client: string, line: string, nowMs: number): string | undefined {
     const view = this.#views.get(`${client} ${line}`)
-    return view && isRecent(view, nowMs) ? view.id : undefined
+    return view && this.#isRecent(view, nowMs) ? view.id : undefined
   }
 
   saw(client: string, line: string, id: string, atMs: number): void {
@@ -37,14 +40,14 @@ export class Views {
   inSight(nowMs: number): ReadonlySet<string> {
     const ids = new Set<string>()
     for (const [key, view] of this.#views) {
-      if (isRecent(view, nowMs)) ids.add(view.id)
+      if (this.#isRecent(view, nowMs)) ids.add(view.id)
       else this.#views.delete(key)
     }
     return ids
   }
-}
 
-/** A clock that was set back makes it recent, never old. */
-function isRecent({ atMs }: View, nowMs: number): boolean {
-  return nowMs - atMs < viewMs
+  /** A clock that was set back makes it recent, never old. */
+  #isRecent({ atMs }: View, nowMs: number): boolean {
+    return nowMs - atMs < this.#lifeMs
+  }
 }

@@ -34,7 +34,7 @@ export interface Rig {
   readonly retained: (readonly PackageIndex[])[]
   keeper: SnapshotKeeper
   learner: Learner
-  /** Whether clients wait for nothing that takes longer than a moment. */
+  /** Whether the patience of clients, some seconds, has an end; what is given to the origin alone (10 s and more) has none. */
   impatient: boolean
   /** Time that passes. */
   advance(ms: number): void
@@ -56,8 +56,8 @@ export async function startRig(
   atEnd(t, () => database.close())
   let now = startMs
   // Pauses take no time. Patience is without end, or has none.
-  const sleep: Clock['sleep'] = (_ms, signal) =>
-    signal && !rig.impatient
+  const sleep: Clock['sleep'] = (ms, signal) =>
+    signal && (!rig.impatient || ms >= 10_000)
       ? new Promise((resolve) => signal.addEventListener('abort', () => resolve()))
       : systemClock.sleep(1, signal)
   const clock: Clock = { now: () => now, sleep }
