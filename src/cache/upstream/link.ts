@@ -1,9 +1,9 @@
-import { type buildConnector, Pool } from 'undici'
+import { Pool } from 'undici'
 import type { Clock } from '../../base/clock.ts'
 import { CausewayError } from '../../base/errors.ts'
 import type { Events } from '../events.ts'
 import type { Headers } from '../headers.ts'
-import { connect, connectorTo } from './connector.ts'
+import { Connector } from './connector.ts'
 import { Exchange, type Reply, type Watcher } from './exchange.ts'
 import { answered, asked, type Failure, failed, type Health, reachable, transferred, unknownHealth } from './health.ts'
 import type { Names } from './names.ts'
@@ -15,7 +15,13 @@ const connections = 32
 /** Milliseconds between two looks at what is under way. */
 const lookEveryMs = 250
 
-/** Milliseconds without a byte from a server after which it is asked whether it is there at all. */
+/** Milliseconds without a byte from a server that is to answer after which it is asked whether it is there at all. */
+const quietMs = 500
+
+/** Milliseconds for the answer to the second first packet of that question: with those above, two seconds for a verdict. */
+const probeSpareMs = 250
+
+/** Milliseconds within which what was heard of a server still holds. */
 const silenceMs = 1_000
 
 /** Milliseconds that a server which failed lately has for the head of an answer. */
@@ -54,7 +60,7 @@ export class Link implements Watcher {
   /** Its base URL. */
   readonly name: string
   readonly #deps: LinkDeps
-  readonly #connector: buildConnector.connector
+  readonly #connector: Connector
   readonly #endpoint: Endpoint
   /** Those under way, and for how long each may wait for its head. */
   readonly #exchanges = new Map<Exchange, number>()
@@ -63,6 +69,8 @@ export class Link implements Watcher {
   /** What those were told who waited when it went away last. */
   #verdict: Error | undefined
   #pool: Pool
+  /** Ends the pool's attempts to connect. */
+  #dialing = new AbortController()
   #looking = false
   #heardMs = 0
   #probe: Promise<void> | undefined
@@ -73,7 +81,7 @@ export class Link implements Watcher {
     this.name = `${endpoint.scheme}://${authorityOf(endpoint)}`
     this.#endpoint = endpoint
     this.#deps = deps
-    this.#connector = connectorTo(endpoint, deps.names)
+    this.#connector = new Connector(endpoint, deps)
     this.#pool = this.#newPool()
   }
 
@@ -100,7 +108,9 @@ export class Link implements Watcher {
     const exchange = new Exchange(this)
     this.#exchanges.set(exchange, this.#health.failures > 1 ? Math.min(patienceMs, shortPatienceMs) : patienceMs)
     const leave = followSignal(signal, exchange)
-    this.#pool.dispatch({ method, path, headers: { ...headers } }, exchange)
+    // One name for all requests of the pool, or it would make a connection anew for each Host: a parent is asked for many.
+    const options = { method, path, headers: { ...headers }, servername: this.#endpoint.host }
+    this.#pool.dispatch(options, exchange)
     void this.#watch()
     try {
       const reply = await exchange.reply
@@ -191,8 +201,8 @@ export class Link implements Watcher {
           exchange.fail(new CausewayError('OriginUnreachable', `no answer in ${patienceMs} ms`))
         }
       }
-      const quietMs = now - Math.max(this.#heardMs, this.#probedMs)
-      if (started && quietMs > silenceMs * 2 ** this.#probesInSilence) {
+      const silentMs = now - Math.max(this.#heardMs, this.#probedMs)
+      if (started && silentMs > quietMs * 2 ** this.#probesInSilence) {
         this.#probesInSilence += 1
         void this.#tryConnection()
       }
@@ -212,7 +222,7 @@ export class Link implements Watcher {
   async #probeOnce(): Promise<void> {
     const begunMs = this.now()
     try {
-      const socket = await connect(this.#connector, this.#endpoint)
+      const socket = await this.#connector.connect(this.#closed.signal, probeSpareMs)
       socket.destroy()
       const was = this.#health
       this.#health = reachable(was, this.now())
@@ -235,6 +245,8 @@ export class Link implements Watcher {
     }
     if (was.state === 'away') return
     const old = this.#pool
+    this.#dialing.abort()
+    this.#dialing = new AbortController()
     this.#pool = this.#newPool()
     void (this.#exchanges.size === 0 ? old.destroy(error) : old.close()).catch(() => {})
     this.#deps.events.report('PlaceAway', this.name, why)
@@ -262,13 +274,14 @@ export class Link implements Watcher {
       // Looked after here: undici's would count the time in which the server is known to be there.
       headersTimeout: 0,
       bodyTimeout: bodyTimeoutMs,
-      connect: this.#connector,
+      connect: this.#connector.forPool(this.#dialing.signal),
     })
   }
 
   /** Breaks off whatever is under way. */
   async close(): Promise<void> {
     this.#closed.abort()
+    this.#dialing.abort()
     for (const exchange of this.#exchanges.keys()) exchange.fail(new Error('the cache stops'))
     await this.#pool.destroy()
     await this.#probe

@@ -10,11 +10,12 @@ export type Lookup = (name: string) => Promise<readonly LookupAddress[]>
 /** Milliseconds for which addresses are used without asking anew. */
 const freshMs = 30_000
 
-/** Milliseconds for which they are used when asking fails: with the WAN, DNS goes too. */
+/** Milliseconds for which they are used when asking fails. */
 const keptMs = 24 * 3_600_000
 
-/** Milliseconds that anybody waits for an answer. */
+/** Milliseconds that anybody waits for an answer, and where an earlier one would do. */
 const patienceMs = 3_000
+const shortPatienceMs = 300
 
 /**
  * The addresses of names. One question per name at a time: the machine's resolver holds a thread until it answers or gives
@@ -51,12 +52,11 @@ export class Names {
     const known = this.#known.get(name)
     const age = known ? this.#clock.now() - known.asOfMs : Number.POSITIVE_INFINITY
     if (known && age >= 0 && age < freshMs) return known.addresses
-    try {
-      return await this.#ask(name)
-    } catch (error) {
-      if (known && age < keptMs) return known.addresses
-      throw error
-    }
+    if (!known || age >= keptMs) return this.#ask(name)
+    // With the WAN, DNS goes too: what it said before is no worse for being asked about again.
+    const answered = new AbortController()
+    const before = this.#clock.sleep(shortPatienceMs, answered.signal).then(() => known.addresses)
+    return Promise.race([this.#ask(name).catch(() => known.addresses), before]).finally(() => answered.abort())
   }
 
   #ask(name: string): Promise<readonly LookupAddress[]> {

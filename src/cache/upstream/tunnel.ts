@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net'
 import { isIP } from 'node:net'
+import { systemClock } from '../../base/clock.ts'
 import { CausewayError } from '../../base/errors.ts'
-import { connect, connectorTo } from './connector.ts'
+import { Connector } from './connector.ts'
 import type { Names } from './names.ts'
 
 /**
@@ -21,8 +22,7 @@ export async function openTunnel(
   }
   const endpoint = { scheme: 'http', host: name, address: name, port, private: isIP(name) > 0 } as const
   try {
-    const socket = await connect(connectorTo(endpoint, names), endpoint)
-    return socket
+    return await new Connector(endpoint, { names, clock: systemClock }).connect()
   } catch (cause) {
     if (cause instanceof CausewayError) throw cause
     throw new CausewayError('OriginUnreachable', `${name}:${port}: ${(cause as Error).message}`, { cause })

@@ -3,7 +3,8 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { createServer, type Socket } from 'node:net'
 import { test } from 'node:test'
-import { connect, connectorTo } from '../../../src/cache/upstream/connector.ts'
+import { systemClock } from '../../../src/base/clock.ts'
+import { Connector } from '../../../src/cache/upstream/connector.ts'
 import { openTunnel } from '../../../src/cache/upstream/tunnel.ts'
 import { atEnd } from '../cleanup.ts'
 import { bodyOf, serve, startRig, textOf } from './rig.ts'
@@ -28,9 +29,9 @@ test('unless the configuration says so', async (t) => {
 })
 
 test('an address that nobody wrote down is not asked', async (t) => {
-  const { upstream } = startRig(t, { 'mirror.lab': {} })
+  const { names } = startRig(t, { 'mirror.lab': {} }).upstream
   const endpoint = { scheme: 'http', host: '127.0.0.1', address: '127.0.0.1', port: 9, private: false } as const
-  await assert.rejects(connect(connectorTo(endpoint, upstream.names), endpoint), { code: 'TargetRefused' })
+  await assert.rejects(new Connector(endpoint, { names, clock: systemClock }).connect(), { code: 'TargetRefused' })
 })
 
 test('a name that leads inside later is refused then, for new connections and mirrors alike', async (t) => {

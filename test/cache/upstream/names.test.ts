@@ -89,3 +89,19 @@ test('nobody waits for a resolver that is silent longer than three seconds', asy
   await assert.rejects(names.addressesOf('a.lab', false), { code: 'OriginUnreachable' })
   assert.equal(asked, 1, 'the thread that is stuck is not joined by more')
 })
+
+test('what DNS said before is used after a moment when it is silent, and what it says late holds for the next', async () => {
+  const { clock, pass } = handClock()
+  const answers: ((addresses: LookupAddress[]) => void)[] = []
+  const names = new Names({ clock, lookup: () => new Promise((resolve) => answers.push(resolve)) })
+  const first = names.addressesOf('a.lab', false)
+  answers[0]?.(at('9.9.9.1'))
+  assert.deepEqual(await first, at('9.9.9.1'))
+  pass(60_000)
+  const second = names.addressesOf('a.lab', false)
+  pass(300)
+  assert.deepEqual(await second, at('9.9.9.1'))
+  answers[1]?.(at('9.9.9.2'))
+  assert.deepEqual(await names.addressesOf('a.lab', false), at('9.9.9.2'))
+  assert.equal(answers.length, 2)
+})
