@@ -7,6 +7,7 @@ import type {
   IncomingHead,
   Kept,
   Listed,
+  Purged,
   Selection,
   Store,
   Stored,
@@ -202,6 +203,10 @@ export class MemoryStore implements Store {
     })
   }
 
+  each(selection: Selection): Listed[] {
+    return this.list(selection)
+  }
+
   verify(selection: Selection): Promise<Verified> {
     const listed = this.list(selection)
     return Promise.resolve({
@@ -211,10 +216,11 @@ export class MemoryStore implements Store {
     })
   }
 
-  purge(selection: Selection): Promise<number> {
-    const gone = this.list(selection).filter(({ pins }) => pins.length === 0)
+  purge(selection: Selection): Promise<Purged> {
+    const selected = this.list(selection)
+    const gone = selected.filter(({ pins }) => pins.length === 0)
     for (const { key } of gone) this.#rows.delete(key)
-    return Promise.resolve(gone.length)
+    return Promise.resolve({ removed: gone.length, pinned: selected.length - gone.length })
   }
 
   usage(): Promise<Usage> {

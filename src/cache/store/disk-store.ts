@@ -1,23 +1,27 @@
-import { rename, statfs } from 'node:fs/promises'
+import { statfs } from 'node:fs/promises'
 import type { Clock } from '../../base/clock.ts'
 import type { CacheDatabase } from '../database.ts'
 import type { Events } from '../events.ts'
 import type { Headers } from '../headers.ts'
+import { AtHand } from './at-hand.ts'
 import { blockBytes } from './blocks.ts'
-import { Bodies, isDamaged } from './bodies.ts'
-import { closeFile, createFile, isMissing, writeAll } from './files.ts'
-import { FileIncoming, type Keeper, SmallIncoming } from './incoming.ts'
-import { inspect } from './inspect.ts'
-import { Layout, unlinkIfThere } from './layout.ts'
+import { Bodies } from './bodies.ts'
+import { Evictor } from './evictor.ts'
+import { FileIncoming, SmallIncoming } from './incoming.ts'
+import { Keeping } from './keeping.ts'
+import { Layout } from './layout.ts'
 import type { PartialFile } from './partial-file.ts'
+import { PartialRows } from './partial-rows.ts'
 import { Partials } from './partials.ts'
-import type { Incoming, IncomingHead, Kept, Listed, Selection, Store, Stored, Usage, Verified } from './port.ts'
+import type { Incoming, IncomingHead, Kept, Listed, Purged, Selection, Store, Stored, Usage, Verified } from './port.ts'
 import { recover } from './recovery.ts'
 import { mayResume } from './resumable.ts'
 import { Room } from './room.ts'
-import { type GoneBody, Rows, type Whole } from './rows.ts'
+import { Rows } from './rows.ts'
+import { Statements } from './statements.ts'
 import { Trouble } from './trouble.ts'
 import { Turns } from './turns.ts'
+import { Upkeep } from './upkeep.ts'
 import { Uses } from './uses.ts'
 
 /**
@@ -28,9 +32,6 @@ const inMemoryBytes = blockBytes
 
 /** Milliseconds between looks at how full the file system is. */
 const lookMs = 10_000
-
-/** Keys listed at a time where each is worked on. */
-const pageSize = 200
 
 export interface DiskStoreDeps {
   readonly folder: string
@@ -44,6 +45,14 @@ export interface DiskStoreDeps {
   readonly keepFree: number
 }
 
+/** What of the store is there before it is open. */
+interface Ground {
+  readonly layout: Layout
+  readonly trouble: Trouble
+  readonly rows: Rows
+  readonly partialRows: PartialRows
+}
+
 /**
  * The store on a disk: bodies as files named by their SHA-256, all else in SQLite.
  *
@@ -53,52 +62,54 @@ export interface DiskStoreDeps {
  */
 export class DiskStore implements Store {
   readonly #deps: DiskStoreDeps
-  readonly #layout: Layout
-  readonly #rows: Rows
   readonly #trouble: Trouble
+  readonly #rows: Rows
+  readonly #partialRows: PartialRows
   readonly #turns = new Turns()
   readonly #uses: Uses
+  readonly #room: Room
+  readonly #atHand: AtHand
   readonly #bodies: Bodies
   readonly #partials: Partials
-  readonly #room: Room
-  readonly #keeper: Keeper
+  readonly #evictor: Evictor
+  readonly #keeping: Keeping
+  readonly #upkeep: Upkeep
   readonly #timer: NodeJS.Timeout
   #relieving: Promise<void> = Promise.resolve()
-  #evictedBytes = 0
-  #named = 0
 
-  private constructor(deps: DiskStoreDeps, layout: Layout, rows: Rows) {
-    const { folder, clock, events, quota, keepFree } = deps
+  private constructor(deps: DiskStoreDeps, { layout, trouble, rows, partialRows }: Ground) {
+    const { clock, events, quota, keepFree } = deps
     const now = () => clock.now()
-    const room = () => this.#room
+    const turns = this.#turns
     this.#deps = deps
-    this.#layout = layout
+    this.#trouble = trouble
     this.#rows = rows
-    this.#trouble = new Trouble(folder, clock, events)
-    const [turns, trouble] = [this.#turns, this.#trouble]
-    const floor = () => this.#bodies.floor
-    this.#uses = new Uses({ rows, floor, now, failed: (error) => trouble.note(error) })
-    this.#bodies = new Bodies({ layout, rows, turns, trouble, uses: this.#uses, events, room })
-    this.#partials = new Partials({ layout, rows, trouble, room, now })
-    this.#room = new Room({ quota, keepFree, free: () => this.#free(), evict: (bytes) => this.#evict(bytes), now })
-    this.#room.found(rows.totals().bytes + rows.partialBytes())
-    this.#keeper = {
-      keep: (head, whole, from) => this.#keep(head, { ...whole, storedAtMs: now() }, from),
-      remember: (file, head) => this.#partials.remember(file, head),
-      suspend: (file, bytes) => this.#partials.suspend(file, bytes),
-      drop: (file, bytes) => this.#partials.drop(file, bytes),
-      mismatch: (head, message) => events.report('DigestMismatch', head.key, message),
-      noting: (operation) => trouble.noting(operation),
-    }
-    this.#timer = setInterval(() => (this.#relieving = this.#relieve()), lookMs).unref()
+    this.#partialRows = partialRows
+    const uses = (this.#uses = new Uses(rows, now))
+    const evict = (bytes: number) => this.#evictor.evict(bytes)
+    const room = (this.#room = new Room({ quota, keepFree, free: () => this.#free(), evict, now }))
+    room.found(rows.totals().bytes + partialRows.bytes())
+    const atHand = (this.#atHand = new AtHand(async (row, error) => void (await this.#bodies.failed(row, error))))
+    const bodies = (this.#bodies = new Bodies({ layout, rows, atHand, turns, room, trouble, events }))
+    const partials = (this.#partials = new Partials({ layout, rows: partialRows, trouble, room, now }))
+    const shared = { layout, rows, partials, bodies, atHand, uses, trouble }
+    this.#evictor = new Evictor(shared)
+    this.#keeping = new Keeping({ ...shared, turns, room, events, now })
+    this.#upkeep = new Upkeep(shared)
+    this.#timer = setInterval(() => {
+      this.#relieving = this.#relieve()
+    }, lookMs).unref()
   }
 
   static async open(deps: DiskStoreDeps): Promise<DiskStore> {
-    const layout = new Layout(deps.folder)
-    const rows = new Rows(deps.database)
+    const { folder, database, clock, events } = deps
+    const layout = new Layout(folder)
+    const trouble = new Trouble(folder, clock, events)
+    const sql = new Statements(database, (error) => trouble.note(error))
+    const [rows, partialRows] = [new Rows(sql), new PartialRows(sql)]
     await layout.prepare()
-    await recover(layout, rows)
-    return new DiskStore(deps, layout, rows)
+    await recover(layout, rows, partialRows)
+    return new DiskStore(deps, { layout, trouble, rows, partialRows })
   }
 
   get troubled(): boolean {
@@ -106,11 +117,17 @@ export class DiskStore implements Store {
   }
 
   peek(key: string): Stored | undefined {
-    return this.#bodies.peek(key)
+    const stored = this.#atHand.get(key)
+    if (stored) this.#uses.note(key)
+    return stored
   }
 
-  find(key: string): Promise<Stored | undefined> {
-    return this.#bodies.find(key)
+  async find(key: string): Promise<Stored | undefined> {
+    const ready = this.peek(key)
+    if (ready) return ready
+    const stored = await this.#bodies.find(key)
+    if (stored) this.#uses.note(key)
+    return stored
   }
 
   async begin(head: IncomingHead): Promise<Incoming> {
@@ -118,7 +135,7 @@ export class DiskStore implements Store {
     await this.#partials.giveUp(head.key)
     if (length !== undefined) await this.#room.take(length)
     if (length !== undefined && length <= inMemoryBytes) {
-      return new SmallIncoming({ ...head, length }, this.#keeper, this.#room)
+      return new SmallIncoming({ ...head, length }, this.#keeping, this.#room)
     }
     try {
       return this.#incoming(head, await this.#partials.create(head), length ?? 0)
@@ -145,161 +162,77 @@ export class DiskStore implements Store {
 
   #incoming(head: IncomingHead, file: PartialFile, promised: number): Incoming {
     const resumable = mayResume(head)
-    return new FileIncoming(head, file, { keeper: this.#keeper, room: this.#room, resumable, promised })
-  }
-
-  /** Gives a body its name, and then its row: from there on it is found. */
-  async #keep(head: IncomingHead, whole: Whole, from: PartialFile | Buffer): Promise<Kept> {
-    const { key, status, headers } = head
-    const { sha256, length, validatedAtMs } = whole
-    const kept = { key, status, headers, length, sha256, validatedAtMs }
-    const gone = await this.#turns.take(sha256, async () => {
-      const path = this.#layout.body(sha256)
-      if (Buffer.isBuffer(from)) await this.#trouble.noting(this.#writeSmall(from, path))
-      else await this.#trouble.noting(this.#partials.become(from, whole, path))
-      return this.#enter(kept, head, whole, from)
-    })
-    if (!Buffer.isBuffer(from)) await this.#partials.leave(from)
-    await this.#bodies.release(gone)
-    return kept
-  }
-
-  async #writeSmall(body: Buffer, path: string): Promise<void> {
-    this.#named += 1
-    const beside = this.#layout.partial(`small-${this.#named}`)
-    const fd = await createFile(beside)
-    try {
-      try {
-        await writeAll(fd, body, 0)
-      } finally {
-        await closeFile(fd)
-      }
-      await rename(beside, path)
-    } catch (error) {
-      await unlinkIfThere(beside).catch((also: unknown) => this.#trouble.note(also))
-      throw error
-    }
-  }
-
-  /** All at once, so that nobody sees half of it. */
-  async #enter(kept: Kept, head: IncomingHead, whole: Whole, from: PartialFile | Buffer): Promise<GoneBody[]> {
-    const small = Buffer.isBuffer(from)
-    const partial = small ? undefined : this.#partials.id(from)
-    try {
-      const { gone, known } = this.#trouble.attempt(() => this.#rows.keep(head, whole, this.#bodies.floor, partial))
-      if (small) this.#room.wrote(whole.length)
-      if (known) this.#room.freed(whole.length)
-      this.#bodies.forget(kept.key)
-      if (small) this.#bodies.remember(kept, from)
-      return gone
-    } catch (error) {
-      if (!this.#rows.body(whole.sha256)) await unlinkIfThere(this.#layout.body(whole.sha256))
-      throw error
-    }
+    return new FileIncoming(head, file, { keeper: this.#keeping, room: this.#room, resumable, promised })
   }
 
   async link(sha256: string, kept: Omit<Kept, 'length' | 'sha256'>): Promise<boolean> {
     const body = this.#rows.body(sha256)
     if (!body) return false
-    const gone = this.#trouble.attempt(() => this.#rows.link(kept, body, this.#deps.clock.now()))
-    this.#bodies.forget(kept.key)
+    const gone = this.#rows.link(kept, body, this.#deps.clock.now())
+    this.#atHand.forget(kept.key)
     await this.#bodies.release(gone)
     return true
   }
 
   touch(key: string, headers: Headers, validatedAtMs: number): Promise<void> {
-    this.#trouble.attempt(() => this.#rows.touch(key, headers, validatedAtMs))
-    this.#bodies.confirm(key, headers, validatedAtMs)
+    try {
+      this.#rows.touch(key, headers, validatedAtMs)
+    } catch {
+      // The rows have told of it. The worst is that the origin is asked once more.
+    }
+    this.#atHand.confirm(key, headers, validatedAtMs)
     return Promise.resolve()
   }
 
-  async remove(key: string): Promise<void> {
-    await this.#removeAll([key])
+  remove(key: string): Promise<void> {
+    return this.#removeAll([key])
   }
 
   async #removeAll(keys: readonly string[]): Promise<void> {
-    const gone = this.#trouble.attempt(() => this.#rows.remove(keys))
-    for (const key of keys) this.#bodies.forget(key)
+    const gone = this.#rows.remove(keys)
+    for (const key of keys) this.#atHand.forget(key)
     await this.#bodies.release(gone)
   }
 
   lastDigest(key: string): string | undefined {
-    return this.#rows.lastDigest(key)
+    try {
+      return this.#rows.lastDigest(key)
+    } catch {
+      // The rows have told of it.
+      return undefined
+    }
   }
 
   pin(name: string, keys: readonly string[]): void {
-    this.#trouble.attempt(() => this.#rows.pin(name, keys))
+    this.#rows.pin(name, keys)
   }
 
   unpin(name: string): void {
-    this.#trouble.attempt(() => this.#rows.unpin(name))
+    this.#rows.unpin(name)
   }
 
   list(selection: Selection): Listed[] {
+    return [...this.each(selection)]
+  }
+
+  each(selection: Selection): Iterable<Listed> {
     this.#uses.flush()
-    return this.#rows.list(selection, undefined)
+    return this.#upkeep.each(selection)
   }
 
-  /** What is selected, in pages. What comes to be kept meanwhile may be missing. */
-  *#pages({ prefix = '', limit = Number.POSITIVE_INFINITY }: Selection): Generator<Listed[]> {
-    let after: string | undefined
-    for (let left = limit; left > 0; ) {
-      const page = this.#rows.list({ prefix, limit: Math.min(left, pageSize) }, after)
-      if (page.length === 0) return
-      yield page
-      left -= page.length
-      after = page.at(-1)?.key
-    }
+  verify(selection: Selection, progress?: (soFar: Verified) => void): Promise<Verified> {
+    return this.#upkeep.verify(selection, progress)
   }
 
-  async verify(selection: Selection, progress?: (soFar: Verified) => void): Promise<Verified> {
-    let soFar: Verified = { responses: 0, bytes: 0, damaged: [] }
-    for (const page of this.#pages(selection)) {
-      for (const { key, length } of page) {
-        const damaged = await this.#inspect(key)
-        if (soFar.damaged.includes(key)) continue
-        soFar = {
-          responses: soFar.responses + 1,
-          bytes: soFar.bytes + length,
-          damaged: [...soFar.damaged, ...damaged],
-        }
-        progress?.(soFar)
-      }
-    }
-    return soFar
-  }
-
-  /** @returns The keys that were damaged with it. */
-  async #inspect(key: string): Promise<readonly string[]> {
-    const found = this.#rows.find(key)
-    if (!found) return []
-    try {
-      await inspect(this.#layout.body(found.body.sha256), found.body)
-      return []
-    } catch (error) {
-      if (!isMissing(error) && !isDamaged(error)) {
-        this.#trouble.note(error)
-        throw error
-      }
-      return this.#rows.find(key)?.body.id === found.body.id ? this.#bodies.damaged(found.body, error) : []
-    }
-  }
-
-  async purge(selection: Selection): Promise<number> {
-    let purged = 0
-    for (const page of this.#pages(selection)) {
-      const keys = page.filter(({ pins }) => pins.length === 0).map(({ key }) => key)
-      await this.#removeAll(keys)
-      purged += keys.length
-    }
-    return purged
+  purge(selection: Selection): Promise<Purged> {
+    return this.#upkeep.purge(selection, (keys) => this.#removeAll(keys))
   }
 
   async usage(): Promise<Usage> {
     return {
       ...this.#rows.totals(),
-      partialBytes: this.#rows.partialBytes(),
-      evictedBytes: this.#evictedBytes,
+      partialBytes: this.#partialRows.bytes(),
+      evictedBytes: this.#evictor.evictedBytes,
       quota: this.#deps.quota,
       freeBytes: await this.#free(),
     }
@@ -308,15 +241,6 @@ export class DiskStore implements Store {
   async #free(): Promise<number> {
     const { bavail, bsize } = await this.#trouble.noting(statfs(this.#deps.folder))
     return bavail * bsize
-  }
-
-  /** What was broken off long ago goes first, then bodies by their value, then what was broken off lately. */
-  async #evict(need: number): Promise<number> {
-    let freed = await this.#partials.evict(need, 'old')
-    if (freed < need) freed += await this.#bodies.evict(need - freed)
-    if (freed < need) freed += await this.#partials.evict(need - freed, 'all')
-    this.#evictedBytes += freed
-    return freed
   }
 
   async #relieve(): Promise<void> {
@@ -331,7 +255,7 @@ export class DiskStore implements Store {
     clearInterval(this.#timer)
     await this.#relieving
     this.#uses.flush()
-    await this.#bodies.close()
+    await this.#atHand.close()
     await this.#turns.idle()
   }
 }

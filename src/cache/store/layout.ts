@@ -8,6 +8,15 @@ export const prefixes: readonly string[] = Array.from({ length: 256 }, (_, index
   index.toString(16).padStart(2, '0'),
 )
 
+export function isBodyName(name: string): boolean {
+  return /^[0-9a-f]{64}$/.test(name)
+}
+
+/** Whether a file in `partial/` is one of the store's. */
+export function isPartialName(name: string): boolean {
+  return /^([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(\.sums)?|small-[0-9]+)$/.test(name)
+}
+
 /** Where the store's files are: `bodies/ab/abcd...` by SHA-256, and `partial/ID` with `partial/ID.sums` beside it. */
 export class Layout {
   readonly folder: string

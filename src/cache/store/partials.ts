@@ -4,23 +4,24 @@ import { isOld } from './eviction.ts'
 import { isMissing } from './files.ts'
 import { type Layout, unlinkIfThere } from './layout.ts'
 import { PartialFile, sidePath } from './partial-file.ts'
+import type { PartialRow, PartialRows } from './partial-rows.ts'
 import type { IncomingHead } from './port.ts'
 import type { Room } from './room.ts'
-import type { PartialRow, Rows, Whole } from './rows.ts'
+import type { Whole } from './rows.ts'
 import type { Trouble } from './trouble.ts'
 
 /** Transfers: the ones under way, and the ones that were broken off and may go on. */
 export class Partials {
   readonly #layout: Layout
-  readonly #rows: Rows
+  readonly #rows: PartialRows
   readonly #trouble: Trouble
-  readonly #room: () => Room
+  readonly #room: Room
   readonly #now: () => number
   /** Under way now, by file. */
   readonly #ids = new Map<PartialFile, string>()
   readonly #busy = new Set<string>()
 
-  constructor(deps: { layout: Layout; rows: Rows; trouble: Trouble; room: () => Room; now: () => number }) {
+  constructor(deps: { layout: Layout; rows: PartialRows; trouble: Trouble; room: Room; now: () => number }) {
     this.#layout = deps.layout
     this.#rows = deps.rows
     this.#trouble = deps.trouble
@@ -38,7 +39,7 @@ export class Partials {
 
   /** What was broken off last for a key and is not being gone on with, opened and checked. */
   async reopen(key: string): Promise<{ file: PartialFile; head: IncomingHead } | undefined> {
-    const row = this.#rows.partials(key).find(({ id }) => !this.#busy.has(id))
+    const row = this.#rows.of(key).find(({ id }) => !this.#busy.has(id))
     if (!row) return undefined
     this.#busy.add(row.id)
     let file: PartialFile
@@ -52,8 +53,8 @@ export class Partials {
     }
     this.#ids.set(file, row.id)
     this.#rows.noteSuspended(row.id, 0, this.#now())
-    this.#room().freed(row.bytes)
-    this.#room().found(file.bytes)
+    this.#room.freed(row.bytes)
+    this.#room.found(file.bytes)
     return { file, head: row.head }
   }
 
@@ -64,13 +65,13 @@ export class Partials {
   /** From now on a crash leaves something to go on with. The row comes first: what has a side file is known by then. */
   async remember(file: PartialFile, head: IncomingHead): Promise<void> {
     if (file.remembers) return
-    this.#trouble.attempt(() => this.#rows.notePartial(this.id(file), head, this.#now()))
+    this.#rows.note(this.id(file), head, this.#now())
     await this.#trouble.noting(file.remember())
   }
 
   async suspend(file: PartialFile, bytes: number): Promise<void> {
     await this.#trouble.noting(file.settle())
-    this.#trouble.attempt(() => this.#rows.noteSuspended(this.id(file), bytes, this.#now()))
+    this.#rows.noteSuspended(this.id(file), bytes, this.#now())
     this.#forget(file)
   }
 
@@ -101,19 +102,19 @@ export class Partials {
     const id = this.#ids.get(file)
     if (id === undefined) return
     await this.#remove(id)
-    this.#room().freed(bytes)
+    this.#room.freed(bytes)
     this.#forget(file)
   }
 
   /** Gives up what was broken off for a key. */
   async giveUp(key: string): Promise<void> {
-    for (const row of this.#rows.partials(key)) if (!this.#busy.has(row.id)) await this.#give(row)
+    for (const row of this.#rows.of(key)) if (!this.#busy.has(row.id)) await this.#give(row)
   }
 
   /** Gives up what was broken off, the oldest first, until `need` bytes are free. @returns How many bytes went. */
   async evict(need: number, which: 'old' | 'all'): Promise<number> {
     let freed = 0
-    for (const row of this.#rows.partials().toReversed()) {
+    for (const row of this.#rows.all()) {
       if (freed >= need) break
       if (this.#busy.has(row.id) || (which === 'old' && !isOld(row.suspendedAtMs, this.#now()))) continue
       await this.#give(row)
@@ -125,7 +126,7 @@ export class Partials {
   async #give(row: PartialRow): Promise<void> {
     this.#busy.add(row.id)
     await this.#remove(row.id)
-    this.#room().freed(row.bytes)
+    this.#room.freed(row.bytes)
     this.#busy.delete(row.id)
   }
 
@@ -135,7 +136,7 @@ export class Partials {
       const path = this.#layout.partial(id)
       await unlinkIfThere(path)
       await unlinkIfThere(sidePath(path))
-      this.#rows.dropPartial(id)
+      this.#rows.drop(id)
     } catch (error) {
       this.#trouble.note(error)
     }

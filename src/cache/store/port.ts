@@ -105,6 +105,13 @@ export interface Verified {
   readonly damaged: readonly string[]
 }
 
+/** What a purge did. */
+export interface Purged {
+  readonly removed: number
+  /** Keys that were selected and stay because they are pinned: indexes that are in use. */
+  readonly pinned: number
+}
+
 /** How full it is. */
 export interface Usage {
   readonly responses: number
@@ -121,6 +128,9 @@ export interface Usage {
 /**
  * Responses on disk. Bodies are plain files named by their SHA-256, so one that is kept under several keys is there once;
  * what is known of them is in SQLite. A reader's open body stays what it was when opened.
+ *
+ * A disk or database that fails makes it `troubled`, and an event tells of it. What only asks (`peek`, `find`, `lastDigest`)
+ * and `touch` then do as if nothing were kept; all else throws what failed.
  */
 export interface Store {
   /** Whether something failed on the disk lately: it may be full or broken, and clients are better served past it. */
@@ -149,11 +159,17 @@ export interface Store {
    */
   pin(name: string, keys: readonly string[]): void
   unpin(name: string): void
+  /** In the order of the keys, all in memory: give a limit where there may be many. */
   list(selection: Selection): Listed[]
-  /** Reads bodies and compares them with their digests, one at a time. `progress` is told after each. */
+  /** The same one by one, read as they are gone through: what comes to be kept meanwhile may be missing. */
+  each(selection: Selection): Iterable<Listed>
+  /**
+   * Reads bodies and compares them with their digests, one at a time. `progress` is told after each. What is damaged is no
+   * longer kept then.
+   */
   verify(selection: Selection, progress?: (soFar: Verified) => void): Promise<Verified>
-  /** Removes what is selected; not what is pinned. Resolves to how many went. */
-  purge(selection: Selection): Promise<number>
+  /** Removes what is selected; not what is pinned. */
+  purge(selection: Selection): Promise<Purged>
   usage(): Promise<Usage>
   close(): Promise<void>
 }

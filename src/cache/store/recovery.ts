@@ -1,21 +1,22 @@
 import { rename, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isMissing } from './files.ts'
-import { type Layout, namesIn, prefixes, unlinkIfThere } from './layout.ts'
+import { isBodyName, isPartialName, type Layout, namesIn, prefixes, unlinkIfThere } from './layout.ts'
 import { sidePath } from './partial-file.ts'
+import type { PartialRow, PartialRows } from './partial-rows.ts'
 import { mayResume } from './resumable.ts'
-import type { PartialRow, Rows } from './rows.ts'
+import type { Rows } from './rows.ts'
 
 /**
  * Brings files and rows together after whatever end the process before had: finishes what was complete, keeps what can be
  * gone on with, removes files that no row knows and rows whose files are gone. It reads no bodies: what is in them is
- * checked when they are read.
+ * checked when they are read. Files that don't have names as the store gives them are someone else's, and stay.
  */
-export async function recover(layout: Layout, rows: Rows): Promise<void> {
-  for (const row of rows.partials()) await recoverPartial(layout, rows, row)
-  const known = new Set(rows.partials().flatMap(({ id }) => [id, sidePath(id)]))
+export async function recover(layout: Layout, rows: Rows, partials: PartialRows): Promise<void> {
+  for (const row of partials.all()) await recoverPartial(layout, rows, partials, row)
+  const known = new Set(partials.all().flatMap(({ id }) => [id, sidePath(id)]))
   for (const name of (await namesIn(layout.partials)) ?? []) {
-    if (!known.has(name)) await unlinkIfThere(layout.partial(name))
+    if (isPartialName(name) && !known.has(name)) await unlinkIfThere(layout.partial(name))
   }
   for (const prefix of prefixes) await recoverBodies(layout, rows, prefix)
 }
@@ -23,6 +24,7 @@ export async function recover(layout: Layout, rows: Rows): Promise<void> {
 async function recoverPartial(
   layout: Layout,
   rows: Rows,
+  partials: PartialRows,
   { id, head, whole, suspendedAtMs }: PartialRow,
 ): Promise<void> {
   const path = layout.partial(id)
@@ -36,16 +38,16 @@ async function recoverPartial(
       return
     }
   } else if (found && mayResume(head) && (await statIfThere(sidePath(path)))) {
-    rows.noteSuspended(id, found.blocks * 512, suspendedAtMs)
+    partials.noteSuspended(id, found.blocks * 512, suspendedAtMs)
     return
   }
-  rows.dropPartial(id)
+  partials.drop(id)
 }
 
 async function recoverBodies(layout: Layout, rows: Rows, prefix: string): Promise<void> {
   const missing = rows.bodiesIn(prefix)
   for (const name of (await namesIn(layout.bodies(prefix))) ?? []) {
-    if (!missing.delete(name)) await unlinkIfThere(join(layout.bodies(prefix), name))
+    if (!missing.delete(name) && isBodyName(name)) await unlinkIfThere(join(layout.bodies(prefix), name))
   }
   if (missing.size > 0) rows.dropBodies([...missing.values()])
 }

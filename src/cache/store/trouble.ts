@@ -49,14 +49,4 @@ export class Trouble {
       throw error
     }
   }
-
-  /** As `noting`, for what is done at once. */
-  attempt<T>(operation: () => T): T {
-    try {
-      return operation()
-    } catch (error) {
-      this.note(error)
-      throw error
-    }
-  }
 }

@@ -6,20 +6,30 @@ const gatherMs = 2000
 /** Keys written at a time, so that requests are not held up. */
 const slice = 256
 
-/** Counts which responses are used, and tells the rows now and then. What a crash loses of it is of no matter. */
+/**
+ * Counts which responses are used, and tells the rows now and then what their bodies are worth by that. What a crash or a
+ * failing disk loses of it is of no matter.
+ */
 export class Uses {
   readonly #rows: Rows
-  readonly #floor: () => number
   readonly #now: () => number
-  readonly #failed: (error: unknown) => void
+  #floor: number
   #gathered = new Map<string, { times: number; atMs: number }>()
   #timer: NodeJS.Timeout | undefined
 
-  constructor(deps: { rows: Rows; floor: () => number; now: () => number; failed: (error: unknown) => void }) {
-    this.#rows = deps.rows
-    this.#floor = deps.floor
-    this.#now = deps.now
-    this.#failed = deps.failed
+  constructor(rows: Rows, now: () => number) {
+    this.#rows = rows
+    this.#now = now
+    this.#floor = rows.leastValue()
+  }
+
+  /** The value of what was evicted last, see `valueOf`. */
+  get floor(): number {
+    return this.#floor
+  }
+
+  evicted(value: number): void {
+    this.#floor = Math.max(this.#floor, value)
   }
 
   note(key: string): void {
@@ -54,9 +64,9 @@ export class Uses {
     }
     if (batch.length === 0) return
     try {
-      this.#rows.used(batch, this.#floor())
-    } catch (error) {
-      this.#failed(error)
+      this.#rows.used(batch, this.#floor)
+    } catch {
+      // The rows have told of it.
     }
   }
 }

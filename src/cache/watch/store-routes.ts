@@ -1,7 +1,7 @@
 import { Type } from 'typebox'
 import { CausewayError } from '../../base/errors.ts'
 import type { Origin } from '../origins.ts'
-import type { Listed, Selection, Store, Usage, Verified } from '../store/port.ts'
+import type { Listed, Purged, Selection, Store, Usage, Verified } from '../store/port.ts'
 import { type AdminRoutes, sendLines } from './admin.ts'
 import { keysMeant, mustBeOrigin } from './asked-url.ts'
 import { told } from './progress.ts'
@@ -12,9 +12,7 @@ export interface Inspection {
 }
 
 /** What `causeway cache purge` did. */
-export interface Purged {
-  readonly removed: number
-}
+export type { Purged } from '../store/port.ts'
 
 const selection = Type.Object({
   prefix: Type.Optional(Type.String({ minLength: 1, maxLength: 8192 })),
@@ -42,7 +40,8 @@ export function storeRoutes(store: Store, origins: ReadonlyMap<string, Origin>):
       { schema: { querystring: Type.Object({ key: Type.String({ minLength: 1, maxLength: 8192 }) }) } },
       (request): Inspection => {
         const key = keysOf(request.query.key)
-        const kept = store.list({ prefix: key }).filter((one) => one.key === key || one.key.startsWith(`${key}#`))
+        const itself = store.list({ prefix: key, limit: 1 }).filter((one) => one.key === key)
+        const kept = [...itself, ...store.list({ prefix: `${key}#` })]
         if (kept.length === 0) throw new CausewayError('NotFound', `nothing is kept for ${key}`)
         return { kept }
       },
@@ -57,7 +56,7 @@ export function storeRoutes(store: Store, origins: ReadonlyMap<string, Origin>):
       if (request.query.prefix === undefined) {
         throw new CausewayError('InvalidRequest', 'say what is to go: a URL or the beginning of one')
       }
-      return { removed: await store.purge(picked(request.query)) }
+      return store.purge(picked(request.query))
     })
   }
 }

@@ -281,6 +281,7 @@ for (const [name, open] of Object.entries(stores)) {
     assert.deepEqual(keys({ prefix: 'a/' }), ['a/1', 'a/2'])
     assert.deepEqual(keys({ prefix: 'a', limit: 2 }), ['a/1', 'a/2'])
     assert.deepEqual(keys({ prefix: '%' }), [])
+    assert.deepEqual([...store.each({ prefix: 'a/' })], store.list({ prefix: 'a/' }))
 
     store.pin('cluster', ['a/1', 'b', 'later'])
     store.pin('other', ['b'])
@@ -294,12 +295,12 @@ for (const [name, open] of Object.entries(stores)) {
     const verified = await store.verify({ prefix: 'a' }, ({ responses }) => told.push(responses))
     assert.deepEqual(verified, { responses: 3, bytes: 300, damaged: [] })
 
-    assert.equal(await store.purge({ prefix: 'a' }), 1)
+    assert.deepEqual(await store.purge({ prefix: 'a' }), { removed: 1, pinned: 2 })
     assert.deepEqual(keys({}), ['a/1', 'ab', 'b'])
     store.unpin('other')
-    assert.equal(await store.purge({}), 1)
+    assert.deepEqual(await store.purge({}), { removed: 1, pinned: 2 })
     store.unpin('cluster')
-    assert.equal(await store.purge({}), 2)
+    assert.deepEqual(await store.purge({}), { removed: 2, pinned: 0 })
     assert.deepEqual([keys({}), (await store.usage()).bytes], [[], 0])
   })
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -9,6 +10,7 @@ import { promisify } from 'node:util'
 import { openDatabase } from '../../../src/cache/database.ts'
 import { Layout } from '../../../src/cache/store/layout.ts'
 import { Rows } from '../../../src/cache/store/rows.ts'
+import { Statements } from '../../../src/cache/store/statements.ts'
 import { storeTables } from '../../../src/cache/store/tables.ts'
 import { sha256 } from '../origin.ts'
 import { bodiesIn, scratchFolder, until } from '../start.ts'
@@ -153,7 +155,7 @@ test('a store with 10,000 responses begins with all of them, without files or ro
   const folder = await scratchFolder(t)
   await new Layout(folder).prepare()
   const database = openDatabase(folder, [storeTables])
-  const rows = new Rows(database)
+  const rows = new Rows(new Statements(database, () => {}))
   const layout = new Layout(folder)
   database.transaction(() => {
     for (let index = 0; index < 10_000; index += 1) {
@@ -164,12 +166,21 @@ test('a store with 10,000 responses begins with all of them, without files or ro
     }
   })()
   database.close()
-  const stray = layout.body('ab'.repeat(32))
-  writeFileSync(stray, 'stray')
-  writeFileSync(layout.partial('stray'), 'stray')
+  const strays = [layout.body('ab'.repeat(32)), layout.partial(randomUUID()), layout.partial('small-7')]
+  const others = [layout.partial('thesis.odt'), join(layout.bodies('ab'), 'README')]
+  for (const file of [...strays, ...others]) writeFileSync(file, 'some')
+  mkdirSync(layout.partial('folder'))
   const { store } = await openStore(t, folder)
   assert.equal((await store.usage()).responses, 9900)
-  assert.deepEqual([existsSync(stray), existsSync(layout.partial('stray'))], [false, false])
+  assert.deepEqual(
+    strays.filter((file) => existsSync(file)),
+    [],
+  )
+  assert.deepEqual(
+    others.filter((file) => !existsSync(file)),
+    [],
+    "what is someone else's stays",
+  )
   assert.equal(store.list({ prefix: 'k99', limit: 3 }).length, 3)
 })
 
