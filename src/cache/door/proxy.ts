@@ -13,6 +13,7 @@ import { deliver, type Telling } from './deliver.ts'
 import type { Ready } from './fast-lane.ts'
 import { Finder, type FinderDeps } from './find.ts'
 import { KnownQuestions } from './known-questions.ts'
+import { metalinkIn } from './metalink.ts'
 import { Patience } from './patience.ts'
 import { comesRound, notKept, sayNo, troubleOf } from './refuse.ts'
 import { type CacheRequest, readRequest } from './request.ts'
@@ -26,7 +27,7 @@ export interface ProxyDeps {
   readonly store: Store
   readonly fetches: Fetches
   readonly upstream: FinderDeps['upstream']
-  readonly snapshots: Pick<Snapshots, 'answer' | 'kept'>
+  readonly snapshots: Pick<Snapshots, 'answer' | 'gaveMetalink' | 'kept'>
   readonly catalogue: FinderDeps['catalogue']
   readonly events: FinderDeps['events']
   /** Milliseconds, see `cacheSchema`. */
@@ -130,6 +131,8 @@ export class Proxy {
   ): Promise<void> {
     try {
       const found = await this.#finder.find(request, client)
+      const metalink = await metalinkIn(request, found)
+      if (metalink) this.#deps.snapshots.gaveMetalink(client, metalink)
       if (found.kind === 'not kept') sayNo(res, notKept)
       else if (found.kind === 'comes round') {
         telling.outcome = 'refused'
