@@ -17,7 +17,7 @@ debian_packages=(
   # making the node image, the repository and the WAN cable
   mmdebstrap debian-archive-keyring apt-utils dpkg-dev gnupg xz-utils gcc libc6-dev
   # the package cache's clients and their repositories
-  dnf rpm createrepo-c gpgv bzip2 zstd openssl
+  dnf rpm createrepo-c python3-pip pacman-package-manager gpgv bzip2 zstd openssl
   # what scripts and tests call
   curl jq iputils-ping iputils-arping tcpdump udhcpc dnsutils iperf3 ca-certificates
 )

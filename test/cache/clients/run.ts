@@ -6,14 +6,14 @@ export interface Ran {
   readonly said: string
 }
 
-/** Runs a program to its end; it is ended after a minute. */
+/** Runs a program to its end; it is ended after ten minutes. */
 export function run(argv: readonly string[], env: Record<string, string> = {}): Promise<Ran> {
   const [program = '', ...args] = argv
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
       env: { PATH: process.env['PATH'] ?? '', LC_ALL: 'C', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: 60_000,
+      timeout: 600_000,
       killSignal: 'SIGKILL',
     })
     let said = ''
