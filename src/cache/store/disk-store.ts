@@ -146,17 +146,25 @@ export class DiskStore implements Store {
   }
 
   async resume(key: string): Promise<Incoming | undefined> {
-    const left = await this.#partials.reopen(key)
-    if (!left) return undefined
-    const { file, head } = left
+    try {
+      const left = await this.#partials.reopen(key)
+      return left && (await this.#goOn(left))
+    } catch {
+      // The rows have told of it.
+      return undefined
+    }
+  }
+
+  async #goOn({ file, head }: { file: PartialFile; head: IncomingHead }): Promise<Incoming | undefined> {
     const missing = Math.max(0, (head.length ?? 0) - file.bytes)
     try {
       await this.#room.take(missing)
       return this.#incoming(head, file, missing)
-    } catch (error) {
+    } catch {
+      // There is no room for the rest, and `begin` will say so too.
       await this.#partials.drop(file, file.bytes)
       await file.close()
-      throw error
+      return undefined
     }
   }
 

@@ -51,8 +51,14 @@ export class Partials {
       await this.#give(row)
       return undefined
     }
+    try {
+      this.#rows.noteSuspended(row.id, 0, this.#now())
+    } catch (error) {
+      this.#busy.delete(row.id)
+      await file.close()
+      throw error
+    }
     this.#ids.set(file, row.id)
-    this.#rows.noteSuspended(row.id, 0, this.#now())
     this.#room.freed(row.bytes)
     this.#room.found(file.bytes)
     return { file, head: row.head }

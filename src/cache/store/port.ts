@@ -129,8 +129,8 @@ export interface Usage {
  * Responses on disk. Bodies are plain files named by their SHA-256, so one that is kept under several keys is there once;
  * what is known of them is in SQLite. A reader's open body stays what it was when opened.
  *
- * A disk or database that fails makes it `troubled`, and an event tells of it. What only asks (`peek`, `find`, `lastDigest`)
- * and `touch` then do as if nothing were kept; all else throws what failed.
+ * A disk or database that fails makes it `troubled`, and an event tells of it. What only asks (`peek`, `find`, `resume`,
+ * `lastDigest`) and `touch` then do as if nothing were kept; all else throws what failed.
  */
 export interface Store {
   /** Whether something failed on the disk lately: it may be full or broken, and clients are better served past it. */
@@ -144,7 +144,10 @@ export interface Store {
    * @throws CausewayError `StoreFull` when nothing more can be evicted; so does `write` where the length isn't known
    */
   begin(head: IncomingHead): Promise<Incoming>
-  /** What a broken-off transfer left for a key, to go on with; it is handed out once at a time. */
+  /**
+   * What a broken-off transfer left for a key, to go on with; it is handed out once at a time. Where there is no room for the
+   * rest it is given up.
+   */
   resume(key: string): Promise<Incoming | undefined>
   /** Keeps a body that is there already under one more key. False when no such body is kept. */
   link(sha256: string, kept: Omit<Kept, 'length' | 'sha256'>): Promise<boolean>

@@ -15,8 +15,8 @@ export async function keep(
   { step = 100_000, validatedAtMs = 1000, fetchMs = 10, ...said }: Partial<IncomingHead> & KeepOptions = {},
 ): Promise<Kept> {
   const incoming = await store.begin(headOf({ length: body.length, ...said }))
-  for (let at = 0; at < body.length; at += step) await incoming.write(body.subarray(at, at + step), at)
   try {
+    for (let at = 0; at < body.length; at += step) await incoming.write(body.subarray(at, at + step), at)
     return await incoming.commit({ length: body.length, validatedAtMs, fetchMs })
   } finally {
     await incoming.close()

@@ -109,6 +109,19 @@ test('what can not be given room is refused, and nothing is thrown away for it',
   await keep(store, bytesFor('fits', 400_000), { key: 'y' })
 })
 
+test('what was broken off is given up where there is no room for the rest', async (t) => {
+  const { store } = await openStore(t, await scratchFolder(t), { quota: 1_000_000 })
+  const incoming = await store.begin(headOf({ length: 600_000 }))
+  await incoming.write(Buffer.alloc(300_000), 0)
+  await incoming.suspend()
+  await incoming.close()
+  await keep(store, bytesFor('pinned', 650_000), { key: 'pinned' })
+  store.pin('one', ['pinned'])
+  assert.equal(await store.resume(key), undefined)
+  assert.equal((await store.usage()).partialBytes, 0)
+  await keep(store, bytesFor('fits', 350_000))
+})
+
 test('on a full disk nothing half is kept, all that is kept is served, and it goes on when there is room', async (t) => {
   const folder = await scratchFolder(t)
   const main = fileURLToPath(new URL('full-disk-main.ts', import.meta.url))
