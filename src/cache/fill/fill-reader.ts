@@ -3,14 +3,23 @@ import type { OwnWay } from './own-way.ts'
 
 /** What a reader needs of a fill. */
 export interface ReadableFill {
+  /** Up to where one that reads to `end` may read now. */
   limit(end: number): number
+  /** Bytes at a position that are in memory. */
   view(position: number, end: number): Buffer | undefined
+  /** Whether bytes at a position are on disk. */
   onDisk(position: number): boolean
+  /** Reads from the disk; resolves to 0 where it isn't there. */
   readDisk(into: Buffer, position: number): Promise<number>
+  /** Whether there is nothing to wait for at a position where there is nothing to read. */
   isOver(position: number): boolean
+  /** Whether a position is the end of the body. @throws CausewayError as the transfer broke */
   isEnd(position: number): boolean
+  /** Resolves when there may be more. */
   wait(position: number, urgent: boolean): Promise<void>
+  /** Another way to the rest of the body, when this one doesn't lead there; `whole`: it is read from beginning to end. */
   ownWay(whole: boolean, position: number): Promise<OwnWay>
+  /** It reads no more. */
   leave(): void
 }
 

@@ -2,16 +2,16 @@ import { createHash, type Hash } from 'node:crypto'
 import type { Clock } from '../../base/clock.ts'
 import { CausewayError, toCausewayError } from '../../base/errors.ts'
 import type { Headers } from '../headers.ts'
-import { bytesOf, covers, reach } from '../store/extents.ts'
+import { bytesOf, covers } from '../store/extents.ts'
 import type { Extent, Incoming, Kept } from '../store/port.ts'
 import type { UpstreamResponse } from '../upstream/ask.ts'
 import type { Expected } from '../verify/expected.ts'
 import { alignedRange } from './asked-range.ts'
 import { Body } from './body.ts'
 import { continues } from './continuation.ts'
-import { FillReader, type ReadableFill } from './fill-reader.ts'
+import { FillReader } from './fill-reader.ts'
 import type { Limits } from './limits.ts'
-import { heldBytes, OwnWay } from './own-way.ts'
+import { Reading, type Standing } from './reading.ts'
 import type { RecentBlocks } from './recent-blocks.ts'
 import { type AskPart, Transfers } from './transfers.ts'
 
@@ -63,16 +63,6 @@ export type FillEnd =
   | { readonly how: 'lost'; readonly error: unknown }
   | { readonly how: 'broken'; readonly error: CausewayError; readonly changed: boolean }
 
-/** Bytes that a follower at the front waits for, unless they take too long. */
-const gatherBytes = 192 * 1024
-
-interface Waiting {
-  readonly position: number
-  /** It has got nothing yet. */
-  readonly urgent: boolean
-  readonly wake: () => void
-}
-
 /**
  * One body on its way, read by any number of clients as it comes: the whole of it, or parts.
  *
@@ -80,7 +70,7 @@ interface Waiting {
  * memory or from the disk, each reader at its own pace; a slow one holds up nobody. Where a digest is expected, those who
  * read to the end get the last bytes only when it turned out right.
  */
-export class Fill implements ReadableFill {
+export class Fill {
   readonly head: ArrivingHead
   /** Resolves when there is no sense in joining any more. Neither promise rejects. */
   readonly over: Promise<void>
@@ -93,21 +83,14 @@ export class Fill implements ReadableFill {
   /** Of what has come in order, where there is no disk to compute it. */
   readonly #hash: Hash | undefined
   #hashed = 0
-  #state: 'arriving' | 'complete' | 'broken' | 'suspended' | 'lost' = 'arriving'
-  #failure: CausewayError | undefined
+  readonly #reading: Reading
+  readonly #standing: Standing = { state: 'arriving', failure: undefined }
   #completing = false
   #ended = false
   #end: FillEnd | undefined
   #closing = false
   #readers = 0
-  #waiting: Waiting[] = []
-  /** Bytes that have come since somebody was woken. */
-  #gathered = 0
-  #gathering: NodeJS.Timeout | undefined
   #lingering: NodeJS.Timeout | undefined
-  /** Without a disk: bytes that have come since somebody waited for some. */
-  #ahead = 0
-  #goOn: (() => void) | undefined
   readonly #over = Promise.withResolvers<void>()
   readonly #finished = Promise.withResolvers<void>()
 
@@ -133,15 +116,25 @@ export class Fill implements ReadableFill {
       patched: options.patched,
       parts:
         options.parts && incoming !== null && continues({ headers: head.headers, verified: expected !== undefined }),
-      sink: { add: (chunk, position) => this.#add(chunk, position), room: () => this.#room() },
+      sink: { add: (chunk, position) => this.#add(chunk, position), room: () => this.#reading.room() },
       ask: options.ask,
       received: options.received,
-      waiting: () => this.#waiting.map(({ position }) => position),
+      waiting: () => this.#reading.positions,
       way: options.way,
       clock,
       limits,
       onIdle: () => this.#idle(),
       onBroken: (error, changed) => this.#break(error, changed),
+    })
+    this.#reading = new Reading({
+      standing: this.#standing,
+      body: this.#body,
+      hasDisk: incoming !== null,
+      transfers: this.#transfers,
+      way: { ask: options.ask, received: options.received, expected, headers: head.headers },
+      alone: options.alone,
+      limits,
+      onLeave: () => this.#leave(),
     })
     if (first) {
       this.#transfers.want(first.extent)
@@ -152,7 +145,7 @@ export class Fill implements ReadableFill {
 
   /** Whether it makes sense to join: more of it can be wanted. */
   get isOpen(): boolean {
-    return this.#state === 'arriving' || (this.#state === 'complete' && !this.#ended)
+    return this.#standing.state === 'arriving' || (this.#standing.state === 'complete' && !this.#ended)
   }
 
   /** How it ended; undefined while it goes on. */
@@ -177,7 +170,7 @@ export class Fill implements ReadableFill {
 
   /** Wants the bytes from `start` to `end` (default: all) to come, whether anybody reads them or not. */
   want(start = 0, end?: number): void {
-    if (this.#state !== 'arriving') return
+    if (this.#standing.state !== 'arriving') return
     const length = this.#body.length ?? Number.POSITIVE_INFINITY
     const until = Math.min(end ?? length, length)
     const whole = start === 0 && until === length
@@ -192,7 +185,7 @@ export class Fill implements ReadableFill {
   read(start = 0, end?: number): FillReader {
     this.want(start, end)
     this.#readers += 1
-    return new FillReader(this, start, end ?? Number.POSITIVE_INFINITY)
+    return new FillReader(this.#reading, start, end ?? Number.POSITIVE_INFINITY)
   }
 
   /** Gives up what is on its way; what has come is left for later. */
@@ -200,73 +193,7 @@ export class Fill implements ReadableFill {
     this.#break(new CausewayError('TransferBroken', 'the cache stops'), false)
   }
 
-  /** For readers: up to where one that reads to `end` may read now. */
-  limit(end: number): number {
-    if (!this.#options.expected || this.#state === 'complete') return Number.POSITIVE_INFINITY
-    const { length } = this.#body
-    if (length === undefined) return Math.max(0, reach(this.#body.present, 0) - heldBytes)
-    const held = Math.max(0, length - heldBytes)
-    // Who wants a part that doesn't go to the end, or of a body that doesn't come whole, gets it as it is: as a part.
-    if (!this.#transfers.comesWhole) return Number.POSITIVE_INFINITY
-    if (Math.min(end, length) > held) return held
-    // Nobody would notice that a part is of two versions.
-    return this.#transfers.patched ? 0 : Number.POSITIVE_INFINITY
-  }
-
-  /** For readers: bytes at a position that are in memory. */
-  view(position: number, end: number): Buffer | undefined {
-    if (this.#failure?.code === 'DigestMismatch') return undefined
-    return this.#body.look(position, end - position)
-  }
-
-  /** For readers: whether bytes at a position are on disk. */
-  onDisk(position: number): boolean {
-    return this.#failure?.code !== 'DigestMismatch' && this.#body.onDisk(position)
-  }
-
-  /** For readers: reads from the disk. */
-  readDisk(into: Buffer, position: number): Promise<number> {
-    if (this.#failure?.code === 'DigestMismatch') throw this.#failure
-    return this.#body.read(into, position)
-  }
-
-  /** For readers: whether there is nothing to wait for at a position where there is nothing to read. */
-  isOver(position: number): boolean {
-    const { length, present } = this.#body
-    if (this.#state === 'broken' || this.#state === 'lost' || this.#state === 'suspended') return true
-    if (this.#state === 'complete' && position >= (length ?? 0)) return true
-    // Without a disk memory holds only the last of what has come.
-    return reach(present, position) > position && !this.#body.onDisk(position) && position < this.limit(position + 1)
-  }
-
-  /** For readers: whether a position is the end of the body. @throws CausewayError as the transfer broke */
-  isEnd(position: number): boolean {
-    if (this.#state === 'broken') throw this.#failure ?? new CausewayError('TransferBroken', 'the transfer broke')
-    const { length } = this.#body
-    return length !== undefined && position >= length
-  }
-
-  /** For readers: resolves when there may be more. */
-  wait(position: number, urgent: boolean): Promise<void> {
-    return new Promise((wake) => {
-      this.#waiting.push({ position, urgent, wake })
-      this.#ahead = 0
-      this.#continue()
-      if (this.#state === 'arriving') this.#transfers.pump()
-    })
-  }
-
-  /** For readers: another way to the rest of the body, when this one doesn't lead there. */
-  ownWay(whole: boolean, position: number): Promise<OwnWay> {
-    const { head, expected, ask, alone, received } = this.#options
-    if (alone) throw new CausewayError('TransferBroken', 'the reader went back')
-    const same = { headers: head.headers, length: this.#body.length, verified: whole && expected !== undefined }
-    const { place } = this.#transfers
-    return OwnWay.begin({ ask, received, same, place, position, expected: whole ? expected : undefined })
-  }
-
-  /** For readers: one leaves. */
-  leave(): void {
+  #leave(): void {
     this.#readers -= 1
     if (this.#readers > 0) return
     if (this.#options.alone) this.#break(new CausewayError('TransferBroken', 'its only reader left'), false)
@@ -275,50 +202,23 @@ export class Fill implements ReadableFill {
 
   #add(chunk: Buffer, position: number): void {
     this.#body.add(chunk, position)
-    this.#ahead += chunk.length
     if (this.#hash && position === this.#hashed) {
       this.#hash.update(chunk)
       this.#hashed += chunk.length
     }
-    if (this.#waiting.length === 0) return
-    this.#gathered += chunk.length
-    if (this.#gathered >= gatherBytes || this.#waiting.some(({ urgent }) => urgent)) this.#wake()
-    else this.#gathering ??= setTimeout(() => this.#wake(), this.#options.limits.gatherMs)
-  }
-
-  /** What comes waits for a slow disk; without a disk, for somebody who waits. */
-  #room(): Promise<void> | undefined {
-    if (this.#options.incoming) return this.#body.room()
-    if (this.#ahead < this.#options.limits.windowBytes / 2) return undefined
-    return new Promise((goOn) => {
-      this.#goOn = goOn
-    })
-  }
-
-  #continue(): void {
-    this.#goOn?.()
-    this.#goOn = undefined
-  }
-
-  #wake(): void {
-    clearTimeout(this.#gathering)
-    this.#gathering = undefined
-    this.#gathered = 0
-    const waiting = this.#waiting
-    this.#waiting = []
-    for (const { wake } of waiting) wake()
+    this.#reading.came(chunk.length)
   }
 
   /** All that is wanted has come. */
   #idle(): void {
-    if (this.#state === 'arriving' && this.#body.isWhole) void this.#complete()
+    if (this.#standing.state === 'arriving' && this.#body.isWhole) void this.#complete()
   }
 
   /** Looks after a moment without anybody asking for more whether it can end before it is complete. */
   #linger(): void {
     clearTimeout(this.#lingering)
     this.#lingering = setTimeout(() => {
-      if (this.#state !== 'arriving' || this.#completing) return
+      if (this.#standing.state !== 'arriving' || this.#completing) return
       const needless = this.#readers === 0 && (this.#options.incoming === null || !this.#transfers.busy)
       if (!needless) this.#linger()
       else this.#finish('suspended', { how: 'suspended' })
@@ -351,28 +251,28 @@ export class Fill implements ReadableFill {
 
   /** The disk takes no more: what has come is there to read, the rest each reader gets for itself. */
   #lose(error: unknown): void {
-    this.#finish(this.#state === 'complete' ? 'complete' : 'lost', { how: 'lost', error })
+    this.#finish(this.#standing.state === 'complete' ? 'complete' : 'lost', { how: 'lost', error })
   }
 
   #break(error: CausewayError, changed: boolean): void {
-    if (this.#state !== 'arriving') return
-    this.#failure = error
+    if (this.#standing.state !== 'arriving') return
+    this.#standing.failure = error
     this.#finish('broken', { how: 'broken', error, changed })
   }
 
-  #settle(state: 'complete' | 'broken' | 'suspended' | 'lost'): void {
-    this.#state = state
-    this.#wake()
+  #settle(state: Standing['state']): void {
+    this.#standing.state = state
+    this.#reading.wake()
   }
 
-  #finish(state: 'complete' | 'broken' | 'suspended' | 'lost', end: FillEnd): void {
+  #finish(state: Standing['state'], end: FillEnd): void {
     if (this.#ended) return
     this.#ended = true
     this.#end = end
     clearTimeout(this.#lingering)
     this.#settle(state)
     this.#transfers.end(new CausewayError('TransferBroken', 'the fill is over'))
-    this.#continue()
+    this.#reading.goOn()
     void this.#putAway(end)
   }
 

@@ -7,6 +7,9 @@ import type { Running } from './next-range.ts'
 /** Rates are taken over at least this many milliseconds. */
 const rateMs = 100
 
+/** Ends the watch. An `abort` without a reason makes an error each time, with all its stack. */
+const reachedEnd = 'it has come to its end'
+
 /** What takes in the bytes of a transfer. */
 export interface Sink {
   add(chunk: Buffer, position: number): void
@@ -66,7 +69,7 @@ export class Transfer implements Running {
     } catch (error) {
       throw this.#stopped ?? error
     } finally {
-      over.abort()
+      over.abort(reachedEnd)
       this.#response.body.destroy()
       await watch
     }

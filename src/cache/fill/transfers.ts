@@ -137,7 +137,7 @@ export class Transfers {
 
   /** Breaks off what is under way, and asks for nothing more. */
   end(error: Error): void {
-    this.#ended.abort()
+    this.#ended.abort(error)
     for (const transfer of this.#running) transfer.stop(error)
   }
 
@@ -314,7 +314,8 @@ export class Transfers {
   }
 
   #worthSampling(): boolean {
-    return this.#parts && this.#options.body.length !== undefined && this.#missing() > largeBytes
+    const { length } = this.#options.body
+    return this.#parts && length !== undefined && length > largeBytes && this.#missing() > largeBytes
   }
 
   /** Bytes that are wanted and have not come. */
