@@ -1,0 +1,308 @@
+import type { Clock } from '../../base/clock.ts'
+import type { Logger } from '../../base/log.ts'
+import type { CacheRequest } from '../door/request.ts'
+import type { Headers } from '../headers.ts'
+import { isFresh, mayKeep, validators } from '../rules/freshness.ts'
+import { holes } from '../store/extents.ts'
+import type { Extent, Incoming, Store } from '../store/port.ts'
+import type { Upstream, UpstreamResponse } from '../upstream/ask.ts'
+import type { Counters } from '../watch/counters.ts'
+import type { Traffic } from '../watch/traffic.ts'
+import type { Answer, Join } from './answer.ts'
+import { type AskedRange, extentOf, rangeFor } from './asked-range.ts'
+import { judge, rangeHeaders, readContentRange, strongValidator } from './continuation.ts'
+import { type ArrivingHead, Fill, type FillEnd } from './fill.ts'
+import { askFirst } from './first-answer.ts'
+import type { Limits } from './limits.ts'
+import { RecentBlocks } from './recent-blocks.ts'
+import { drop } from './transfers.ts'
+import type { Wanted } from './wanted.ts'
+
+/** How a fill that was begun has ended. */
+export interface Ended {
+  readonly wanted: Wanted
+  readonly end: FillEnd
+  /** SHA-256 of what was kept for it last before. */
+  readonly before: string | undefined
+  /** Where its first response came from; undefined: all that was wanted was there. */
+  readonly place: string | undefined
+}
+
+export interface StarterDeps {
+  readonly store: Store
+  readonly upstream: Upstream
+  readonly counters: Counters
+  readonly traffic: Traffic
+  readonly clock: Clock
+  readonly log: Logger
+  readonly limits: Limits
+  /** Told of each fill as it begins. */
+  readonly onFill: (fill: Fill) => void
+  /** Told of each that isn't for one client alone, just before it is over. */
+  readonly onEnd: (ended: Ended) => void
+}
+
+/** A body for a status other than 200 that is this small is not written to disk. */
+const smallBytes = 256 * 1024
+
+/**
+ * Begins fills: with an answer of the origin to a request for all of a body, or for a part, or with what an earlier fill left.
+ * Which of these depends on what is kept, what is wanted, and whether what is there can be told to belong together.
+ */
+export class Starter {
+  readonly #deps: StarterDeps
+  readonly #recent: RecentBlocks
+  /** By origin: how many connections have proven worthwhile. */
+  readonly #ways = new Map<string, { proven: number }>()
+
+  constructor(deps: StarterDeps) {
+    this.#deps = deps
+    this.#recent = new RecentBlocks(deps.limits.recentBytes)
+  }
+
+  /**
+   * Looks into the store; asks the origin where that doesn't do, and begins a fill with what it says.
+   * @param avoid Places that are not asked.
+   * @throws CausewayError `OriginUnreachable`, `TransferBroken`, `DigestMismatch` when no place gives a right answer
+   */
+  async answer(wanted: Wanted, join: Join, avoid: readonly string[]): Promise<Answer> {
+    const { store, clock, log } = this.#deps
+    const { key, kind } = wanted
+    const kept = await store.find(key)
+    await kept?.close()
+    if (!kept) return { kind: 'arriving', fill: await this.#fetch(wanted, join, avoid) }
+    const fresh = isFresh(kind, kept.headers, kept.validatedAtMs, clock.now())
+    if (fresh && !(join.askAgain && kind !== 'package')) return { kind: 'kept', outcome: 'hit' }
+
+    let response: UpstreamResponse
+    try {
+      response = await askFirst(this.#ask(wanted), { wanted, headers: validators(kept.headers), avoid })
+    } catch (error) {
+      log.warn({ key, err: error }, 'origin is away; serving what is kept')
+      return { kind: 'kept', outcome: 'stale' }
+    }
+    if (response.status === 304) {
+      drop(response)
+      const { age: _, ...before } = kept.headers
+      await store.touch(key, { ...before, ...response.headers }, clock.now())
+      return { kind: 'kept', outcome: 'revalidated' }
+    }
+    if (response.status >= 500) {
+      drop(response)
+      log.warn({ key, status: response.status }, 'origin is in trouble; serving what is kept')
+      return { kind: 'kept', outcome: 'stale' }
+    }
+    if (response.status === 404 || response.status === 410) await store.remove(key)
+    return { kind: 'arriving', fill: await this.#whole(wanted, response, join) }
+  }
+
+  /** Fetches what isn't kept: goes on with what there is of it, or begins. */
+  async #fetch(wanted: Wanted, join: Join, avoid: readonly string[]): Promise<Fill> {
+    const { store } = this.#deps
+    const left = store.troubled ? undefined : await this.#resume(wanted)
+    if (left) return this.#goOn(wanted, left, join, avoid)
+    const { range } = join
+    if (!range) return this.#whole(wanted, await askFirst(this.#ask(wanted), { wanted, headers: {}, avoid }), join)
+    const headers = { range: rangeFor(range) }
+    return this.#part(wanted, await askFirst(this.#ask(wanted), { wanted, headers, avoid }), join)
+  }
+
+  /** What an earlier transfer left, if it fits what is wanted now. */
+  async #resume({ key, expected }: Wanted): Promise<Incoming | undefined> {
+    const left = await this.#deps.store.resume(key)
+    if (!left) return undefined
+    const { head } = left
+    const fits = expected
+      ? head.expected?.digest === expected.digest
+      : head.expected !== undefined || strongValidator(head.headers) !== undefined
+    if (fits && left.present.length > 0) return left
+    await left.discard()
+    await left.close()
+    return undefined
+  }
+
+  /** Asks for the first part that is missing, to see whether the file is still the same. */
+  async #goOn(wanted: Wanted, left: Incoming, join: Join, avoid: readonly string[]): Promise<Fill> {
+    const { head, present } = left
+    const { length } = head
+    try {
+      const end = length ?? Number.POSITIVE_INFINITY
+      const asked = extentOf(join.range, length) ?? { start: 0, end }
+      // What is of one version must be sure where a part is wanted: by a validator, or in the end by its digest.
+      const strong = strongValidator(head.headers) !== undefined
+      if (join.range && !strong) return await this.#goOn(wanted, left, { ...join, range: undefined }, avoid)
+      const verified = head.expected !== undefined && !join.range
+      const [missing] = holes(present, asked)
+      if (!missing && (verified || wanted.kind === 'package')) return this.#filling(wanted, left, undefined, join)
+      const part = missing ?? { start: 0, end: 1 }
+      const same = { headers: head.headers, length, verified }
+      const response = await askFirst(this.#ask(wanted), { wanted, headers: rangeHeaders(part, same), avoid })
+      const verdict = judge(part, same, response)
+      if (verdict.is === 'part' && missing)
+        return this.#filling(wanted, left, { response, extent: verdict.extent }, join, head, verified)
+      if (verdict.is === 'part') {
+        drop(response)
+        return this.#filling(wanted, left, undefined, join)
+      }
+      await left.discard()
+      await left.close()
+      if (response.status === 200) return this.#whole(wanted, response, join)
+      // A range that isn't there any more, or nonsense: the file itself may be.
+      drop(response)
+      return this.#whole(wanted, await askFirst(this.#ask(wanted), { wanted, headers: {}, avoid }), join)
+    } catch (error) {
+      await left.suspend()
+      await left.close()
+      throw error
+    }
+  }
+
+  /** A fill that begins with an answer to a request for the whole. */
+  #whole(wanted: Wanted, response: UpstreamResponse, join: Join): Promise<Fill> {
+    const { status, headers } = response
+    const length = response.length ?? (status === 200 ? wanted.expected?.bytes : undefined)
+    const extent = { start: 0, end: length ?? Number.POSITIVE_INFINITY }
+    return this.#fresh(wanted, { status, headers, length }, response, extent, join)
+  }
+
+  /** A fill that begins with an answer to a request for a part. */
+  #part(wanted: Wanted, response: UpstreamResponse, join: Join): Promise<Fill> {
+    const part = response.status === 206 ? readContentRange(response.headers['content-range']) : undefined
+    if (!part) return this.#whole(wanted, response, join)
+    const { 'content-range': _, ...headers } = response.headers
+    return this.#fresh(wanted, { status: 200, headers, length: part.length }, response, part, join)
+  }
+
+  async #fresh(
+    wanted: Wanted,
+    head: ArrivingHead,
+    response: UpstreamResponse,
+    extent: Extent,
+    join: Join,
+  ): Promise<Fill> {
+    const { store, log } = this.#deps
+    const { key, expected } = wanted
+    const { status, headers, length } = head
+    const small = status !== 200 && length !== undefined && length <= smallBytes
+    let incoming: Incoming | null = null
+    if (!store.troubled && !small) {
+      try {
+        incoming = await store.begin({ key, status, headers, length, expected: status === 200 ? expected : undefined })
+      } catch (error) {
+        log.warn({ key, err: error }, 'the store takes nothing in; passing it through')
+      }
+    }
+    return this.#filling(wanted, incoming, { response, extent }, join, head)
+  }
+
+  #filling(
+    wanted: Wanted,
+    incoming: Incoming | null,
+    first: { response: UpstreamResponse; extent: Extent } | undefined,
+    join: Join,
+    head: ArrivingHead = incoming?.head ?? { status: 200, headers: {}, length: undefined },
+    patched = false,
+  ): Fill {
+    const { store, clock, log, limits } = this.#deps
+    const { status, headers } = head
+    const framed = first?.response.framed ?? true
+    const before = store.lastDigest(wanted.key)
+    const fill = new Fill({
+      head,
+      incoming,
+      expected: status === 200 ? wanted.expected : undefined,
+      parts: status === 200 && (first === undefined || first.response.status === 206 || givesParts(headers)),
+      first,
+      patched,
+      keep: framed && mayKeep(status, headers),
+      alone: false,
+      ask: this.#askPart(wanted),
+      received: this.#received(wanted),
+      way: this.#wayOf(wanted),
+      recent: this.#recent,
+      limits,
+      clock,
+      onEnd: (end) => this.#deps.onEnd({ wanted, end, before, place: first?.response.place }),
+      onTrouble: (error) => log.warn({ key: wanted.key, err: error }, 'the store did not put a transfer away'),
+    })
+    this.#deps.onFill(fill)
+    demand(fill, join.range)
+    return fill
+  }
+
+  /** A fetch for one client alone: with its credentials, or of the head only; nothing is kept. */
+  async alone(wanted: Wanted, { method, headers }: CacheRequest): Promise<Fill | ArrivingHead> {
+    const credentials: Record<string, string> = {}
+    for (const name of ['authorization', 'cookie']) {
+      const value = headers[name]
+      if (value !== undefined) credentials[name] = value
+    }
+    const response = await askFirst(this.#ask(wanted, method), { wanted, headers: credentials, avoid: [] })
+    const { status, length } = response
+    if (method !== 'GET') {
+      drop(response)
+      return response
+    }
+    const { clock, limits } = this.#deps
+    const fill = new Fill({
+      head: { status, headers: response.headers, length },
+      incoming: null,
+      expected: undefined,
+      parts: false,
+      first: { response, extent: { start: 0, end: length ?? Number.POSITIVE_INFINITY } },
+      patched: false,
+      keep: false,
+      alone: true,
+      ask: this.#askPart(wanted, credentials),
+      received: this.#received(wanted),
+      way: { proven: 1 },
+      recent: this.#recent,
+      limits,
+      clock,
+      onEnd: () => {},
+      onTrouble: () => {},
+    })
+    this.#deps.onFill(fill)
+    return fill
+  }
+
+  #ask({ origin, path, kind, via }: Wanted, method: 'GET' | 'HEAD' = 'GET') {
+    const { counters, upstream } = this.#deps
+    return (headers: Headers, from: { place?: string; avoid?: readonly string[]; signal?: AbortSignal }) => {
+      counters.upstreamRequests += 1
+      const all = via === undefined ? headers : { ...headers, via }
+      return upstream.ask({ origin, method, path, kind, headers: all, ...from })
+    }
+  }
+
+  #askPart(wanted: Wanted, credentials: Headers = {}) {
+    const ask = this.#ask(wanted)
+    return (headers: Headers, from: { place?: string; avoid: readonly string[]; signal: AbortSignal }) =>
+      ask({ ...credentials, ...headers }, from)
+  }
+
+  #received({ origin }: Wanted): (bytes: number) => void {
+    const { counters, traffic } = this.#deps
+    return (bytes) => {
+      counters.upstreamBytes += bytes
+      traffic.received(origin.host, bytes)
+    }
+  }
+
+  #wayOf({ origin }: Wanted): { proven: number } {
+    let way = this.#ways.get(origin.host)
+    if (!way) this.#ways.set(origin.host, (way = { proven: 1 }))
+    return way
+  }
+}
+
+/** Wants what was asked for of a fill. */
+export function demand(fill: Fill, range: AskedRange | undefined): void {
+  const extent = extentOf(range, fill.head.length)
+  if (extent) fill.want(extent.start, extent.end)
+  else fill.want()
+}
+
+function givesParts(headers: Headers): boolean {
+  return headers['accept-ranges']?.toLowerCase() === 'bytes'
+}
