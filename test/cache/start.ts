@@ -32,7 +32,10 @@ export async function bodiesIn(store: string): Promise<number> {
   return names.filter((name) => /[0-9a-f]{64}$/.test(name)).length
 }
 
-/** An origin `mirror.lab` that answers as said, and a cache before it; both are gone when the test ends. */
+/**
+ * An origin `mirror.lab` that answers as said, and a cache before it; both are gone when the test ends. It waits for the origin's
+ * word about indexes as long as that takes, unless the settings say otherwise: origin, cache and clients share one process.
+ */
 export async function setUp(
   t: TestContext,
   answer: RequestListener,
@@ -51,6 +54,7 @@ export async function setUp(
     store: join(folder, 'store'),
     origins: { 'mirror.lab': { address: '127.0.0.1', port: origin.port, ...options.origin } },
     ...options.settings,
+    indexes: { patience: '60s', ...(options.settings?.['indexes'] as object | undefined) },
   })
   const clock = options.now ? { ...systemClock, now: options.now } : systemClock
   const cache = await startCache(settings, { log: options.log ?? silentLog, clock })
@@ -58,9 +62,9 @@ export async function setUp(
   return { origin, cache, folder, settings }
 }
 
-/** Waits until `check` holds; says what was waited for when it doesn't for 10 seconds. */
+/** Waits until `check` holds; says what was waited for when it doesn't for two minutes. */
 export async function until(what: string, check: () => boolean | Promise<boolean>): Promise<void> {
-  for (const deadline = Date.now() + 10_000; !(await check()); ) {
+  for (const deadline = Date.now() + 120_000; !(await check()); ) {
     if (Date.now() > deadline) throw new Error(`waited in vain for: ${what}`)
     await systemClock.sleep(5)
   }
