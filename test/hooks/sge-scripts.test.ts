@@ -41,7 +41,13 @@ suite("Grid Engine's programs", () => {
 
   /** One of Grid Engine's commands, as a script of a few lines. */
   function command(name: string, ...lines: string[]): void {
-    writeFileSync(join(rig.folder, 'bin', name), `#!/bin/bash\n${lines.join('\n')}\n`, { mode: 0o755 })
+    replace(join(rig.folder, 'bin', name), `#!/bin/bash\n${lines.join('\n')}\n`, 0o755)
+  }
+
+  /** Writes a file that may be read, or run, at any time. */
+  function replace(file: string, text: string, mode = 0o644): void {
+    writeFileSync(`${file}.new`, text, { mode })
+    renameSync(`${file}.new`, file)
   }
 
   /** A program of scripts/sge that finds our commands first; it is talked to line by line. */
@@ -214,9 +220,7 @@ suite("Grid Engine's programs", () => {
     /** A queue whose listing is a file: lines of number and state. */
     function queue(...jobs: string[]): void {
       const lines = jobs.map((job) => `     ${job.replace(' ', ' 0.5 name alice ')} 11/22/2026 10:00:00 1`)
-      const file = join(rig.folder, 'jobs')
-      writeFileSync(`${file}.new`, ['job-ID  prior', '------', ...lines, ''].join('\n'))
-      renameSync(`${file}.new`, file) // it may be read at any time
+      replace(join(rig.folder, 'jobs'), ['job-ID  prior', '------', ...lines, ''].join('\n'))
     }
     const pending = (count: number) => ({ url: '/v1/hooks/sge/load', body: { facts: { pending: String(count) } } })
     const hasPosted = (count: number) =>

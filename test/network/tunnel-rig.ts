@@ -196,7 +196,7 @@ export class TunnelRig {
 
   /** Pings from one gateway to another every 10 ms until the result is asked for. */
   ping(from: string, to: string): { stop(): Promise<{ sent: number; lost: number }> } {
-    const [program = '', ...args] = this.host(from).host.argv('ping', '-qn', '-i', '0.01', this.address(to))
+    const [program = '', ...args] = this.host(from).host.argv('ping', '-n', '-i', '0.01', this.address(to))
     const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] })
     this.#closing.push(async () => ended(child, 'SIGKILL'))
     let said = ''
@@ -205,11 +205,21 @@ export class TunnelRig {
     })
     return {
       stop: async () => {
-        // What was sent last is on its way still; ping counts it as lost when it is told to stop right then.
         await ended(child, 'SIGINT')
-        const [, sent, received] = /(\d+) packets transmitted, (\d+) received/.exec(said) ?? fail(`ping said: ${said}`)
-        return { sent: Number(sent), lost: Math.max(0, Number(sent) - Number(received) - 1) }
+        const answered = new Set([...said.matchAll(/icmp_seq=(\d+)/g)].map(([, number]) => Number(number)))
+        // What was sent after it is on its way still.
+        const sent = Math.max(0, ...answered)
+        if (sent === 0) fail(`ping said: ${said}`)
+        return { sent, lost: sent - answered.size }
       },
+    }
+  }
+
+  /** Resolves when nothing of the older keys is left anywhere. */
+  async onlyNewKeys(device = 'cwg77b'): Promise<void> {
+    for (const { host } of this.hosts.values()) {
+      const left = async () => (await host.run('wg show interfaces')).trim()
+      await until(`nothing of the older keys is left on ${host.name}`, 120_000, async () => (await left()) === device)
     }
   }
 
