@@ -6,7 +6,7 @@ import { formatOf, formats } from '../formats/formats.ts'
 import { kindOf } from '../formats/kinds.ts'
 import { keyOf, type Origin } from '../origins.ts'
 import { canonicalPath, pathOfName } from '../paths.ts'
-import type { Snapshots } from '../snapshots/snapshots.ts'
+import type { SeenBy, Snapshots } from '../snapshots/snapshots.ts'
 import type { Catalogue, PackageIndex } from '../verify/catalogue.ts'
 import { type Resolved, resolve } from './resolve.ts'
 import { packageLists, type RolePlace, suitesOf } from './role-place.ts'
@@ -31,9 +31,8 @@ export interface RoleContents {
 }
 
 /** What is wanted of a role. */
-export interface RoleWish {
+export interface RoleWish extends SeenBy {
   readonly names?: readonly string[] | undefined
-  readonly cluster?: string | undefined
 }
 
 /** Finds out which files roles install: from their names by way of the indexes, which are brought for it. */
@@ -48,16 +47,15 @@ export class RoleReader {
 
   /**
    * The files of a role.
-   * @param wish `names`: packages wanted in place of the role's own; its files are then left out, too. `cluster`: the pinned one
-   *   whose nodes want it.
+   * @param wish For whom, and `names`: packages wanted in place of the role's own; its files are then left out, too.
    * @throws CausewayError when its indexes can't be had, with the code of the failure
    */
-  async read(place: RolePlace, { names, cluster }: RoleWish = {}): Promise<RoleContents> {
+  async read(place: RolePlace, { names, ...seenBy }: RoleWish = {}): Promise<RoleContents> {
     const packages = names ?? place.role.packages
-    const lists = packages.length === 0 ? [] : await this.#lists(place, cluster)
+    const lists = packages.length === 0 ? [] : await this.#lists(place, seenBy)
     if (names) return this.#contents(place, names, lists, [])
     const stamp = lists.map(({ index }) => index.sha256).join(' ')
-    const slot = `${place.name} ${cluster ?? ''}`
+    const slot = `${place.name} ${seenBy.cluster ?? ''}`
     const known = this.#found.get(slot)
     if (known?.stamp === stamp) return known.contents
     const found = { stamp, contents: this.#contents(place, packages, lists, place.role.files) }
@@ -94,22 +92,18 @@ export class RoleReader {
   }
 
   /** The package lists of all suites of a role, brought and read. */
-  async #lists(place: RolePlace, cluster: string | undefined): Promise<readonly List[]> {
+  async #lists(place: RolePlace, seenBy: SeenBy): Promise<readonly List[]> {
     const groups = suitesOf(place, formats)
-    const lists = await Promise.all(groups.map((group) => this.#listsOfFirst(place, group, cluster)))
+    const lists = await Promise.all(groups.map((group) => this.#listsOfFirst(place, group, seenBy)))
     return lists.flat()
   }
 
   /** Of the first suite that there is. */
-  async #listsOfFirst(
-    place: RolePlace,
-    group: readonly Suite[],
-    cluster: string | undefined,
-  ): Promise<readonly List[]> {
+  async #listsOfFirst(place: RolePlace, group: readonly Suite[], seenBy: SeenBy): Promise<readonly List[]> {
     let failure: CausewayError | undefined
     for (const suite of group) {
       try {
-        return await this.#listsOf(place, suite, cluster)
+        return await this.#listsOf(place, suite, seenBy)
       } catch (thrown) {
         failure ??= toCausewayError(thrown)
       }
@@ -117,10 +111,10 @@ export class RoleReader {
     throw failure ?? new CausewayError('NotFound', `${place.role.repository} is no repository of a known format`)
   }
 
-  async #listsOf(place: RolePlace, suite: Suite, cluster: string | undefined): Promise<readonly List[]> {
+  async #listsOf(place: RolePlace, suite: Suite, seenBy: SeenBy): Promise<readonly List[]> {
     const { snapshots } = this.#parts
     const format = formatOf(suite)
-    const snapshot = await snapshots.current(place.origin, suite, cluster)
+    const snapshot = await snapshots.current(place.origin, suite, seenBy)
     // Where the top index is the only one, it lists the packages itself.
     const paths = [suite.top, ...snapshot.files.map(({ path }) => path)]
     const lists = packageLists(place, format, paths).map(async (path) => ({

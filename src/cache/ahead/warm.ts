@@ -107,11 +107,12 @@ export class Warmer {
   ): Promise<Found[]> {
     const { reader } = this.#parts
     const own = roles.length > 0 || packages.length === 0
+    const seenBy = { cluster, toCome: true }
     try {
       return await Promise.all([
-        ...(own ? [reader.read(place, { cluster }).then((contents) => ({ contents, extra: false }))] : []),
+        ...(own ? [reader.read(place, seenBy).then((contents) => ({ contents, extra: false }))] : []),
         ...(packages.length > 0
-          ? [reader.read(place, { names: packages, cluster }).then((contents) => ({ contents, extra: true }))]
+          ? [reader.read(place, { ...seenBy, names: packages }).then((contents) => ({ contents, extra: true }))]
           : []),
       ])
     } catch (thrown) {

@@ -10,7 +10,7 @@ import { within } from './bringer.ts'
 import type { Line } from './line.ts'
 import { Lines, type LinesDeps } from './lines.ts'
 import { Pins } from './pins.ts'
-import type { ListedSnapshot, Snapshot, SnapshotAnswer, Snapshots } from './snapshots.ts'
+import type { ListedSnapshot, SeenBy, Snapshot, SnapshotAnswer, Snapshots } from './snapshots.ts'
 import { fileAt, indexNameOf, topPaths, type Version, wantedOf } from './version.ts'
 import { Views } from './views.ts'
 
@@ -24,8 +24,11 @@ const viewMs = 15 * 60_000
 /** Milliseconds for which a metalink counts: with it in hand a client turns to a mirror at once. */
 const vouchedMs = 2 * 60_000
 
-/** Milliseconds that the origin has for bringing what a metalink vouches for. dnf gives up after 30 s. */
-const promisedMs = 20_000
+/** Milliseconds that the origin has where nothing else will do, or nobody waits. dnf gives up after 30 s. */
+const allPatienceMs = 20_000
+
+/** Milliseconds for which nodes get what was brought for them without asking the origin: the time in which machines boot. */
+const toComeMs = 5 * 60_000
 
 /** Milliseconds that a client waits for a newer version to be completed before it gets the one in use. */
 const prepareMs = 3_000
@@ -131,11 +134,11 @@ export class SnapshotKeeper implements Snapshots {
     const there = line.version(id)
     if (there && (await this.#isKept(there))) return { version: there, outcome: 'hit' }
     const { heard, done, joined } = line.look()
-    await within(heard, promisedMs, clock)
+    await within(heard, allPatienceMs, clock)
     if (joined && !line.version(id)) {
       // What others wait for was asked perhaps before that version was there.
-      await within(done, promisedMs, clock)
-      await within(line.look().heard, promisedMs, clock)
+      await within(done, allPatienceMs, clock)
+      await within(line.look().heard, allPatienceMs, clock)
     }
     const version = line.version(id)
     return version && { version, outcome: joined ? 'joined' : 'miss' }
@@ -145,38 +148,48 @@ export class SnapshotKeeper implements Snapshots {
    * The version that a client gets whom no earlier answer ties to one.
    * @param cluster The pinned one that it belongs to.
    */
-  async #versionFor(line: Line, cluster: string | undefined): Promise<Chosen> {
+  async #versionFor(line: Line, cluster: string | undefined, toCome = false): Promise<Chosen> {
     const pinned = line.versions.get(this.#pins.versionOf(cluster, line) ?? '')
     if (pinned && (await this.#isKept(pinned))) return { version: pinned, outcome: 'hit' }
     if (pinned) line.drop(pinned)
-    const newest = await this.#newest(line)
+    const newest = await this.#newest(line, toCome)
     this.#pins.saw(cluster, line, newest.version.id)
     return newest
   }
 
-  /** The newest version, as far as the origin tells it before the client's patience ends. */
-  async #newest(line: Line): Promise<Chosen> {
+  /**
+   * The newest version, as far as the origin tells it before the client's patience ends.
+   * @param toCome As `SeenBy` has it.
+   */
+  async #newest(line: Line, toCome: boolean): Promise<Chosen> {
     const { clock, settings } = this.#deps
-    const { fresh, patience } = settings.indexes
     const before = line.current
     if (before && !(await this.#isKept(before))) line.drop(before)
     const { current } = line
-    if (current && Math.abs(clock.now() - current.validatedAtMs) < fresh) return { version: current, outcome: 'hit' }
+    if (current && !toCome && this.#isFresh(line, current)) return { version: current, outcome: 'hit' }
     const { heard, done, joined, begunMs } = line.look()
     // Whoever comes while an origin is silent doesn't wait all over again.
-    const left = Math.max(1, begunMs + patience - clock.now())
+    const left = toCome ? allPatienceMs : Math.max(1, begunMs + settings.indexes.patience - clock.now())
     let confirmed = false
     if (!current) await done
     else if (!(await within(heard, left, clock))) {
       const said = await heard
       confirmed = said === 'same'
-      if (said === 'newer') await within(done, prepareMs, clock)
+      if (said === 'newer') await within(done, toCome ? allPatienceMs : prepareMs, clock)
     }
     const version = line.current
     if (!version) throw new CausewayError('NotFound', `${line.origin.host} has no ${line.suite.top}`)
-    if (version !== current) return { version, outcome: joined ? 'joined' : 'miss' }
-    if (!confirmed) return { version, outcome: 'stale' }
-    return { version, outcome: joined ? 'joined' : 'revalidated' }
+    if (version === current && !confirmed) return { version, outcome: 'stale' }
+    if (toCome) line.expected = { id: version.id, sinceMs: clock.now() }
+    if (joined) return { version, outcome: 'joined' }
+    return { version, outcome: version === current ? 'revalidated' : 'miss' }
+  }
+
+  #isFresh({ expected }: Line, { id, validatedAtMs }: Version): boolean {
+    const { clock, settings } = this.#deps
+    const now = clock.now()
+    if (Math.abs(now - validatedAtMs) < settings.indexes.fresh) return true
+    return expected?.id === id && Math.abs(now - expected.sinceMs) < toComeMs
   }
 
   async #beside(line: Line, version: Version, path: string): Promise<IndexFile> {
@@ -251,10 +264,10 @@ export class SnapshotKeeper implements Snapshots {
     return undefined
   }
 
-  async current(origin: Origin, suite: Suite, cluster?: string): Promise<Snapshot> {
+  async current(origin: Origin, suite: Suite, { cluster, toCome }: SeenBy = {}): Promise<Snapshot> {
     const format = this.#deps.formats.find(({ name }) => name === suite.format)
     if (!format) throw new CausewayError('InvalidRequest', `no format is called ${suite.format}`)
-    const { version } = await this.#versionFor(await this.#lines.of(origin, suite, format), cluster)
+    const { version } = await this.#versionFor(await this.#lines.of(origin, suite, format), cluster, toCome)
     return snapshotOf(version)
   }
 

@@ -30,6 +30,8 @@ export class Line {
   /** Read back from the store first, see `load`. */
   current: Version | undefined
   readonly versions = new Map<string, Version>()
+  /** The version whose packages were brought for nodes that are to come, and since when; milliseconds since the epoch. */
+  expected: { readonly id: string; readonly sinceMs: number } | undefined
   /** Names of the indexes that clients have asked for, and when last; milliseconds since the epoch. */
   readonly asked = new Map<string, number>()
   readonly #deps: LineDeps

@@ -28,6 +28,17 @@ export interface SnapshotAnswer {
   readonly outcome: 'hit' | 'miss' | 'joined' | 'revalidated' | 'stale'
 }
 
+/** Whom a snapshot is for. */
+export interface SeenBy {
+  /** One of `viewers`. */
+  readonly cluster?: string | undefined
+  /**
+   * Whether they are still to come, and are brought what it lists: then the origin is asked with all patience, and they get it
+   * for some minutes without another question, so that what was brought is what they ask for.
+   */
+  readonly toCome?: boolean | undefined
+}
+
 /** Which version of an index a client sees. */
 export interface Snapshots {
   /**
@@ -48,10 +59,9 @@ export interface Snapshots {
   /**
    * The snapshot of a suite that nodes see now: the one that a pinned cluster stays with; for all others the one in use,
    * fetched or brought up to date first.
-   * @param cluster One of `viewers`.
    * @throws CausewayError as `answer`
    */
-  current(origin: Origin, suite: Suite, cluster?: string): Promise<Snapshot>
+  current(origin: Origin, suite: Suite, seenBy?: SeenBy): Promise<Snapshot>
   /**
    * Whose nodes may see different snapshots: each pinned cluster, and undefined for those who see what is in use. That is not
    * among them when all clusters of the configuration are pinned.

@@ -70,6 +70,18 @@ test('what a role installs is brought, and the second time only the index is ask
   assert.equal((await ask(cache.port, pathOf('base'))).headers['x-cache'], 'hit')
 })
 
+test('what was warmed is installed without a question to the origin: neither packages nor indexes cross the WAN', async (t) => {
+  const { warm, asked, cache } = await rig(t)
+  await warm({ roles: ['node'] })
+  const before = asked().length
+  const outcomes = []
+  for (const path of [`${dists}/InRelease`, index, ...['base', 'library', 'app'].map(pathOf)])
+    outcomes.push((await ask(cache.port, path)).headers['x-cache'])
+  assert.deepEqual(outcomes, ['hit', 'hit', 'hit', 'hit', 'hit'])
+  await until('what is read ahead is read', () => cache.counters.fetching === 0)
+  assert.deepEqual(asked().slice(before), [])
+})
+
 test('a package besides; what is installed already is left out', async (t) => {
   const { warm, packages } = await rig(t, { installed: ['base'] })
   await warm({ roles: ['node'] })

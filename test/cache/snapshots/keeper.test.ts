@@ -196,6 +196,48 @@ test('within its freshness a top index is served without asking', async (t) => {
   assert.deepEqual(await rig.get(top), { body: release(2), outcome: 'miss' })
 })
 
+test('nodes for whom packages were brought get that version for five minutes, without a question', async (t) => {
+  const rig = await startRig(t)
+  const lab = debian.suiteOf(top)
+  assert.ok(lab)
+  publish(rig, 1)
+  rig.advance(60_000)
+  await rig.get(top)
+  await rig.keeper.current(rig.origin, lab, { toCome: true })
+  publish(rig, 2)
+  rig.advance(4 * 60_000)
+  const before = rig.mirror.asked.length
+  assert.deepEqual(await rig.get(top, 'b'), { body: release(1), outcome: 'hit' })
+  assert.equal((await rig.keeper.current(rig.origin, lab)).id, sha256(release(1)))
+  assert.equal(rig.mirror.asked.length, before)
+  // Whoever brings anew looks anew.
+  assert.equal((await rig.keeper.current(rig.origin, lab, { toCome: true })).id, sha256(release(2)))
+  assert.equal((await rig.get(top, 'b')).body, release(2))
+  publish(rig, 3)
+  rig.advance(5 * 60_000)
+  assert.equal((await rig.get(top, 'b')).body, release(3))
+})
+
+test('for nodes to come the origin has more time; what it did not confirm is asked for again', async (t) => {
+  const rig = await startRig(t)
+  const lab = debian.suiteOf(top)
+  assert.ok(lab)
+  publish(rig, 1)
+  await rig.get(top)
+  publish(rig, 2)
+  const slow = Promise.withResolvers<void>()
+  rig.mirror.before = () => slow.promise
+  rig.impatient = true
+  const warming = rig.keeper.current(rig.origin, lab, { toCome: true })
+  assert.equal((await rig.get(top)).outcome, 'stale')
+  slow.resolve()
+  assert.equal((await warming).id, sha256(release(2)))
+  rig.advance(10 * 60_000)
+  mirrorIsAway(rig)
+  await rig.keeper.current(rig.origin, lab, { toCome: true })
+  assert.equal((await rig.get(top)).outcome, 'stale')
+})
+
 test('an older version than the one in use is not taken, until it stays', async (t) => {
   const rig = await startRig(t)
   publish(rig, 2)
@@ -257,7 +299,7 @@ test('what a pinned cluster will want is as it stays, for others as it is; nobod
   await rig.get(top)
   await rig.keeper.pin('blue')
   publish(rig, 2)
-  const idOf = async (cluster?: string) => (await rig.keeper.current(rig.origin, lab, cluster)).id
+  const idOf = async (cluster?: string) => (await rig.keeper.current(rig.origin, lab, { cluster })).id
   assert.deepEqual([await idOf('blue'), await idOf()], [sha256(release(1)), sha256(release(2))])
   assert.deepEqual(rig.keeper.viewers(), ['blue', undefined])
   assert.deepEqual(

@@ -20,7 +20,7 @@ test('snapshots are listed, pinned and let go over the socket', async (t) => {
 
   const pinned = await post('/v1/pin', 'blue')
   assert.equal(pinned.statusCode, 200)
-  assert.match(showPinned('blue', pinned.json()), /^blue is pinned to 1 snapshots.*\n {2}[0-9a-f]{12} {2}mirror[.]lab/)
+  assert.match(showPinned('blue', pinned.json()), /^blue is pinned to 1 snapshot\b.*\n {2}[0-9a-f]{12} {2}mirror[.]lab/)
   const rows = (await admin.inject('/v1/snapshots')).json<SnapshotRow[]>()
   assert.deepEqual(
     rows.map(({ host, suite, inUse, pinnedBy }) => ({ host, suite, inUse, pinnedBy })),
