@@ -20,12 +20,13 @@ export const conda: Format = {
 }
 
 const platform = '(?:noarch|(?:linux|osx|win|freebsd|zos|emscripten|wasi)-[a-z0-9]+)'
+const oldPackage = new RegExp(`/${platform}/[^/]+-[^/-]+-[^/-]+\\.tar\\.bz2$`)
 const index = new RegExp(`/${platform}/(?:current_)?repodata\\.json(?:\\.(?:gz|bz2|zst))?$`)
 
 function kindOf(file: string): Kind | undefined {
   const name = nameOf(file)
   if (/^[^/]+-[^/-]+-[^/-]+\.conda$/.test(name)) return 'package'
-  if (new RegExp(`/${platform}/[^/]+-[^/-]+-[^/-]+\\.tar\\.bz2$`).test(file)) return 'package'
+  if (oldPackage.test(file)) return 'package'
   return index.test(file) ? 'index' : undefined
 }
 

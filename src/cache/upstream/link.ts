@@ -65,6 +65,8 @@ export class Link implements Watcher {
   /** Those under way, and for how long each may wait for its head. */
   readonly #exchanges = new Map<Exchange, number>()
   readonly #closed = new AbortController()
+  /** Aborts when a server that was away is back. */
+  #back = new AbortController()
   #health: Health = unknownHealth
   /** What those were told who waited when it went away last. */
   #verdict: Error | undefined
@@ -250,17 +252,19 @@ export class Link implements Watcher {
     this.#pool = this.#newPool()
     void (this.#exchanges.size === 0 ? old.destroy(error) : old.close()).catch(() => {})
     this.#deps.events.report('PlaceAway', this.name, why)
-    void this.#awaitReturn()
+    this.#back = new AbortController()
+    void this.#awaitReturn(AbortSignal.any([this.#back.signal, this.#closed.signal]))
   }
 
-  async #awaitReturn(): Promise<void> {
-    while (this.#health.state === 'away' && !this.#closed.signal.aborted) {
-      await this.#deps.clock.sleep(Math.max(lookEveryMs, this.#health.untilMs - this.now()), this.#closed.signal)
-      if (this.#health.state === 'away' && this.now() >= this.#health.untilMs) await this.#tryConnection()
+  async #awaitReturn(over: AbortSignal): Promise<void> {
+    while (!over.aborted) {
+      await this.#deps.clock.sleep(Math.max(lookEveryMs, this.#health.untilMs - this.now()), over)
+      if (!over.aborted && this.now() >= this.#health.untilMs) await this.#tryConnection()
     }
   }
 
   #reportBack(): void {
+    this.#back.abort()
     this.#deps.events.report('PlaceBack', this.name, 'it takes connections again')
   }
 
