@@ -6,10 +6,14 @@ import { Steps, stepBytes, type Want } from './steps.ts'
 export interface Source {
   /** Of the whole body, where that is known: who sends the same one shares what was read of it. */
   readonly sha256?: string
+  /** Bytes of the whole body, where they are known. */
+  readonly length?: number
   /** Resolves when there is something at a position, or the body's end is known; undefined when that is so already. */
   ready?(position: number): Promise<void> | undefined
   /** Bytes at a position that are in memory, at most up to `end`; nobody changes them. Undefined: they must be read. */
   view?(position: number, end: number): Buffer | undefined
+  /** Reads a block without waiting, if that can be done; its bytes. Only where `sha256` is known. */
+  readAtHand?(into: Buffer, position: number): number | undefined
   /** Resolves to how many bytes were read; 0 at the body's end. */
   read(into: Buffer, position: number): Promise<number>
 }
@@ -19,7 +23,17 @@ export class ClientLeft extends Error {
   override readonly name = 'ClientLeft'
 }
 
+/**
+ * Bytes of a body up to which what was read of it stays in its buffers for whoever comes next, also while it goes to one client
+ * only. Of a larger one the beginning would have gone before it is wanted again, and a processor likes a buffer best that it
+ * has just used.
+ */
+const lastingBytes = 12 * 1024 * 1024
+
 const steps = new Steps(() => performance.now())
+
+/** How many clients each body goes to now, by its SHA-256. */
+const clientsOf = new Map<string, number>()
 
 /** Sends a head and its whole, small body at once. Returns the bytes of the body. */
 export function sendWhole(res: ServerResponse, reply: Reply, body: Buffer): number {
@@ -48,6 +62,26 @@ export async function sendBody(
     res.end()
     return
   }
+  const left = enter(source)
+  try {
+    await sendAll(res, reply, source, telling)
+  } finally {
+    left()
+  }
+}
+
+/** Counts one more client of a body; to be called when it has gone. */
+function enter({ sha256 }: Source): () => void {
+  if (sha256 === undefined) return () => {}
+  clientsOf.set(sha256, (clientsOf.get(sha256) ?? 0) + 1)
+  return () => {
+    const left = (clientsOf.get(sha256) ?? 1) - 1
+    if (left === 0) clientsOf.delete(sha256)
+    else clientsOf.set(sha256, left)
+  }
+}
+
+async function sendAll(res: ServerResponse, reply: Reply, source: Source, telling: { bytes: number }): Promise<void> {
   const end = reply.end ?? Number.POSITIVE_INFINITY
   let position = reply.start
   while (position < end) {
@@ -100,12 +134,16 @@ async function sendStep(res: ServerResponse, reply: Reply, source: Source, posit
 
 /** What a step needs in a buffer, from `start` on: of a body that others may want too the whole block. */
 function wantFrom(res: ServerResponse, source: Source, position: number, end: number): Want & { start: number } {
-  const { sha256 } = source
+  const { sha256, length = Number.POSITIVE_INFINITY } = source
   const start = sha256 === undefined ? position : position - (position % stepBytes)
   const most = sha256 === undefined ? end - position : stepBytes
+  const alone = sha256 !== undefined && clientsOf.get(sha256) === 1
   return {
     start,
     name: sha256 === undefined ? undefined : `${sha256} ${start}`,
+    lasting: !alone || length <= lastingBytes,
+    // Where several go through the same body, those behind catch up while the one in front waits, and share what it reads.
+    readAtHand: (into) => (alone ? source.readAtHand?.(into, start) : undefined),
     read: (into) => source.read(most < into.length ? into.subarray(0, most) : into, start),
     gone: () => res.destroyed,
     cut: () => res.destroy(),

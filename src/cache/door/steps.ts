@@ -14,6 +14,10 @@ const patienceMs = 20_000
 export interface Want {
   /** Names these very bytes, so that whoever else wants them shares the buffer; undefined: nobody else does. */
   readonly name: string | undefined
+  /** Whether the bytes are likely to be wanted again, also when nobody else wants them now. */
+  readonly lasting: boolean
+  /** Puts them there without waiting, if that can be done; how many. */
+  readonly readAtHand: (into: Buffer) => number | undefined
   /** Resolves to how many bytes it has put there. Not called when they are there already. */
   readonly read: (into: Buffer) => Promise<number>
   /** Whether nobody wants it any more; asked when its turn has come. */
@@ -36,6 +40,8 @@ interface Block {
   readonly buffer: Buffer
   bytes: number
   holders: number
+  /** Stays when nobody holds it: more than one have wanted it, or more are likely to. */
+  lasting: boolean
   /** Until it is read. */
   reading: Promise<void> | undefined
   /** Somebody may hold the buffer who will never say that he doesn't: it is not used for anything else. */
@@ -97,7 +103,9 @@ export class Steps {
   }
 
   #begin(want: Want): Loan | Promise<Loan> {
-    const block = this.#known(want) ?? this.#load(want)
+    const known = this.#known(want)
+    if (known) known.lasting = true
+    const block = known ?? this.#load(want)
     if (block.holders === 0) {
       this.#idle.delete(block)
       this.#lent += 1
@@ -129,10 +137,15 @@ export class Steps {
     }
   }
 
-  #load({ name, read }: Want): Block {
+  #load({ name, lasting, readAtHand, read }: Want): Block {
     const buffer = this.#buffer()
-    const block: Block = { name, buffer, bytes: 0, holders: 0, reading: undefined, lost: false }
+    const block: Block = { name, buffer, bytes: 0, holders: 0, lasting, reading: undefined, lost: false }
     if (name !== undefined) this.#named.set(name, block)
+    const atHand = readAtHand(buffer)
+    if (atHand !== undefined) {
+      block.bytes = atHand
+      return block
+    }
     block.reading = read(buffer).then(
       (bytes) => {
         block.bytes = bytes
@@ -158,6 +171,12 @@ export class Steps {
     return Buffer.allocUnsafeSlow(stepBytes)
   }
 
+  /** The one that was used last is the next to be used: it is in the processor's cache. */
+  #putBack(block: Block): void {
+    this.#forget(block)
+    if (!block.lost) this.#spare.push(block.buffer)
+  }
+
   #forget(block: Block): void {
     if (block.name !== undefined && this.#named.get(block.name) === block) this.#named.delete(block.name)
   }
@@ -167,8 +186,8 @@ export class Steps {
     block.holders -= 1
     if (block.holders > 0) return
     this.#lent -= 1
-    if (block.name !== undefined && this.#named.get(block.name) === block) this.#idle.add(block)
-    else if (!block.lost) this.#spare.push(block.buffer)
+    if (block.lasting && block.name !== undefined && this.#named.get(block.name) === block) this.#idle.add(block)
+    else this.#putBack(block)
     this.#next()
   }
 

@@ -63,6 +63,7 @@ export class AtHand {
     return {
       ...kept,
       body: null,
+      readAtHand: (into, position) => body.readAtHand(into, position),
       read: async (into, position) => {
         try {
           return await body.read(into, position)

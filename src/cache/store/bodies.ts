@@ -24,6 +24,8 @@ export interface BodiesDeps {
   readonly room: Room
   readonly trouble: Trouble
   readonly events: Pick<Events, 'report'>
+  /** Milliseconds since the epoch. */
+  readonly now: () => number
 }
 
 /** The bodies on disk: finding them, and removing those that are gone from the rows. */
@@ -53,9 +55,10 @@ export class Bodies {
   async #load(key: string, row: BodyRow): Promise<Stored | undefined | 'other'> {
     const { layout, rows, atHand } = this.#deps
     const path = layout.body(row.sha256)
-    const body = await (row.length <= smallBytes ? readSmall(row, path) : KeptBody.open(row, path)).catch(
-      (error: unknown) => error as Error,
-    )
+    const body = await (row.length <= smallBytes
+      ? readSmall(row, path)
+      : KeptBody.open(row, path, this.#deps.now)
+    ).catch((error: unknown) => error as Error)
     const now = rows.find(key)
     if (now?.body.id !== row.id) {
       if (body instanceof KeptBody) atHand.letGo(body)

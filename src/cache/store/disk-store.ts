@@ -90,7 +90,7 @@ export class DiskStore implements Store {
     const room = (this.#room = new Room({ quota, keepFree, free: () => this.#free(), evict, now }))
     room.found(rows.totals().bytes + partialRows.bytes())
     const atHand = (this.#atHand = new AtHand(async (row, error) => void (await this.#bodies.failed(row, error))))
-    const bodies = (this.#bodies = new Bodies({ layout, rows, atHand, turns, room, trouble, events }))
+    const bodies = (this.#bodies = new Bodies({ layout, rows, atHand, turns, room, trouble, events, now }))
     const partials = (this.#partials = new Partials({ layout, rows: partialRows, trouble, room, now }))
     const shared = { layout, rows, partials, bodies, atHand, uses, trouble }
     this.#evictor = new Evictor(shared)

@@ -26,6 +26,12 @@ export interface Stored extends Kept {
   /** The whole body where it is small, else null. */
   readonly body: Buffer | null
   /**
+   * Reads one block of the body (`blockBytes`, the last one less) without waiting, if it was checked a moment ago and is in
+   * the kernel's memory; the bytes it has, undefined where `read` is needed.
+   * @param position Where a block begins.
+   */
+  readAtHand?(into: Buffer, position: number): number | undefined
+  /**
    * Reads bytes of the body from `position` on into `into`; resolves to how many, 0 at the end. Each block is checked
    * against its checksum before any of it is handed out.
    * @throws CausewayError `DamagedBody`; the response is then no longer kept

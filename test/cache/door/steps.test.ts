@@ -7,6 +7,8 @@ function want(name?: string, more: Partial<Want> = {}): Want & { reads: () => nu
   let reads = 0
   return {
     name,
+    lasting: true,
+    readAtHand: () => undefined,
     read: (into) => {
       reads += 1
       return Promise.resolve(into.write(name ?? 'unnamed'))
@@ -65,6 +67,40 @@ test('who wants the same bytes shares what was read once, also later, until its 
   const [c, a, b] = [want('c'), want('a'), want('b')]
   for (const each of [c, a, b]) (await lent(steps, each)).done()
   assert.deepEqual([c.reads(), a.reads(), b.reads()], [1, 0, 1], 'what was unused for longest gave way')
+})
+
+test('what only one wants, once, leaves its buffer to the next; what a second one came for stays', async () => {
+  const steps = new Steps(() => 0, 8)
+  const passing = (name: string) => want(name, { lasting: false })
+  const buffers = new Set<ArrayBufferLike>()
+  for (const name of ['a', 'b', 'c', 'd']) {
+    const loan = await lent(steps, passing(name))
+    buffers.add(loan.bytes.buffer)
+    loan.done()
+  }
+  assert.equal(buffers.size, 1, 'the buffer that was used last is used again')
+  const again = passing('d')
+  const [first, second] = [await lent(steps, again), await lent(steps, passing('d'))]
+  first.done()
+  second.done()
+  const third = passing('d')
+  const loan = await lent(steps, third)
+  assert.deepEqual([again.reads(), third.reads(), loan.bytes.toString()], [1, 0, 'd'])
+  loan.done()
+})
+
+test('what can be read without waiting is lent at once', async () => {
+  const steps = new Steps(() => 0, 1)
+  const loan = steps.lend(
+    want('a', { readAtHand: (into) => into.write('at hand'), read: () => assert.fail('waited for') }),
+  )
+  assert.ok(!(loan instanceof Promise))
+  assert.equal(loan.bytes.toString(), 'at hand')
+  const shared = await lent(steps, want('a', { readAtHand: () => assert.fail('read twice') }))
+  assert.equal(shared.bytes.toString(), 'at hand')
+  loan.done()
+  shared.done()
+  assert.equal(steps.lent, 0)
 })
 
 test('a shared buffer is never used for anything else while one of its readers holds it, or may', async () => {
