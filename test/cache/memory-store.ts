@@ -51,6 +51,10 @@ export class MemoryStore implements Store {
     this.trouble = trouble
   }
 
+  failed(): void {
+    this.troubled = true
+  }
+
   peek(key: string): Stored | undefined {
     const row = this.#rows.get(key)
     return row && row.body.length <= 64 * 1024 ? stored(row) : undefined
@@ -90,10 +94,11 @@ export class MemoryStore implements Store {
     let closed = false
     this.open += 1
     const resumable = strong(head)
+    let left = head
     const leave = () => {
       if (state !== 'open') return
       state = 'ended'
-      if (resumable && have.length > 0) this.#partials.set(head.key, { head, bytes, present: have })
+      if (resumable && have.length > 0) this.#partials.set(head.key, { head: left, bytes, present: have })
     }
     this.#underWay.add(leave)
     const end = () => {
@@ -119,6 +124,11 @@ export class MemoryStore implements Store {
           }
           chunk.copy(bytes, position)
           have = joined([...have, { start: position, end: to }])
+        }),
+      mix: () =>
+        attempt(() => {
+          const { etag: _, 'last-modified': __, ...headers } = head.headers
+          left = { ...head, headers }
         }),
       read: (into, position) =>
         attempt(() => {

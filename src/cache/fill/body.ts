@@ -121,6 +121,16 @@ export class Body {
     return reach(this.#onDisk, position) > position
   }
 
+  /** Before bytes come that only the digest can tell to be of the same version as those that are there. It never rejects. */
+  async mix(): Promise<void> {
+    if (!this.#incoming || this.#lost) return
+    try {
+      await this.#incoming.mix()
+    } catch (error) {
+      this.#lose(error)
+    }
+  }
+
   /** Reads from the disk; resolves to 0 where it isn't there. */
   async read(into: Buffer, position: number): Promise<number> {
     const bytes = Math.min(into.length, reach(this.#onDisk, position) - position)
@@ -166,13 +176,16 @@ export class Body {
       await incoming.write(block.bytes.subarray(0, length), from)
       this.#onDisk = withExtent(this.#onDisk, { start: from, end: from + length })
     } catch (error) {
-      if (!this.#lost) {
-        this.#lost = true
-        this.#onLost(error)
-      }
+      this.#lose(error)
     }
     this.#writing -= length
     this.#recent.keep(block.bytes.length, () => this.#drop(block))
+  }
+
+  #lose(error: unknown): void {
+    if (this.#lost) return
+    this.#lost = true
+    this.#onLost(error)
   }
 
   #drop(block: Block): void {

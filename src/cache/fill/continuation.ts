@@ -28,6 +28,12 @@ export function continues({ headers, verified }: Pick<Same, 'headers' | 'verifie
   return verified || strongValidator(headers) !== undefined
 }
 
+/** Whether two responses say that they are of the same version, and in a way that can be relied on. */
+export function sameVersion(one: Headers, other: Headers): boolean {
+  const validator = strongValidator(one)
+  return validator !== undefined && validator === strongValidator(other)
+}
+
 /** The headers of a request for a part of a body that has begun to come. RFC 9110, sections 13.1.5 and 14.2. */
 export function rangeHeaders({ start, end }: Extent, same: Same | undefined): Headers {
   const range = `bytes=${start}-${Number.isFinite(end) ? end - 1 : ''}`

@@ -10,7 +10,7 @@ import type { Counters } from '../watch/counters.ts'
 import type { Traffic } from '../watch/traffic.ts'
 import type { Answer, Join } from './answer.ts'
 import { type AskedRange, extentOf, rangeFor } from './asked-range.ts'
-import { judge, rangeHeaders, readContentRange, strongValidator } from './continuation.ts'
+import { judge, rangeHeaders, readContentRange, sameVersion, strongValidator } from './continuation.ts'
 import { type ArrivingHead, Fill, type FillEnd } from './fill.ts'
 import { askFirst } from './first-answer.ts'
 import type { Limits } from './limits.ts'
@@ -122,39 +122,61 @@ export class Starter {
   }
 
   /** Asks for the first part that is missing, to see whether the file is still the same. */
-  async #goOn(wanted: Wanted, left: Incoming, join: Join, avoid: readonly string[]): Promise<Fill> {
+  async #goOn(wanted: Wanted, left: Incoming, asked: Join, avoid: readonly string[]): Promise<Fill> {
     const { head, present } = left
-    const { length } = head
+    const { headers, length } = head
+    // What is of one version must be sure where a part is wanted: by a validator, or in the end by its digest.
+    const strong = strongValidator(headers) !== undefined
+    const join = strong ? asked : { ...asked, range: undefined }
+    const verified = head.expected !== undefined && !join.range
+    const extent = extentOf(join.range, length) ?? { start: 0, end: length ?? Number.POSITIVE_INFINITY }
+    const [missing] = holes(present, extent)
+    if (!missing && (verified || wanted.kind === 'package')) {
+      return this.#filling(wanted, left, undefined, join, head, verified && !strong)
+    }
+    const part = missing ?? { start: 0, end: 1 }
+    const same = { headers, length, verified }
+    let response: UpstreamResponse
     try {
-      const end = length ?? Number.POSITIVE_INFINITY
-      const asked = extentOf(join.range, length) ?? { start: 0, end }
-      // What is of one version must be sure where a part is wanted: by a validator, or in the end by its digest.
-      const strong = strongValidator(head.headers) !== undefined
-      if (join.range && !strong) return await this.#goOn(wanted, left, { ...join, range: undefined }, avoid)
-      const verified = head.expected !== undefined && !join.range
-      const [missing] = holes(present, asked)
-      if (!missing && (verified || wanted.kind === 'package')) return this.#filling(wanted, left, undefined, join)
-      const part = missing ?? { start: 0, end: 1 }
-      const same = { headers: head.headers, length, verified }
-      const response = await askFirst(this.#ask(wanted), { wanted, headers: rangeHeaders(part, same), avoid })
-      const verdict = judge(part, same, response)
-      if (verdict.is === 'part' && missing)
-        return this.#filling(wanted, left, { response, extent: verdict.extent }, join, head, verified)
-      if (verdict.is === 'part') {
-        drop(response)
-        return this.#filling(wanted, left, undefined, join)
-      }
+      response = await askFirst(this.#ask(wanted), { wanted, headers: rangeHeaders(part, same), avoid })
+    } catch (error) {
+      await this.#putBack(left)
+      throw error
+    }
+    const verdict = judge(part, same, response)
+    if (verdict.is !== 'part') {
       await left.discard()
       await left.close()
       if (response.status === 200) return this.#whole(wanted, response, join)
       // A range that isn't there any more, or nonsense: the file itself may be.
       drop(response)
       return this.#whole(wanted, await askFirst(this.#ask(wanted), { wanted, headers: {}, avoid }), join)
-    } catch (error) {
-      await left.suspend()
-      await left.close()
-      throw error
     }
+    if (!missing) {
+      drop(response)
+      return this.#filling(wanted, left, undefined, join)
+    }
+    const patched = verified && !sameVersion(headers, response.headers)
+    if (patched) {
+      try {
+        await left.mix()
+      } catch (error) {
+        drop(response)
+        await this.#putBack(left)
+        throw error
+      }
+    }
+    return this.#filling(wanted, left, { response, extent: verdict.extent }, join, head, patched)
+  }
+
+  /** Leaves it as it was found. */
+  async #putBack(left: Incoming): Promise<void> {
+    try {
+      await left.suspend()
+    } catch (error) {
+      this.#deps.log.warn({ key: left.head.key, err: error }, 'the store did not put a transfer away')
+    }
+    await left.close()
   }
 
   /** A fill that begins with an answer to a request for the whole. */

@@ -5,7 +5,7 @@ import { bytesOf, covers, type Extents, holes, withExtent } from '../store/exten
 import type { Extent } from '../store/port.ts'
 import type { UpstreamResponse } from '../upstream/ask.ts'
 import type { Body } from './body.ts'
-import { continues, judge, rangeHeaders, strongValidator } from './continuation.ts'
+import { continues, judge, rangeHeaders, sameVersion, strongValidator } from './continuation.ts'
 import type { Limits } from './limits.ts'
 import { largeBytes, nextRange } from './next-range.ts'
 import { type Sink, Transfer } from './transfer.ts'
@@ -200,7 +200,15 @@ export class Transfers {
         throw new CausewayError('TransferBroken', `${response.place}: ${verdict.why}`)
       }
       this.#place = response.place
-      if (trusting) this.#patched = true
+      if (
+        trusting &&
+        !this.#patched &&
+        !(response.place === this.#firstPlace && sameVersion(headers, response.headers))
+      ) {
+        this.#patched = true
+        await body.mix()
+        if (this.#ended.signal.aborted) return drop(response)
+      }
       this.#asked.delete(piece)
       const { start } = piece
       if (verdict.is === 'whole') {

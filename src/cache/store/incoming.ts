@@ -5,17 +5,14 @@ import { blockBytes, sumsOf } from './blocks.ts'
 import { bytesOf, type Extents, withExtent } from './extents.ts'
 import type { PartialFile } from './partial-file.ts'
 import type { Completion, Extent, Incoming, IncomingHead, Kept } from './port.ts'
-import type { Room } from './room.ts'
+import { type Room, stepBytes } from './room.ts'
 import type { Whole } from './rows.ts'
-
-/** Bytes to ask room for at a time while a body of unknown length comes. */
-const stepBytes = 1024 * 1024
 
 /** What a body on its way needs of the store. */
 export interface Keeper {
   /** Makes a complete body the one kept for its key, out of its file or its bytes. */
   keep(head: IncomingHead, whole: Omit<Whole, 'storedAtMs'>, from: PartialFile | Buffer): Promise<Kept>
-  /** The transfer can be continued after a crash from now on. */
+  /** The transfer can be continued after a crash from now on, as one with this head. */
   remember(file: PartialFile, head: IncomingHead): Promise<void>
   /** Puts away the bytes that have come, for a later transfer to go on with. */
   suspend(file: PartialFile, bytes: number): Promise<void>
@@ -35,6 +32,8 @@ export class FileIncoming implements Incoming {
   readonly #keeper: Keeper
   readonly #room: Room
   readonly #resumable: boolean
+  /** What is noted of it for a later transfer. */
+  #left: IncomingHead
   /** Bytes that the room has promised and that have not come. */
   #promised: number
   /** Bytes that the room knows to be on disk. */
@@ -53,6 +52,7 @@ export class FileIncoming implements Incoming {
     { keeper, room, resumable, promised }: { keeper: Keeper; room: Room; resumable: boolean; promised: number },
   ) {
     this.head = head
+    this.#left = head
     this.present = file.extents
     this.#file = file
     this.#keeper = keeper
@@ -99,9 +99,18 @@ export class FileIncoming implements Incoming {
       throw new CausewayError('TransferBroken', `more than the announced ${length} bytes of ${this.head.key} come`)
     }
     if (this.#resumable && !this.#file.remembers && position + chunk.length >= blockBytes) {
-      await (this.#remembering ??= this.#keeper.remember(this.#file, this.head))
+      await (this.#remembering ??= this.#keeper.remember(this.#file, this.#left))
     }
     await this.#keeper.noting(this.#file.write(chunk, position))
+  }
+
+  async mix(): Promise<void> {
+    if (this.#ended) return
+    const { etag: _, 'last-modified': __, ...headers } = this.head.headers
+    this.#left = { ...this.head, headers }
+    // Of one that has left nothing yet, this is noted together with that.
+    await this.#remembering
+    if (this.#file.remembers) await this.#keeper.remember(this.#file, this.#left)
   }
 
   read(into: Buffer, position: number): Promise<number> {
@@ -125,7 +134,7 @@ export class FileIncoming implements Incoming {
     await this.#end()
     if (!this.#resumable || this.#file.bytes === 0) return this.#keeper.drop(this.#file, this.#written)
     try {
-      await this.#keeper.remember(this.#file, this.head)
+      if (!this.#file.remembers) await this.#keeper.remember(this.#file, this.#left)
       await this.#keeper.suspend(this.#file, this.#written)
     } catch (error) {
       await this.#keeper.drop(this.#file, this.#written)
@@ -188,6 +197,11 @@ export class SmallIncoming implements Incoming {
     if (chunk.length === this.#length && ownsMemory(chunk)) this.#body = chunk
     else chunk.copy((this.#body ??= Buffer.allocUnsafeSlow(this.#length)), position)
     this.#extents = withExtent(this.#extents, { start: position, end })
+    return Promise.resolve()
+  }
+
+  /** Nothing of it is left for later. */
+  mix(): Promise<void> {
     return Promise.resolve()
   }
 

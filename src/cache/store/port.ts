@@ -72,6 +72,11 @@ export interface Incoming {
    * from then on: nobody changes it any more.
    */
   write(chunk: Buffer, position: number): Promise<void>
+  /**
+   * Notes that what is written from now on may be of another version than what is there, and only the digest that is
+   * expected can tell: what a later `resume` hands out has no validators. Not for one without such a digest.
+   */
+  mix(): Promise<void>
   /** Only what is present or was written. */
   read(into: Buffer, position: number): Promise<number>
   /**
@@ -128,6 +133,7 @@ export interface Usage {
   readonly evictedBytes: number
   /** Undefined: no quota. */
   readonly quota: number | undefined
+  /** Of the file system; 0 when it can't be asked. */
   readonly freeBytes: number
 }
 
@@ -136,11 +142,13 @@ export interface Usage {
  * what is known of them is in SQLite. A reader's open body stays what it was when opened.
  *
  * A disk or database that fails makes it `troubled`, and an event tells of it. What only asks (`peek`, `find`, `resume`,
- * `lastDigest`) and `touch` then do as if nothing were kept; all else throws what failed.
+ * `lastDigest`, `usage`), `touch`, `pin` and `unpin` then do as if nothing were kept; all else throws what failed.
  */
 export interface Store {
   /** Whether something failed on the disk lately: it may be full or broken, and clients are better served past it. */
   readonly troubled: boolean
+  /** Another room failed to write to the disk or the database: it is in trouble. */
+  failed(error: unknown): void
   /** What is kept for a key if that can be had at once: it is small and in memory, or its file is open. */
   peek(key: string): Stored | undefined
   /** The response kept for a key. */

@@ -183,6 +183,64 @@ test('a part of such a file that goes on at another place waits for the digest o
   assert.ok((await get(rig, wanted)).equals(right))
 })
 
+for (const how of ['given up', 'killed'] as const) {
+  test(`what came from two places, and was ${how} before its digest was known, is not shown in parts afterwards`, async (t) => {
+    const bodies = { 'http://one': bytesFor('right', 8 * MB), 'http://two': bytesFor('other', 8 * MB) }
+    const right = bodies['http://one']
+    const places = Object.keys(bodies) as (keyof typeof bodies)[]
+    const upstream = new FakeUpstream((_, place) => {
+      const body = bodies[place as keyof typeof bodies]
+      return { body, headers: { etag: `"${place}"` } }
+    }, places)
+    const stopped = Promise.withResolvers<void>()
+    let fromTwo = 0
+    upstream.behave = (_count, _ask, place) => {
+      if (place === 'http://one') return { breakAfter: upstream.asked.length === 1 ? 2 * MB : 0 }
+      fromTwo += 1
+      if (fromTwo === 2 && how === 'killed') stopped.resolve()
+      return fromTwo === 1 ? { breakAfter: 2 * MB } : { away: true }
+    }
+    const wanted = wantedOf('a', right)
+    const rig = rigOf(t, upstream)
+    const broken = assert.rejects(get(rig, wanted))
+    if (how === 'killed') await stopped.promise.then(() => rig.store.crash())
+    await broken
+    await rig.fetches.stop()
+    assert.ok(fromTwo > 0)
+
+    upstream.behave = () => ({})
+    const heir = rigOf(t, upstream, undefined, rig.store)
+    const range = { start: MB, end: 3 * MB }
+    const part = await get(heir, wanted, { range }).catch(() => undefined)
+    assert.ok(part === undefined || part.equals(right.subarray(MB, 3 * MB)), 'a part of the right body, or none')
+    await until('nothing is on its way', () => heir.counters.fetching === 0)
+    assert.ok((await get(heir, wanted)).equals(right))
+  })
+}
+
+test('what came from two places, and all of it, is not shown in parts before its digest was looked at', async (t) => {
+  const [right, other] = [bytesFor('right', 2 * MB), bytesFor('other', 2 * MB)]
+  const upstream = new FakeUpstream(() => ({ body: right, headers: { etag: '"1"' } }))
+  const rig = rigOf(t, upstream)
+  const wanted = wantedOf('a', right)
+  const headers = { etag: '"1"' }
+  const { key, expected } = wanted
+  const left = await rig.store.begin({ key, status: 200, headers, length: right.length, expected })
+  await left.write(right.subarray(0, MB), 0)
+  await left.mix()
+  await left.write(other.subarray(MB), MB)
+  await left.suspend()
+  await left.close()
+  const looked = Promise.withResolvers<void>()
+  rig.store.trouble.committing = looked.promise
+  const shown = assert.rejects(get(rig, wanted, { range: { start: MB, end: MB + 10 } }), { code: 'DigestMismatch' })
+  await turns(50)
+  looked.resolve()
+  await shown
+  await rig.fetches.idle()
+  assert.ok((await get(rig, wanted)).equals(right))
+})
+
 test('a length that the index contradicts is not even begun', async (t) => {
   const right = bytesFor('right', MB)
   const upstream = new FakeUpstream(

@@ -216,6 +216,32 @@ for (const [name, open] of Object.entries(stores)) {
     assert.equal((await store.usage()).partialBytes, 0)
   })
 
+  test(`store ${name}: what was mixed is gone on with as something without validators, and kept with them`, async (t) => {
+    const store = await open(t)
+    const body = bytesFor('one', 1_000_000)
+    const expected = { algorithm: 'sha256', digest: sha256(body), bytes: body.length } as const
+    const headers = { etag: '"1"', 'last-modified': 'Sun, 22 Nov 2026 10:00:00 GMT', 'content-type': 'a/b' }
+    const head = headOf({ headers, length: body.length, expected })
+    const first = await store.begin(head)
+    await first.mix()
+    await first.write(body.subarray(0, 300_000), 0)
+    await first.suspend()
+    await first.close()
+    const second = await store.resume(key)
+    assert.deepEqual(second?.head, { ...head, headers: { 'content-type': 'a/b' } })
+    await second?.discard()
+    await second?.close()
+
+    const third = await store.begin(head)
+    await third.write(body.subarray(0, 300_000), 0)
+    await third.mix()
+    await third.write(body.subarray(300_000), 300_000)
+    const kept = await third.commit({ length: body.length, ...completion })
+    assert.deepEqual(kept.headers, headers)
+    await third.close()
+    assert.ok((await found(store))?.equals(body))
+  })
+
   test(`store ${name}: what can't be told apart from another version is not gone on with`, async (t) => {
     const store = await open(t)
     for (const [headers, goesOn] of [
