@@ -16,7 +16,7 @@ import { Partials } from './partials.ts'
 import type { Incoming, IncomingHead, Kept, Listed, Purged, Selection, Store, Stored, Usage, Verified } from './port.ts'
 import { recover } from './recovery.ts'
 import { mayResume } from './resumable.ts'
-import { Room } from './room.ts'
+import { Room, stepBytes } from './room.ts'
 import { Rows } from './rows.ts'
 import { Statements } from './statements.ts'
 import { Trouble } from './trouble.ts'
@@ -116,6 +116,10 @@ export class DiskStore implements Store {
     return this.#trouble.now
   }
 
+  failed(error: unknown): void {
+    this.#trouble.note(error)
+  }
+
   peek(key: string): Stored | undefined {
     const stored = this.#atHand.get(key)
     if (stored) this.#uses.note(key)
@@ -132,15 +136,16 @@ export class DiskStore implements Store {
 
   async begin(head: IncomingHead): Promise<Incoming> {
     const { length } = head
+    const promised = length ?? stepBytes
     await this.#partials.giveUp(head.key)
-    if (length !== undefined) await this.#room.take(length)
+    await this.#room.take(promised)
     if (length !== undefined && length <= inMemoryBytes) {
       return new SmallIncoming({ ...head, length }, this.#keeping, this.#room)
     }
     try {
-      return this.#incoming(head, await this.#partials.create(head), length ?? 0)
+      return this.#incoming(head, await this.#partials.create(head), promised)
     } catch (error) {
-      this.#room.giveBack(length ?? 0)
+      this.#room.giveBack(promised)
       throw error
     }
   }
@@ -183,11 +188,8 @@ export class DiskStore implements Store {
   }
 
   touch(key: string, headers: Headers, validatedAtMs: number): Promise<void> {
-    try {
-      this.#rows.touch(key, headers, validatedAtMs)
-    } catch {
-      // The rows have told of it. The worst is that the origin is asked once more.
-    }
+    // The worst is that the origin is asked once more.
+    told(() => this.#rows.touch(key, headers, validatedAtMs))
     this.#atHand.confirm(key, headers, validatedAtMs)
     return Promise.resolve()
   }
@@ -203,20 +205,15 @@ export class DiskStore implements Store {
   }
 
   lastDigest(key: string): string | undefined {
-    try {
-      return this.#rows.lastDigest(key)
-    } catch {
-      // The rows have told of it.
-      return undefined
-    }
+    return told(() => this.#rows.lastDigest(key))
   }
 
   pin(name: string, keys: readonly string[]): void {
-    this.#rows.pin(name, keys)
+    told(() => this.#rows.pin(name, keys))
   }
 
   unpin(name: string): void {
-    this.#rows.unpin(name)
+    told(() => this.#rows.unpin(name))
   }
 
   list(selection: Selection): Listed[] {
@@ -237,13 +234,11 @@ export class DiskStore implements Store {
   }
 
   async usage(): Promise<Usage> {
-    return {
-      ...this.#rows.totals(),
-      partialBytes: this.#partialRows.bytes(),
-      evictedBytes: this.#evictor.evictedBytes,
-      quota: this.#deps.quota,
-      freeBytes: await this.#free(),
-    }
+    const { evictedBytes } = this.#evictor
+    const { quota } = this.#deps
+    const kept = told(() => ({ ...this.#rows.totals(), partialBytes: this.#partialRows.bytes() }))
+    const { responses = 0, bytes = 0, partialBytes = 0 } = kept ?? {}
+    return { responses, bytes, partialBytes, evictedBytes, quota, freeBytes: await this.#free().catch(() => 0) }
   }
 
   async #free(): Promise<number> {
@@ -265,5 +260,14 @@ export class DiskStore implements Store {
     this.#uses.flush()
     await this.#atHand.close()
     await this.#turns.idle()
+  }
+}
+
+/** What an operation on the rows gives; nothing where it fails, as the rows have told of that. */
+function told<T>(operation: () => T): T | undefined {
+  try {
+    return operation()
+  } catch {
+    return undefined
   }
 }

@@ -4,6 +4,9 @@ import { Turns } from './turns.ts'
 /** Milliseconds for which what the file system said of its free bytes is good, corrected by what was done since. */
 const goodForMs = 500
 
+/** Bytes to ask for at a time while a body of unknown length comes: the first before it begins. */
+export const stepBytes = 1024 * 1024
+
 export interface RoomDeps {
   /** Bytes that bodies may take; undefined: no limit. */
   readonly quota: number | undefined

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, renameSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
 import { sha256 } from '../origin.ts'
 import { bodiesIn, scratchFolder } from '../start.ts'
+import { watchDisk } from './disk-calls.ts'
 import { bodyOf, bytesFor, found, headOf, keep, key } from './helpers.ts'
 import { openStore } from './open-store.ts'
 
@@ -105,6 +106,45 @@ test('a body that became shorter or longer, or whose file went, is not found and
       await close()
     }
   }
+})
+
+test('a body that the disk can not give out is damaged; the store is not in trouble for it', async (t) => {
+  const { store, events } = await openStore(t, await scratchFolder(t))
+  for (const length of [5000, 500_000]) {
+    await keep(store, bytesFor('one', length))
+    // What is at hand is not read.
+    await store.link(sha256(bytesFor('one', length)), { key: 'other', status: 200, headers: {}, validatedAtMs: 1 })
+    let broken = true
+    watchDisk(
+      t,
+      {
+        before: () => {
+          if (broken) throw Object.assign(new Error('input/output error'), { code: 'EIO' })
+          return undefined
+        },
+      },
+      ['read'],
+    )
+    const stored = await store.find('other')
+    if (length > 100_000) await assert.rejects(bodyOf(stored), { code: 'EIO' })
+    else assert.equal(stored, undefined)
+    assert.deepEqual([store.list({}), events.map(({ code }) => code), store.troubled], [[], ['DamagedBody'], false])
+    events.length = 0
+    broken = false
+  }
+})
+
+test('bodies whose folders are away, as when a disk is unmounted, are not taken for gone', async (t) => {
+  const { store, events, folder } = await openStore(t, await scratchFolder(t))
+  for (const length of [5000, 500_000]) await keep(store, bytesFor('one', length), { key: `k${length}` })
+  await store.link(sha256(bytesFor('one', 5000)), { key: 'small', status: 200, headers: {}, validatedAtMs: 1 })
+  renameSync(join(folder, 'bodies'), join(folder, 'away'))
+  assert.deepEqual([await store.find('small'), await store.find('k500000')], [undefined, undefined])
+  await assert.rejects(store.verify({}), { code: 'ENOENT' })
+  assert.deepEqual([events.map(({ code }) => code), store.troubled], [['DiskTrouble'], true])
+  renameSync(join(folder, 'away'), join(folder, 'bodies'))
+  assert.ok((await found(store, 'small'))?.equals(bytesFor('one', 5000)))
+  assert.ok((await found(store, 'k500000'))?.equals(bytesFor('one', 500_000)))
 })
 
 test('verifying finds what was damaged, tells of it, and removes it', async (t) => {

@@ -4,9 +4,9 @@ import type { TestContext } from 'node:test'
 import { atEnd } from '../cleanup.ts'
 
 /** The calls by which the store changes a disk, and asks how full it is. What SQLite does lies between them. */
-const calls = ['open', 'write', 'unlink', 'rename', 'writeFile', 'statfs'] as const
+const changes = ['open', 'write', 'unlink', 'rename', 'writeFile', 'statfs'] as const
 
-export type DiskCall = (typeof calls)[number]
+export type DiskCall = (typeof changes)[number] | 'read'
 
 export interface DiskWatch {
   /** Before a call: it waits for what this gives, and fails with what it throws. `path` is '' for a call on a descriptor. */
@@ -18,7 +18,11 @@ export interface DiskWatch {
 type Call = (...args: unknown[]) => unknown
 
 /** Stands between the store and the disk until the test ends, in both ways to call it: with a callback, or by a promise. */
-export function watchDisk(t: TestContext, { before = () => undefined, after = () => {} }: DiskWatch): void {
+export function watchDisk(
+  t: TestContext,
+  { before = () => undefined, after = () => {} }: DiskWatch,
+  calls: readonly DiskCall[] = changes,
+): void {
   const undo: (() => void)[] = []
   for (const [api, wrap] of [
     [fs, called],

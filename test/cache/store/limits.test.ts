@@ -93,12 +93,12 @@ test('a quota that was lowered holds with the next that comes; pins that exceed 
 })
 
 test('what can not be given room is refused, and nothing is thrown away for it', async (t) => {
-  const { store } = await openStore(t, await scratchFolder(t), { quota: 1_000_000 })
+  const { store } = await openStore(t, await scratchFolder(t), { quota: 2_000_000 })
   await keep(store, bytesFor('one', 500_000))
-  await assert.rejects(store.begin(headOf({ key: 'y', length: 1_000_001 })), { code: 'StoreFull' })
+  await assert.rejects(store.begin(headOf({ key: 'y', length: 2_000_001 })), { code: 'StoreFull' })
   assert.ok(await found(store))
   store.pin('one', [key])
-  await assert.rejects(store.begin(headOf({ key: 'y', length: 600_000 })), { code: 'StoreFull' })
+  await assert.rejects(store.begin(headOf({ key: 'y', length: 1_600_000 })), { code: 'StoreFull' })
   const endless = await store.begin(headOf({ key: 'y' }))
   const drip = async () => {
     for (let at = 0; ; at += 100_000) await endless.write(Buffer.alloc(100_000), at)
@@ -106,7 +106,9 @@ test('what can not be given room is refused, and nothing is thrown away for it',
   await assert.rejects(drip(), { code: 'StoreFull' })
   await endless.close()
   assert.equal(store.troubled, false, 'the disk is well')
-  await keep(store, bytesFor('fits', 400_000), { key: 'y' })
+  await keep(store, bytesFor('fits', 1_400_000), { key: 'y' })
+  store.pin('one', [key, 'y'])
+  await assert.rejects(store.begin(headOf({ key: 'z' })), { code: 'StoreFull' }, 'what would soon break does not begin')
 })
 
 test('what was broken off is given up where there is no room for the rest', async (t) => {
