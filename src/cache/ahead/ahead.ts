@@ -4,6 +4,7 @@ import type { CacheDatabase } from '../database.ts'
 import type { Origin } from '../origins.ts'
 import type { CacheSettings } from '../settings.ts'
 import type { Snapshots } from '../snapshots/snapshots.ts'
+import type { Store } from '../store/port.ts'
 import type { Catalogue } from '../verify/catalogue.ts'
 import { type BringingParts, FetchBringing } from './bringing.ts'
 import { HabitStore } from './habit-store.ts'
@@ -16,6 +17,7 @@ import { RoleReader } from './role-reader.ts'
 import { Warmer } from './warm.ts'
 
 export interface AheadParts extends BringingParts {
+  readonly store: Pick<Store, 'find' | 'failed'>
   readonly settings: Pick<CacheSettings, 'roles'>
   readonly origins: ReadonlyMap<string, Origin>
   readonly snapshots: Pick<Snapshots, 'current' | 'index' | 'list' | 'viewers' | 'viewerOf'>
@@ -44,7 +46,14 @@ export function createAhead(parts: AheadParts): Ahead {
   const queue = new AheadQueue(new FetchBringing(parts))
   const reader = new RoleReader({ snapshots, catalogue, origins, clock })
   const memory = new HabitStore(database)
-  const habits = new Habits((host, known) => memory.save(host, known))
+  const habits = new Habits((host, known) => {
+    try {
+      memory.save(host, known)
+    } catch (error) {
+      // They are forgotten with this process, then.
+      parts.store.failed(error)
+    }
+  })
   for (const [host, known] of memory.load()) habits.restore(host, known)
   const newest = new Newest({ snapshots, catalogue, clock })
   return {

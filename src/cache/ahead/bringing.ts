@@ -18,7 +18,7 @@ export class FetchBringing implements Bringing {
     this.#parts = parts
   }
 
-  /** @throws CausewayError as `Fetches`; `TransferBroken` when what came could not be kept */
+  /** @throws CausewayError as `Fetches`; `NotFound`; `OriginUnreachable` for another status; `TransferBroken` when what came could not be kept */
   async bring(wanted: Wanted): Promise<Brought> {
     const given = await this.#parts.fetches.join(wanted, { urgency: 'ahead' }).answer
     if (given.kind === 'arriving') {
@@ -26,7 +26,8 @@ export class FetchBringing implements Bringing {
       await given.fill.over
       const { end } = given.fill
       if (end?.how === 'broken') throw end.error
-      if (status !== 200) throw new CausewayError('NotFound', `the origin answers ${status}`)
+      if (status === 404 || status === 410) throw new CausewayError('NotFound', 'the origin does not have it')
+      if (status !== 200) throw new CausewayError('OriginUnreachable', `the origin answers ${status}`)
     }
     return { kept: given.kind === 'kept', bytes: await this.#keptBytes(wanted.key) }
   }

@@ -18,7 +18,7 @@ export interface RolePlace {
 
 /**
  * The places of all roles.
- * @throws CausewayError `InvalidConfig` for a repository whose host is none of the origins
+ * @throws CausewayError `InvalidConfig` for a repository that is no URL, or whose host is none of the origins
  */
 export function rolePlaces(
   roles: CacheSettings['roles'],
@@ -26,13 +26,14 @@ export function rolePlaces(
 ): ReadonlyMap<string, RolePlace> {
   const places = new Map<string, RolePlace>()
   for (const [name, role] of Object.entries(roles)) {
-    const { hostname, pathname } = new URL(role.repository)
-    const origin = origins.get(hostname)
+    const url = URL.parse(role.repository)
+    const origin = url && origins.get(url.hostname)
     if (!origin) {
-      const text = `roles.${name}.repository: ${hostname} is none of the origins; add it to them`
-      throw new CausewayError('InvalidConfig', text, { facts: { role: name, host: hostname } })
+      const wrong = url ? `${url.hostname} is none of the origins; add it to them` : `${role.repository} is no URL`
+      const facts = { role: name, repository: role.repository }
+      throw new CausewayError('InvalidConfig', `roles.${name}.repository: ${wrong}`, { facts })
     }
-    places.set(name, { name, role, origin, root: canonicalPath(`${pathname}/`) })
+    places.set(name, { name, role, origin, root: canonicalPath(`${url.pathname}/`) })
   }
   return places
 }

@@ -43,7 +43,11 @@ describe('where a role installs from', () => {
     assert.deepEqual(tops(place({ repository: 'http://mirror.lab/images', files: ['debian.img'] })), [])
   })
 
-  test('a repository that is at none of the origins is a mistake', () => {
+  test('a repository that is no URL, or at none of the origins, is a mistake', () => {
+    assert.throws(() => place({ repository: 'http://[/debian', packages: ['a'] }), {
+      code: 'InvalidConfig',
+      message: /roles\.one\.repository: .*is no URL/,
+    })
     assert.throws(() => place({ repository: 'http://elsewhere.example/debian', packages: ['a'] }), {
       code: 'InvalidConfig',
       message: /roles\.one\.repository: elsewhere\.example/,

@@ -15,9 +15,12 @@ const pathOf = (name: string) => `/debian/pool/${name}_1_amd64.deb`
 /** A suite in which `app` needs `library`, which needs `base`; `other` is nobody's. */
 class Mirror {
   readonly files = new Map<string, Buffer>([['/debian/image.img', bytesFor('image', 300_000)]])
+  /** What is to be had some other time. */
+  troubled: string | undefined
   readonly answer: RequestListener = (req, res) => {
     const body = this.files.get(req.url ?? '')
-    if (body) res.writeHead(200, { 'content-length': body.length, 'cache-control': 'max-age=600' }).end(body)
+    if (req.url === this.troubled) res.writeHead(403, { 'content-length': 0 }).end()
+    else if (body) res.writeHead(200, { 'content-length': body.length, 'cache-control': 'max-age=600' }).end(body)
     else res.writeHead(404, { 'content-length': 0 }).end()
   }
 
@@ -110,10 +113,11 @@ test('a client asks for the index: its packages are on their way before it asks 
 test('what the origin does not have is named, and the rest is there', async (t) => {
   const { warm, mirror } = await rig(t)
   mirror.files.delete(pathOf('library'))
+  mirror.troubled = pathOf('base')
   const { result } = await warm({ roles: ['node'] })
-  assert.equal(result?.files, 2)
-  assert.deepEqual(
-    result?.lacking.map(({ what, code }) => [what, code]),
-    [[`http://mirror.lab${pathOf('library')}`, 'NotFound']],
-  )
+  assert.equal(result?.files, 1)
+  assert.deepEqual(result?.lacking.map(({ what, code }) => [what, code]).toSorted(), [
+    [`http://mirror.lab${pathOf('base')}`, 'OriginUnreachable'],
+    [`http://mirror.lab${pathOf('library')}`, 'NotFound'],
+  ])
 })
