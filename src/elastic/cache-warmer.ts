@@ -62,7 +62,8 @@ export class CacheWarmer {
 
   #isDue(site: string, role: string): boolean {
     const toldAtMs = this.#toldAtMs.get(`${site}/${role}`)
-    return toldAtMs === undefined || this.#parts.clock.now() - toldAtMs >= againAfterMs
+    // A clock that was set back makes it due, too.
+    return toldAtMs === undefined || Math.abs(this.#parts.clock.now() - toldAtMs) >= againAfterMs
   }
 
   #start(site: string, roles: readonly string[]): void {

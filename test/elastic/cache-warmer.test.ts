@@ -49,9 +49,12 @@ describe('caches are told what nodes to come will install', () => {
     assert.deepEqual(await come('standard'), [])
     state.now += 60_000
     assert.deepEqual(await come('standard'), ['west: slurm'])
+    // A clock that is set back holds nothing up.
+    state.now -= 3_600_000
+    assert.deepEqual(await come('standard'), ['west: slurm'])
     assert.deepEqual(
       events.map(({ kind, site, code }) => ({ kind, site, code })),
-      Array.from({ length: 2 }, () => ({ kind: 'cache', site: 'west', code: 'CacheWarms' })),
+      Array.from({ length: 3 }, () => ({ kind: 'cache', site: 'west', code: 'CacheWarms' })),
     )
   })
 
