@@ -199,6 +199,7 @@ export class SnapshotKeeper implements Snapshots {
     try {
       return await line.attach(version, path)
     } catch (error) {
+      // The origin has moved on: whoever comes next gets what it has now. Why that fails, if it does, they hear then.
       if (toCausewayError(error).code === 'DigestMismatch') void line.look().done.catch(() => {})
       throw error
     }

@@ -22,14 +22,14 @@ export interface SnapshotParts extends Pick<KeeperDeps, 'store' | 'origins' | 'e
 
 /** The snapshots of a cache as they were when it ended last, and the catalogue of what their indexes say. Close both. */
 export function openSnapshots(parts: SnapshotParts): { snapshots: SnapshotKeeper; catalogue: DiskCatalogue } {
-  const catalogue = new DiskCatalogue(parts.settings.store, parts.clock)
+  const catalogue = new DiskCatalogue(parts.settings.store, parts.clock, parts.events)
   const snapshots = new SnapshotKeeper({
     ...parts,
     formats,
     tops: new Tops({ ...parts, verify: verifySignature }),
     bringer: new Bringer(parts),
     learner: new Learner({ ...parts, catalogue }),
-    tables: new SnapshotTables(parts.database),
+    tables: new SnapshotTables(parts.database, (error) => parts.store.failed(error)),
   })
   return { snapshots, catalogue }
 }

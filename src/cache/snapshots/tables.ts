@@ -51,12 +51,15 @@ export interface PinRow extends SuiteId {
   readonly id: string
 }
 
-/** What outlives a restart of the cache. */
+/** What outlives a restart of the cache. What a failing disk doesn't take is not there after the next one. */
 export class SnapshotTables {
   readonly #database: CacheDatabase
+  readonly #failed: (error: unknown) => void
 
-  constructor(database: CacheDatabase) {
+  /** @param failed Told when something can't be written. */
+  constructor(database: CacheDatabase, failed: (error: unknown) => void) {
     this.#database = database
+    this.#failed = failed
   }
 
   versions(): VersionRow[] {
@@ -71,7 +74,7 @@ export class SnapshotTables {
 
   /** Notes a version; one that is in use takes the place of the one before. */
   putVersion({ host, suite, id, top, headers, modifiedMs, validatedMs, inUse }: VersionRow): void {
-    this.#database.transaction(() => {
+    this.#note(() => {
       if (inUse) this.#run('update snapshots set in_use = 0 where host = ? and suite = ?', host, suite)
       this.#run(
         'insert or replace into snapshots values (?, ?, ?, ?, ?, ?, ?, ?)',
@@ -84,24 +87,19 @@ export class SnapshotTables {
         validatedMs,
         inUse ? 1 : 0,
       )
-    })()
+    })
   }
 
   validated({ host, suite }: SuiteId, id: string, validatedMs: number): void {
-    this.#run(
-      'update snapshots set validated_ms = ? where host = ? and suite = ? and id = ?',
-      validatedMs,
-      host,
-      suite,
-      id,
-    )
+    const sql = 'update snapshots set validated_ms = ? where host = ? and suite = ? and id = ?'
+    this.#note(() => this.#run(sql, validatedMs, host, suite, id))
   }
 
   dropVersion({ host, suite }: SuiteId, id: string): void {
-    this.#database.transaction(() => {
+    this.#note(() => {
       for (const table of ['snapshots', 'snapshot_attached', 'snapshot_seen', 'snapshot_pins'])
         this.#run(`delete from ${table} where host = ? and suite = ? and id = ?`, host, suite, id)
-    })()
+    })
   }
 
   /** What lies beside a version's top index: SHA-256 by path. */
@@ -112,7 +110,9 @@ export class SnapshotTables {
   }
 
   attach({ host, suite }: SuiteId, id: string, path: string, sha256: string): void {
-    this.#run('insert or replace into snapshot_attached values (?, ?, ?, ?, ?)', host, suite, id, path, sha256)
+    this.#note(() =>
+      this.#run('insert or replace into snapshot_attached values (?, ?, ?, ?, ?)', host, suite, id, path, sha256),
+    )
   }
 
   /** The indexes that clients asked for, by name (see `indexNameOf`), and when last. */
@@ -123,7 +123,7 @@ export class SnapshotTables {
   }
 
   ask({ host, suite }: SuiteId, name: string, askedMs: number): void {
-    this.#run('insert or replace into snapshot_asked values (?, ?, ?, ?)', host, suite, name, askedMs)
+    this.#note(() => this.#run('insert or replace into snapshot_asked values (?, ?, ?, ?)', host, suite, name, askedMs))
   }
 
   seen(): SeenRow[] {
@@ -133,12 +133,14 @@ export class SnapshotTables {
   }
 
   see({ client, host, suite, id, seenMs }: SeenRow): void {
-    this.#run('insert or replace into snapshot_seen values (?, ?, ?, ?, ?)', client, host, suite, id, seenMs)
+    this.#note(() =>
+      this.#run('insert or replace into snapshot_seen values (?, ?, ?, ?, ?)', client, host, suite, id, seenMs),
+    )
   }
 
   /** Drops what clients got before a moment. */
   forgetSeen(beforeMs: number): void {
-    this.#run('delete from snapshot_seen where seen_ms < ?', beforeMs)
+    this.#note(() => this.#run('delete from snapshot_seen where seen_ms < ?', beforeMs))
   }
 
   pinnedClusters(): string[] {
@@ -149,7 +151,10 @@ export class SnapshotTables {
     return this.#database.prepare('select cluster, host, suite, id from snapshot_pins').all() as PinRow[]
   }
 
-  /** Pins a cluster to these versions, and to none of before. */
+  /**
+   * Pins a cluster to these versions, and to none of before.
+   * @throws SqliteError: an admin waits for it
+   */
   pinCluster(cluster: string, pins: readonly PinRow[]): void {
     this.#database.transaction(() => {
       this.unpinCluster(cluster)
@@ -159,12 +164,21 @@ export class SnapshotTables {
   }
 
   addPin({ cluster, host, suite, id }: PinRow): void {
-    this.#run('insert or replace into snapshot_pins values (?, ?, ?, ?)', cluster, host, suite, id)
+    this.#note(() => this.#run('insert or replace into snapshot_pins values (?, ?, ?, ?)', cluster, host, suite, id))
   }
 
   unpinCluster(cluster: string): void {
     this.#run('delete from snapshot_pinned_clusters where cluster = ?', cluster)
     this.#run('delete from snapshot_pins where cluster = ?', cluster)
+  }
+
+  /** Writes all of it or nothing. */
+  #note(write: () => void): void {
+    try {
+      this.#database.transaction(write)()
+    } catch (error) {
+      this.#failed(error)
+    }
   }
 
   #run(sql: string, ...values: (string | number)[]): void {

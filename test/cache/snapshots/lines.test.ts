@@ -21,7 +21,7 @@ test('a suite that there is not leaves nothing behind, but for who asks just now
   const lines = new Lines({
     origins: new Map([[origin.host, origin]]),
     formats: [debian],
-    tables: new SnapshotTables(database),
+    tables: new SnapshotTables(database, (error) => assert.fail(error as Error)),
     store: new MemoryStore(),
     tops: { look: () => look.promise } as unknown as LinesDeps['tops'],
     bringer: {} as LinesDeps['bringer'],

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
 import { type Clock, systemClock } from '../../../src/base/clock.ts'
 import { silentLog } from '../../../src/base/log.ts'
@@ -96,7 +97,7 @@ export async function startRig(
       verify: options.verify ?? (() => Promise.reject(new Error())),
     })
     const bringer = new Bringer({ ...common, fetches: fetchesFrom(mirror, store, clock) })
-    const tables = new SnapshotTables(database)
+    const tables = new SnapshotTables(database, (error) => assert.fail(error as Error))
     const keeper = new SnapshotKeeper({
       ...common,
       tops,

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
 import { CausewayError } from '../../../src/base/errors.ts'
+import { debian } from '../../../src/cache/formats/debian.ts'
 import { Random } from '../../chaos/random.ts'
 import { releaseOf, sha256 } from './fake-mirror.ts'
 import { type Rig, startRig } from './rig.ts'
@@ -76,6 +77,19 @@ async function update(world: World, client: string): Promise<number | undefined>
   }
 }
 
+/** Packages are brought for nodes to come, for all that see the same. */
+async function warm({ rig }: World): Promise<void> {
+  const lab = debian.suiteOf(top)
+  assert.ok(lab)
+  for (const cluster of rig.keeper.viewers()) {
+    try {
+      await rig.keeper.current(rig.origin, lab, { cluster, toCome: true })
+    } catch (error) {
+      if (!(error instanceof CausewayError)) throw error
+    }
+  }
+}
+
 async function run(world: World): Promise<void> {
   const { rig, random } = world
   let steps: (() => void)[] = []
@@ -104,13 +118,14 @@ async function run(world: World): Promise<void> {
     const whim = random.int(0, 9)
     if (whim === 0) await rig.keeper.pin('blue')
     if (whim === 1) rig.keeper.unpin('blue')
+    if (whim === 2) await warm(world)
   }
   // The mirror comes to rest: everybody gets on.
   rig.mirror.before = () => {}
   rig.mirror.away = undefined
   for (const step of steps) step()
   rig.keeper.unpin('blue')
-  rig.advance(3 * 60_000)
+  rig.advance(6 * 60_000)
   for (const client of clients) {
     const versions = [await update(world, client), await update(world, client)]
     assert.equal(versions.at(-1), world.version, `${client} gets the newest in the end`)
