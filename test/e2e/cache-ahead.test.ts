@@ -43,9 +43,14 @@ function cacheEvents(lab: Lab): { site: string; code: string }[] {
   }
 }
 
+/** Each once: a machine that takes its time is a new reason to tell. */
+function codesOf(events: readonly { site: string; code: string }[]): string[] {
+  return [...new Set(events.map(({ site, code }) => `${site} ${code}`))]
+}
+
 async function warm(lab: Lab, ...roles: string[]): Promise<Warmed> {
   const argv = [places.causeway, 'cache', 'warm', ...roles, '--config', places.cacheConfig, '--json']
-  return JSON.parse(await must(lab.hosts.west.exec(argv, { timeoutMs: 60_000 }))) as Warmed
+  return JSON.parse(await must(lab.hosts.west.exec(argv, { timeoutMs: 300_000 }))) as Warmed
 }
 
 describe('packages ahead of need', () => {
@@ -68,10 +73,7 @@ describe('packages ahead of need', () => {
     const wanted = new Set(given.map(({ url }) => url))
     assert.equal(new Set(given.map(({ client }) => client)).size, 4)
     assert.equal(fetched.length, wanted.size, 'nothing was brought that no node wanted')
-    assert.deepEqual(
-      cacheEvents(lab).filter(({ site }) => site === 'west'),
-      [{ site: 'west', code: 'CacheWarms' }],
-    )
+    assert.deepEqual(codesOf(cacheEvents(lab)), ['west CacheWarms'])
     await shrunk(lab)
   })
 
@@ -100,7 +102,7 @@ describe('packages ahead of need', () => {
     })
     const job = await submit(lab, 'hostname', '--constraint=site-west')
     await jobReaches(lab, job, 'COMPLETED')
-    assert.deepEqual(cacheEvents(lab), [{ site: 'west', code: 'InvalidRequest' }])
+    assert.deepEqual(codesOf(cacheEvents(lab)), ['west InvalidRequest'])
     await shrunk(lab)
   })
 })
