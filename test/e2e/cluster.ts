@@ -65,13 +65,18 @@ export function lives(lab: Lab): Life[] {
   }
 }
 
-/** Resolves when a life has this phase, as soon as it can be seen. */
-export async function lifeReaches(lab: Lab, phase: string, known: ReadonlySet<string> = new Set()): Promise<Life> {
+/** Resolves when a life has this phase, or one of several, as soon as it can be seen. */
+export async function lifeReaches(
+  lab: Lab,
+  phase: string | readonly string[],
+  known: ReadonlySet<string> = new Set(),
+): Promise<Life> {
+  const phases = [phase].flat()
   const deadline = performance.now() + patienceMs
   for (;;) {
-    const found = lives(lab).find((life) => life.phase === phase && !known.has(life.id))
+    const found = lives(lab).find((life) => phases.includes(life.phase) && !known.has(life.id))
     if (found) return found
-    if (performance.now() > deadline) throw new Error(`no node came into phase ${phase}`)
+    if (performance.now() > deadline) throw new Error(`no node came into phase ${phases.join(' or ')}`)
     await new Promise((resolve) => setImmediate(resolve))
   }
 }
