@@ -18,7 +18,10 @@ export class FetchBringing implements Bringing {
     this.#parts = parts
   }
 
-  /** @throws CausewayError as `Fetches`; `NotFound`; `OriginUnreachable` for another status; `TransferBroken` when what came could not be kept */
+  /**
+   * @throws CausewayError as `Fetches`; `NotFound`; `OriginUnreachable` for another status; `TransferBroken` when what came
+   *   could not be kept
+   */
   async bring(wanted: Wanted): Promise<Brought> {
     const given = await this.#parts.fetches.join(wanted, { urgency: 'ahead' }).answer
     if (given.kind === 'arriving') {
