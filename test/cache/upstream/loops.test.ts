@@ -2,14 +2,15 @@ import assert from 'node:assert/strict'
 import { connect, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { silentLog } from '../../../src/base/log.ts'
+import { type Logger, silentLog } from '../../../src/base/log.ts'
+import type { Kind } from '../../../src/cache/formats/kinds.ts'
 import { type RunningCache, startCache } from '../../../src/cache/server.ts'
 import { atEnd } from '../cleanup.ts'
 import { ask } from '../client.ts'
 import { startOrigin, type TestOrigin } from '../origin.ts'
 import { settingsFor } from '../settings-for.ts'
-import { scratchFolder } from '../start.ts'
-import { serve } from './rig.ts'
+import { scratchFolder, until } from '../start.ts'
+import { serve, startRig, textOf } from './rig.ts'
 
 /** A port that nobody listens on. */
 async function freePort(): Promise<number> {
@@ -42,6 +43,8 @@ async function gate(t: TestContext, to: number, arrived: () => void, open: Promi
 interface Ring {
   readonly caches: readonly RunningCache[]
   readonly origin: TestOrigin
+  /** What went wrong with places. */
+  readonly reported: readonly string[]
 }
 
 /**
@@ -59,6 +62,8 @@ async function ring(t: TestContext, count: number, together: boolean): Promise<R
     asking.add(from)
     if (asking.size === count) resolve()
   }
+  const reported: string[] = []
+  const log = { ...silentLog, warn: (facts: object) => void reported.push(JSON.stringify(facts)) } as Logger
   const caches: RunningCache[] = []
   for (const [index, port] of ports.entries()) {
     const parent = await gate(t, ports[(index + 1) % count] as number, () => arrived(index), open)
@@ -68,11 +73,11 @@ async function ring(t: TestContext, count: number, together: boolean): Promise<R
       origins: { 'mirror.lab': { address: '127.0.0.1', port: origin.port } },
       parent: `http://127.0.0.1:${parent}`,
     })
-    const cache = await startCache(settings, { log: silentLog })
+    const cache = await startCache(settings, { log })
     atEnd(t, () => cache.stop(0))
     caches.push(cache)
   }
-  return { caches, origin }
+  return { caches, origin, reported }
 }
 
 const file = '/pool/a_1_all.deb'
@@ -101,12 +106,13 @@ for (const [count, what, path] of [
   [3, 'an index', index],
 ] as const) {
   test(`${count} caches in a ring that are asked for ${what} at once don't wait for each other`, async (t) => {
-    const { caches, origin } = await ring(t, count, true)
+    const { caches, origin, reported } = await ring(t, count, true)
     const answers = await Promise.all(caches.map(({ port }) => ask(port, path)))
     for (const { status, body } of answers) assert.deepEqual([status, /disk/.test(String(body))], [200, true])
     const refused = caches.reduce((sum, { counters }) => sum + counters.refused, 0)
     assert.ok(refused > 0, 'nobody was told that it would wait for itself')
     assert.ok(origin.requests.length <= count)
+    assert.deepEqual(reported, [], 'a cache that is waited for is taken for one that is away')
   })
 }
 
@@ -116,4 +122,33 @@ test('an index that comes back to where it was asked for is refused there too', 
   assert.deepEqual([answer.status, /disk/.test(String(answer.body))], [200, true])
   assert.equal(origin.requests.length, 1)
   assert.ok(caches.some(({ counters }) => counters.refused > 0))
+})
+
+test('whoever waits for an index waits for all of its origin that the parent is asked for, and for no other file', async (t) => {
+  let answer = () => {}
+  const parent = await serve(t, (req, res) => {
+    if (req.method === 'HEAD') res.writeHead(508).end()
+    else answer = () => res.end('text')
+  })
+  const { upstream, origins } = startRig(
+    t,
+    { 'mirror.lab': { address: '127.0.0.1', port: 1 } },
+    { parent: `http://127.0.0.1:${parent.port}` },
+  )
+  const origin = origins.get('mirror.lab')
+  assert.ok(origin)
+  const via = '1.1 causeway-other'
+  const comesRound = (path: string, kind: Kind) => upstream.comesRound({ origin, path, kind, via })
+  assert.equal(await comesRound('/dists/x/InRelease', 'index'), false, 'the parent is asked for nothing')
+  const asking = upstream.ask({ origin, method: 'GET', path: '/dists/x/InRelease', kind: 'index', headers: {} })
+  await until('it is asked', () => parent.requests.length === 1)
+  assert.equal(await comesRound('/dists/x/main/binary-amd64/Packages', 'index'), true)
+  assert.equal(await comesRound(file, 'package'), false)
+  const [, probe, ...more] = parent.requests
+  assert.deepEqual(more, [])
+  assert.equal(probe?.headers.via, '1.1 causeway-other, 1.1 causeway-test')
+  assert.equal(probe?.headers['cache-control'], 'only-if-cached')
+  answer()
+  assert.equal(await textOf(await asking), 'text')
+  assert.equal(await comesRound('/dists/x/InRelease', 'index'), false, 'the parent is asked for nothing any more')
 })
