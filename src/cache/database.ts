@@ -77,7 +77,8 @@ function tryOpen(file: string, tables: readonly string[], mark: string): CacheDa
   }
 }
 
-class Unusable extends Error {
+/** Says why a database is of no use, though it can be read. */
+export class Unusable extends Error {
   override readonly name = 'Unusable'
 }
 

@@ -1,12 +1,14 @@
 /* The thread that writes the catalogue: reading an index of 64,000 packages takes seconds, for which no request should wait. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { CausewayError, toCausewayError } from '../../base/errors.ts'
+import { isDatabaseDamage } from '../database.ts'
 import type { Package } from '../formats/format.ts'
 import { formatOf } from '../formats/formats.ts'
 import { malformed } from '../formats/stanzas.ts'
 import { unpacked } from '../formats/unpack.ts'
-import type { Order, Report } from './catalogue-messages.ts'
-import { openRows, PackageWriter } from './package-rows.ts'
+import { openToWrite } from './catalogue-file.ts'
+import type { Failure, Order, Report } from './catalogue-messages.ts'
+import { PackageWriter } from './package-rows.ts'
 
 /** No repository has as many packages in one index. */
 const mostPackages = 2_000_000
@@ -14,7 +16,7 @@ const mostPackages = 2_000_000
 const port = parentPort
 if (!port) throw new Error('this runs as a thread of the cache')
 const { folder } = workerData as { folder: string }
-const writer = new PackageWriter(openRows(folder))
+const writer = new PackageWriter(openToWrite(folder))
 let feeding: ((order: Order) => void) | undefined
 
 port.on('message', (order: Order) => {
@@ -23,14 +25,15 @@ port.on('message', (order: Order) => {
 })
 
 async function obey(order: Order & { does: 'learn' | 'retain' }): Promise<void> {
-  let failure: CausewayError | undefined
+  let failure: Failure | undefined
   try {
     if (order.does === 'retain') writer.retain(order.versions)
     else await writer.learn(order.version, packagesOf(order))
   } catch (error) {
-    failure = toCausewayError(error)
+    const { code, message } = toCausewayError(error)
+    failure = { code, message, damage: isDatabaseDamage(error) }
   }
-  say({ said: 'end', failure: failure && { code: failure.code, message: failure.message } })
+  say({ said: 'end', failure })
 }
 
 async function* packagesOf(order: Order & { does: 'learn' }): AsyncGenerator<{ host: string; one: Package }> {

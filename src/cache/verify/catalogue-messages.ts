@@ -17,7 +17,12 @@ export type Order =
   /** The index can't be read any further: what was noted of it is dropped. */
   | { readonly does: 'break' }
 
+export interface Failure {
+  readonly code: ErrorCode
+  readonly message: string
+  /** Whether the database is damaged. */
+  readonly damage: boolean
+}
+
 /** What it says: that it wants one more piece, and how an order ended. */
-export type Report =
-  | { readonly said: 'more' }
-  | { readonly said: 'end'; readonly failure: { readonly code: ErrorCode; readonly message: string } | undefined }
+export type Report = { readonly said: 'more' } | { readonly said: 'end'; readonly failure: Failure | undefined }

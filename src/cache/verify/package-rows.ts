@@ -1,7 +1,5 @@
 import { createHash } from 'node:crypto'
-import { existsSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
-import Database from 'better-sqlite3'
+import type Database from 'better-sqlite3'
 import type { Package } from '../formats/format.ts'
 import type { DigestAlgorithm, Expected } from './expected.ts'
 
@@ -10,58 +8,6 @@ export interface VersionName {
   readonly host: string
   readonly file: string
   readonly sha256: string
-}
-
-/** Another layout than this is thrown away: all that is in it can be learned again. */
-const layout = 1
-
-/**
- * A package that several versions list in the same words is there once, so a new version of a large index adds little.
- * `location` is host and path; `offered` has the names that a package has or provides.
- */
-const tables = `
-  CREATE TABLE IF NOT EXISTS version (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    host TEXT NOT NULL, file TEXT NOT NULL, sha256 TEXT NOT NULL,
-    UNIQUE (host, file, sha256)
-  );
-  CREATE TABLE IF NOT EXISTS package (
-    id INTEGER PRIMARY KEY,
-    location TEXT NOT NULL, print BLOB NOT NULL,
-    algorithm TEXT, digest BLOB, bytes INTEGER,
-    said TEXT NOT NULL,
-    UNIQUE (location, print)
-  );
-  CREATE TABLE IF NOT EXISTS listed (version INTEGER, package INTEGER, PRIMARY KEY (version, package)) WITHOUT ROWID;
-  CREATE TABLE IF NOT EXISTS offered (name TEXT, package INTEGER, PRIMARY KEY (name, package)) WITHOUT ROWID;
-`
-
-/**
- * Opens the catalogue of a store's folder, a database of its own: it is written by another thread than the one that reads it, and
- * neither waits for the other. What can't be read, or is laid out otherwise, is made anew.
- */
-export function openRows(folder: string): Database.Database {
-  const file = join(folder, 'catalogue.db')
-  if (existsSync(file) && !isUsable(file)) for (const end of ['', '-wal', '-shm']) rmSync(file + end, { force: true })
-  const database = new Database(file)
-  database.pragma('journal_mode = WAL')
-  database.pragma('synchronous = NORMAL')
-  database.pragma('journal_size_limit = 4194304')
-  database.exec(tables)
-  database.pragma(`user_version = ${layout}`)
-  return database
-}
-
-function isUsable(file: string): boolean {
-  let database: Database.Database | undefined
-  try {
-    database = new Database(file)
-    return database.pragma('user_version', { simple: true }) === layout
-  } catch {
-    return false
-  } finally {
-    database?.close()
-  }
 }
 
 /** What is read of the catalogue, by the thread that serves. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { writeFile } from 'node:fs/promises'
+import { mkdir, open as openFile, rmdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
@@ -20,8 +20,9 @@ function originAt(host: string, redirects: readonly string[] = []): Origin {
 const origin = originAt('mirror.lab')
 const file = '/debian/dists/lab/main/binary-amd64/Packages.gz'
 
-function open(t: TestContext, folder: string): DiskCatalogue {
-  const catalogue = new DiskCatalogue(folder, systemClock)
+function open(t: TestContext, folder: string, told: string[] = []): DiskCatalogue {
+  const report = (code: string) => void told.push(code)
+  const catalogue = new DiskCatalogue(folder, systemClock, { report })
   atEnd(t, () => catalogue.close())
   return catalogue
 }
@@ -168,10 +169,66 @@ test('closed while it learns, it can be opened and learn again in the same proce
   assert.equal(digestOf(second, '/debian/pool/p19999.deb'), 'a')
 })
 
+/** Overwrites all of a catalogue but what says that it is one. */
+async function damage(folder: string): Promise<void> {
+  const file = join(folder, 'catalogue.db')
+  const handle = await openFile(file, 'r+')
+  const { size } = await handle.stat()
+  await handle.write(Buffer.alloc(size - 4096, 0xa5), 0, size - 4096, 4096)
+  await handle.close()
+}
+
+const noDatabase = (folder: string) => writeFile(join(folder, 'catalogue.db'), 'no database at all '.repeat(500))
+
 test('a catalogue that is damaged is made anew', async (t) => {
+  for (const [harm, events] of [
+    [noDatabase, []],
+    [damage, ['DiskTrouble']],
+  ] as const) {
+    const folder = await scratchFolder(t)
+    const body = list({ tool: 'a' })
+    const before = open(t, folder)
+    await learn(before, body)
+    await before.close()
+    await harm(folder)
+    const told: string[] = []
+    const catalogue = open(t, folder, told)
+    assert.equal(digestOf(catalogue, '/debian/pool/tool.deb'), undefined)
+    assert.deepEqual(
+      [catalogue.knows(indexOf(body)), catalogue.named([indexOf(body)], 'tool'), told],
+      [false, [], events],
+    )
+    await learn(catalogue, body)
+    assert.equal(digestOf(catalogue, '/debian/pool/tool.deb'), 'a')
+    await catalogue.close()
+  }
+})
+
+test('a catalogue that is found damaged by the thread that writes it is made anew', async (t) => {
   const folder = await scratchFolder(t)
-  await writeFile(join(folder, 'catalogue.db'), 'no database at all '.repeat(500))
-  const catalogue = open(t, folder)
-  await learn(catalogue, list({ tool: 'a' }))
+  const before = open(t, folder)
+  await learn(before, list({ tool: 'a' }))
+  await before.close()
+  await damage(folder)
+  const told: string[] = []
+  const catalogue = open(t, folder, told)
+  await assert.rejects(catalogue.retain([]), /malformed/)
+  assert.deepEqual(told, ['DiskTrouble'])
+  await learn(catalogue, list({ tool: 'b' }))
+  assert.equal(digestOf(catalogue, '/debian/pool/tool.deb'), 'b')
+})
+
+test('where no catalogue can be made nothing is known, until there can be one', async (t) => {
+  const folder = await scratchFolder(t)
+  const file = join(folder, 'catalogue.db')
+  await mkdir(file)
+  const told: string[] = []
+  const catalogue = open(t, folder, told)
+  const body = list({ tool: 'a' })
+  assert.deepEqual([digestOf(catalogue, '/debian/pool/tool.deb'), catalogue.knows(indexOf(body))], [undefined, false])
+  await assert.rejects(learn(catalogue, body), { code: 'Internal', message: /catalogue.db can't be opened/ })
+  assert.deepEqual(told, ['DiskTrouble'])
+  await rmdir(file)
+  await learn(catalogue, body)
   assert.equal(digestOf(catalogue, '/debian/pool/tool.deb'), 'a')
 })
