@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { originsOf } from '../../src/cache/origins.ts'
-import { cacheSchema, contradictions, splitListen } from '../../src/cache/settings.ts'
+import { cacheSchema, contradictions, loadCacheSettings, splitListen } from '../../src/cache/settings.ts'
 import { parseYaml } from '../../src/config/yaml.ts'
+import { scratchFolder } from './start.ts'
 
 const text = `listen: 0.0.0.0:3128
 store: /var/cache/causeway-cache
@@ -52,7 +55,7 @@ test('what is wrong is named with its line', () => {
   }
 })
 
-test('a port that there is not is named too', () => {
+test('a port that there is not is named too', async (t) => {
   const parse = (from: string, to: string) => parseYaml(text.replace(from, to), 'c', cacheSchema, contradictions)
   const wrong: [string, string, RegExp][] = [
     ['3128', '99999', /^c:1:9: listen: expected a port from 1 to 65535 after the colon, got 0\.0\.0\.0:99999$/],
@@ -62,4 +65,10 @@ test('a port that there is not is named too', () => {
     assert.throws(() => parse(from, to), { code: 'InvalidConfig', message })
   }
   assert.equal(parse('0.0.0.0:3128', '"[::]:65535"').listen, '[::]:65535')
+  const file = join(await scratchFolder(t), 'cache.yaml')
+  await writeFile(file, text.replace('3128', '99999'))
+  await assert.rejects(loadCacheSettings(file), {
+    code: 'InvalidConfig',
+    message: /cache\.yaml:1:9: listen: expected a port/,
+  })
 })

@@ -60,7 +60,7 @@ export async function groupId(name: string): Promise<number> {
   const { stdout } = await promisify(execFile)('getent', ['group', name]).catch(() => ({ stdout: '' }))
   const id = Number(stdout.split(':')[2])
   if (stdout === '' || !Number.isInteger(id)) {
-    throw new CausewayError('InvalidConfig', `there is no group ${name} on this machine`)
+    throw new CausewayError('InvalidConfig', `socketGroup: there is no group ${name} on this machine`)
   }
   return id
 }
