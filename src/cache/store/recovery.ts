@@ -34,14 +34,15 @@ async function recoverPartial(
     const at = found?.size === whole.length ? path : body
     if ((await statIfThere(at))?.size === whole.length) {
       if (at === path) await rename(path, body)
-      rows.keep(head, whole, rows.leastValue(), id)
+      const floor = rows.leastValue()
+      noted(() => rows.keep(head, whole, floor, id))
       return
     }
   } else if (found && mayResume(head) && (await statIfThere(sidePath(path)))) {
-    partials.noteSuspended(id, found.blocks * 512, suspendedAtMs)
+    noted(() => partials.noteSuspended(id, found.blocks * 512, suspendedAtMs))
     return
   }
-  partials.drop(id)
+  noted(() => partials.drop(id))
 }
 
 async function recoverBodies(layout: Layout, rows: Rows, prefix: string): Promise<void> {
@@ -49,7 +50,17 @@ async function recoverBodies(layout: Layout, rows: Rows, prefix: string): Promis
   for (const name of (await namesIn(layout.bodies(prefix))) ?? []) {
     if (!missing.delete(name) && isBodyName(name)) await unlinkIfThere(join(layout.bodies(prefix), name))
   }
-  if (missing.size > 0) rows.dropBodies([...missing.values()])
+  if (missing.size > 0) noted(() => rows.dropBodies([...missing.values()]))
+}
+
+/**
+ * Changes rows. Where a full disk doesn't take that, which the rows tell of, they say what is no more; that shows when
+ * somebody asks for it.
+ */
+function noted(change: () => unknown): void {
+  try {
+    change()
+  } catch {}
 }
 
 async function statIfThere(path: string) {

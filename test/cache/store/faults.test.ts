@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
-import { existsSync, readdirSync, readlinkSync } from 'node:fs'
+import { existsSync, readdirSync, readlinkSync, unlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import Database from 'better-sqlite3'
 import type { CacheDatabase, Statement } from '../../../src/cache/database.ts'
+import { Layout } from '../../../src/cache/store/layout.ts'
+import { sha256 } from '../origin.ts'
 import { bodiesIn, scratchFolder } from '../start.ts'
 import { watchDisk } from './disk-calls.ts'
 import { bytesFor, found, headOf, keep } from './helpers.ts'
@@ -150,8 +152,8 @@ test('whichever call to the disk fails, nothing wrong is kept, nothing is left o
   assert.ok(hits.length > 20, `${hits.length} calls`)
 })
 
-/** A database whose statements and commits fail when the fault says so. */
-function faulty(real: CacheDatabase, fault: Fault): CacheDatabase {
+/** A database whose statements and commits fail when the fault says so; or only those that write. */
+function faulty(real: CacheDatabase, fault: Fault, writes = false): CacheDatabase {
   const fail = (what: string) => {
     if (fault.step(what)) throw new Database.SqliteError('database or disk is full', 'SQLITE_FULL')
   }
@@ -160,7 +162,7 @@ function faulty(real: CacheDatabase, fault: Fault): CacheDatabase {
     const each =
       (name: 'get' | 'all' | 'run') =>
       (...values: unknown[]) => {
-        fail(sql)
+        if (!writes || name === 'run') fail(sql)
         return statement[name](...values)
       }
     return { get: each('get'), all: each('all'), run: each('run') } as unknown as Statement
@@ -187,4 +189,30 @@ test('whichever statement or commit fails, nothing wrong is kept, nothing is lef
     await check(t, opened, may, fault.hit)
   }
   assert.ok(hits.length > 20, `${hits.length} statements`)
+})
+
+test('whichever change of rows fails at the start, the store opens with what it has, and the next start mends it', async (t) => {
+  const fault = new Fault()
+  const hits: string[] = []
+  for (let nth = 1; ; nth += 1) {
+    const folder = await shared(t)
+    const before = await openStore(t, folder, { quota })
+    for (const [key, body] of Object.entries({ one, middle, large })) await keep(before.store, body, { key })
+    await breakOff(before.store)
+    await before.close()
+    unlinkSync(new Layout(folder).body(sha256(middle)))
+    Object.assign(fault, { left: nth, hit: '' })
+    const opened = await openStore(t, folder, { quota, between: (database) => faulty(database, fault, true) })
+    fault.left = Number.POSITIVE_INFINITY
+    for (const [key, body] of Object.entries({ one, large })) assert.ok((await found(opened.store, key))?.equals(body))
+    assert.equal(await found(opened.store, 'middle'), undefined)
+    await opened.close()
+    const heir = await openStore(t, folder, { quota })
+    assert.deepEqual([heir.store.list({}).map(({ key }) => key), heir.events], [['large', 'one'], []])
+    await goOn(heir.store)
+    await heir.close()
+    if (fault.hit === '') break
+    hits.push(fault.hit)
+  }
+  assert.ok(hits.length > 4, `${hits.length} changes`)
 })
