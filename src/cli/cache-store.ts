@@ -98,8 +98,15 @@ export function cachePurgeCommand(): Command {
     .option('--json', 'print the result as JSON')
     .action(async (url: string, { config, json = false }: { config: string; json?: boolean }) => {
       const path = `/v1/purge?${query({ prefix: url })}`
-      print(json, await askCache<Purged>({ config, path, method: 'POST' }), ({ removed }) => `${removed} removed`)
+      print(json, await askCache<Purged>({ config, path, method: 'POST' }), showPurged)
     })
+}
+
+/** What went, and why the rest did not. */
+export function showPurged({ removed, pinned }: Purged): string {
+  const went = `${removed} removed`
+  if (pinned === 0) return went
+  return `${went}; ${pinned} ${pinned === 1 ? 'stays' : 'stay'}: indexes in use, which are replaced when their origin has newer ones (see causeway cache snapshots)`
 }
 
 function query(parts: Readonly<Record<string, string | undefined>>): string {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Listed } from '../../src/cache/store/port.ts'
 import { showCacheStatus } from '../../src/cli/cache-status.ts'
-import { showInspection, showList, showVerified } from '../../src/cli/cache-store.ts'
+import { showInspection, showList, showPurged, showVerified } from '../../src/cli/cache-store.ts'
 import { bytes, share } from '../../src/cli/sizes.ts'
 import { someStatus } from '../support/cache-status.ts'
 
@@ -92,6 +92,12 @@ test('damage is named', () => {
     showVerified({ responses: 2, bytes: 1500, damaged: ['http://a/b'] }),
     '2 responses verified, 1.5 kB: 1 damaged and removed:\n  http://a/b',
   )
+})
+
+test('a purge says what stays, and why', () => {
+  assert.equal(showPurged({ removed: 3, pinned: 0 }), '3 removed')
+  assert.match(showPurged({ removed: 0, pinned: 1 }), /^0 removed; 1 stays: indexes in use, which are replaced when /)
+  assert.match(showPurged({ removed: 1, pinned: 2 }), /^1 removed; 2 stay: /)
 })
 
 test('bytes and shares for people', () => {

@@ -63,7 +63,7 @@ export class Learner {
     const { store, catalogue, events } = this.#deps
     const root = keyOf(origin, '/')
     let compared = 0
-    for (const kept of store.list({ prefix: root })) {
+    for (const kept of store.each({ prefix: root })) {
       if (this.#closed) return
       const path = kept.key.slice(root.length - 1)
       // What has a # is one version of an index.
