@@ -6,7 +6,7 @@ import { plainPath } from '../formats/paths.ts'
 import type { Origin } from '../origins.ts'
 import type { CacheSettings } from '../settings.ts'
 import type { PackageIndex } from '../verify/catalogue.ts'
-import { within } from './bringer.ts'
+import { Choice } from './choice.ts'
 import type { Line } from './line.ts'
 import { Lines, type LinesDeps } from './lines.ts'
 import { Pins } from './pins.ts'
@@ -20,18 +20,6 @@ export interface KeeperDeps extends LinesDeps {
 
 /** Milliseconds for which a client that got a top index sees what belongs to it. An `apt-get update` takes seconds. */
 const viewMs = 15 * 60_000
-
-/** Milliseconds for which a metalink counts: with it in hand a client turns to a mirror at once. */
-const vouchedMs = 2 * 60_000
-
-/** Milliseconds that the origin has where nothing else will do, or nobody waits. dnf gives up after 30 s. */
-const allPatienceMs = 20_000
-
-/** Milliseconds for which nodes get what was brought for them without asking the origin: the time in which machines boot. */
-const toComeMs = 5 * 60_000
-
-/** Milliseconds that a client waits for a newer version to be completed before it gets the one in use. */
-const prepareMs = 3_000
 
 /** Milliseconds after which an index that is still coming is handed on as it comes, so that no client gives up. */
 const streamMs = 10_000
@@ -48,8 +36,7 @@ export class SnapshotKeeper implements Snapshots {
   readonly #lines: Lines
   readonly #pins: Pins
   readonly #views = new Views(viewMs)
-  /** What metalinks have promised. */
-  readonly #vouched = new Views(vouchedMs)
+  readonly #choice: Choice
   readonly #missing = new Map<string, number>()
   #sweptMs = 0
   #retaining: Promise<void> = Promise.resolve()
@@ -60,6 +47,7 @@ export class SnapshotKeeper implements Snapshots {
     const { tables, settings } = deps
     this.#lines = new Lines(deps)
     this.#pins = new Pins(settings.clusters, tables)
+    this.#choice = new Choice({ ...deps, pins: this.#pins })
     for (const { client, host, suite, id, seenMs } of tables.seen())
       this.#views.saw(client, `${host} ${suite}`, id, seenMs)
   }
@@ -77,9 +65,7 @@ export class SnapshotKeeper implements Snapshots {
   }
 
   async #answerTop(line: Line, path: string, client: string): Promise<SnapshotAnswer> {
-    const cluster = this.#pins.clusterOf(client)
-    const promised = cluster === undefined ? await this.#promised(line, client) : undefined
-    const { version, outcome } = promised ?? (await this.#versionFor(line, cluster))
+    const { version, outcome } = await this.#choice.ofTop(line, client)
     const file = await this.#beside(line, version, path)
     this.#saw(line, version, client)
     return { wanted: wantedOf(version, file), outcome }
@@ -99,7 +85,7 @@ export class SnapshotKeeper implements Snapshots {
     }
     // The version that it has got the top index of, or else the one that it would get.
     if (seen) return this.#answerOf(line, seen, path, client, 'hit')
-    const { version, outcome } = await this.#versionFor(line, this.#pins.clusterOf(client))
+    const { version, outcome } = await this.#choice.of(line, { cluster: this.#pins.clusterOf(client) })
     try {
       return await this.#answerOf(line, version, path, client, outcome)
     } catch (error) {
@@ -115,81 +101,15 @@ export class SnapshotKeeper implements Snapshots {
   }
 
   gaveMetalink(client: string, body: Buffer): void {
-    const { origins, clock, log } = this.#deps
+    const { origins, log } = this.#deps
     try {
       for (const { host, path, sha256 } of readMetalink(body)) {
         const suite = origins.has(host) ? this.#lines.suiteOf(path)?.suite : undefined
-        if (suite?.top === path) this.#vouched.saw(client, `${host} ${path}`, sha256, clock.now())
+        if (suite?.top === path) this.#choice.promise(client, `${host} ${path}`, sha256)
       }
     } catch (error) {
       log.debug({ client, err: error }, 'a metalink can not be read; it is passed on as it is')
     }
-  }
-
-  /** The version that a metalink has promised to a client; undefined when there is none, or the origin doesn't have it. */
-  async #promised(line: Line, client: string): Promise<Chosen | undefined> {
-    const { clock } = this.#deps
-    const id = this.#vouched.seen(client, line.name, clock.now())
-    if (id === undefined) return undefined
-    const there = line.version(id)
-    if (there && (await this.#isKept(there))) return { version: there, outcome: 'hit' }
-    const { heard, done, joined } = line.look()
-    await within(heard, allPatienceMs, clock)
-    if (joined && !line.version(id)) {
-      // What others wait for was asked perhaps before that version was there.
-      await within(done, allPatienceMs, clock)
-      await within(line.look().heard, allPatienceMs, clock)
-    }
-    const version = line.version(id)
-    return version && { version, outcome: joined ? 'joined' : 'miss' }
-  }
-
-  /**
-   * The version that a client gets whom no earlier answer ties to one.
-   * @param cluster The pinned one that it belongs to.
-   */
-  async #versionFor(line: Line, cluster: string | undefined, toCome = false): Promise<Chosen> {
-    const pinned = line.versions.get(this.#pins.versionOf(cluster, line) ?? '')
-    if (pinned && (await this.#isKept(pinned))) return { version: pinned, outcome: 'hit' }
-    if (pinned) line.drop(pinned)
-    const newest = await this.#newest(line, toCome)
-    this.#pins.saw(cluster, line, newest.version.id)
-    return newest
-  }
-
-  /**
-   * The newest version, as far as the origin tells it before the client's patience ends.
-   * @param toCome As `SeenBy` has it.
-   */
-  async #newest(line: Line, toCome: boolean): Promise<Chosen> {
-    const { clock, settings } = this.#deps
-    const before = line.current
-    if (before && !(await this.#isKept(before))) line.drop(before)
-    const { current } = line
-    if (current && !toCome && this.#isFresh(line, current)) return { version: current, outcome: 'hit' }
-    const { heard, done, joined, begunMs } = line.look()
-    // Whoever comes while an origin is silent doesn't wait all over again.
-    const left = toCome ? allPatienceMs : Math.max(1, begunMs + settings.indexes.patience - clock.now())
-    let confirmed = false
-    if (!current) await done
-    else if (!(await within(heard, left, clock))) {
-      const said = await heard
-      confirmed = said === 'same'
-      if (said === 'newer') await within(done, toCome ? allPatienceMs : prepareMs, clock)
-    }
-    const version = line.current
-    if (!version) throw new CausewayError('NotFound', `${line.origin.host} has no ${line.suite.top}`)
-    if (version === current && !confirmed) return { version, outcome: 'stale' }
-    if (toCome) line.expected = { id: version.id, sinceMs: clock.now() }
-    if (joined) return { version, outcome: 'joined' }
-    return { version, outcome: version === current ? 'revalidated' : 'miss' }
-  }
-
-  #isFresh({ expected }: Line, { id, validatedAtMs }: Version): boolean {
-    const { clock, settings } = this.#deps
-    const now = clock.now()
-    if (Math.abs(now - validatedAtMs) < settings.indexes.fresh) return true
-    return expected?.id === id && Math.abs(now - expected.sinceMs) < toComeMs
   }
 
   async #beside(line: Line, version: Version, path: string): Promise<IndexFile> {
@@ -265,10 +185,10 @@ export class SnapshotKeeper implements Snapshots {
     return undefined
   }
 
-  async current(origin: Origin, suite: Suite, { cluster, toCome }: SeenBy = {}): Promise<Snapshot> {
+  async current(origin: Origin, suite: Suite, seenBy: SeenBy = {}): Promise<Snapshot> {
     const format = this.#deps.formats.find(({ name }) => name === suite.format)
     if (!format) throw new CausewayError('InvalidRequest', `no format is called ${suite.format}`)
-    const { version } = await this.#versionFor(await this.#lines.of(origin, suite, format), cluster, toCome)
+    const { version } = await this.#choice.of(await this.#lines.of(origin, suite, format), seenBy)
     return snapshotOf(version)
   }
 
@@ -336,11 +256,6 @@ export class SnapshotKeeper implements Snapshots {
     this.#deps.tables.see({ client, ...line.id, id: version.id, seenMs })
   }
 
-  async #isKept(version: Version): Promise<boolean> {
-    const file = version.attached.get(version.top)
-    return file !== undefined && (await this.#deps.bringer.isKept(wantedOf(version, file).key))
-  }
-
   /** Now and then: forgets versions that are neither in use nor pinned nor seen by anybody. */
   #sweep(): void {
     const now = this.#deps.clock.now()
@@ -348,17 +263,11 @@ export class SnapshotKeeper implements Snapshots {
     this.#sweptMs = now
     for (const [key, untilMs] of this.#missing) if (untilMs <= now) this.#missing.delete(key)
     this.#deps.tables.forgetSeen(now - viewMs)
-    const ids = new Set([...this.#views.inSight(now), ...this.#vouched.inSight(now), ...this.#pins.ids()])
+    const ids = new Set([...this.#views.inSight(now), ...this.#choice.promised(now), ...this.#pins.ids()])
     this.#retaining = this.#retaining
       .then(() => this.#lines.retain(ids))
       .catch((error: unknown) => this.#deps.log.warn({ err: error }, 'old snapshots stay'))
   }
-}
-
-/** Which version a client is to see, and how it came by that. */
-interface Chosen {
-  readonly version: Version
-  readonly outcome: SnapshotAnswer['outcome']
 }
 
 function snapshotOf({ id, origin, suite, files, madeAtMs, validatedAtMs }: Version): Snapshot {
