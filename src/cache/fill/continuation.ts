@@ -1,5 +1,6 @@
 import type { Headers } from '../headers.ts'
 import type { Extent } from '../store/port.ts'
+import { strongValidator } from '../store/resumable.ts'
 
 /** What a response must be to belong to the same body. */
 export interface Same {
@@ -8,19 +9,6 @@ export interface Same {
   readonly length: number | undefined
   /** Its digest is known beforehand: whatever is put together wrongly will be found out. */
   readonly verified: boolean
-}
-
-/**
- * The validator that says whether a part belongs to the same version: a strong entity tag, else a date of change that is
- * older than the response by a second or more. RFC 9110, sections 8.8.1, 8.8.2.2 and 13.1.5.
- */
-export function strongValidator(headers: Headers): string | undefined {
-  const tag = headers['etag']
-  if (tag?.startsWith('"')) return tag
-  const modified = headers['last-modified']
-  if (modified === undefined) return undefined
-  const [changed, made] = [Date.parse(modified), Date.parse(headers['date'] ?? '')]
-  return made - changed >= 1000 ? modified : undefined
 }
 
 /** Whether parts of a body can be told to belong to it: by a validator, or in the end by its digest. */

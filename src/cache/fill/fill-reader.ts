@@ -91,12 +91,15 @@ export class FillReader {
       }
       if (!fill.isOver(position)) await this.#wait(position)
       else if (fill.isEnd(position)) return 0
-      else if (!this.#mayStillRead(position))
-        this.#own = await fill.ownWay(
-          this.#start === 0 && (this.#end === Number.POSITIVE_INFINITY || fill.isEnd(this.#end)),
-          position,
-        )
+      else if (!this.#mayStillRead(position)) await this.#takeOwnWay(position)
     }
+  }
+
+  async #takeOwnWay(position: number): Promise<void> {
+    const whole = this.#start === 0 && (this.#end === Number.POSITIVE_INFINITY || this.#fill.isEnd(this.#end))
+    const own = await this.#fill.ownWay(whole, position)
+    if (this.#closed) own.close()
+    this.#own = own
   }
 
   /** Whether what is there may be read after all: it came, and then the fill was over. */

@@ -1,24 +1,22 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import {
-  isPlain,
-  judge,
-  rangeHeaders,
-  readContentRange,
-  strongValidator,
-} from '../../../src/cache/fill/continuation.ts'
+import { isPlain, judge, rangeHeaders, readContentRange, sameVersion } from '../../../src/cache/fill/continuation.ts'
 
 const date = 'Tue, 02 Jan 2024 00:00:00 GMT'
 const modified = 'Mon, 01 Jan 2024 00:00:00 GMT'
 const asked = { start: 100, end: 200 }
 const same = { headers: { etag: '"1"' }, length: 1000, verified: false }
 
-test('a strong tag is a validator, and a date that is older than the response', () => {
-  assert.equal(strongValidator({ etag: '"1"', 'last-modified': modified, date }), '"1"')
-  assert.equal(strongValidator({ etag: 'W/"1"' }), undefined)
-  assert.equal(strongValidator({ etag: 'W/"1"', 'last-modified': modified, date }), modified)
-  assert.equal(strongValidator({ 'last-modified': date, date }), undefined)
-  assert.equal(strongValidator({ 'last-modified': modified }), undefined)
+test('two responses are of one version when the same strong validator says so', () => {
+  assert.ok(sameVersion({ etag: '"1"' }, { etag: '"1"' }))
+  assert.ok(sameVersion({ 'last-modified': modified, date }, { 'last-modified': modified, date }))
+  assert.ok(!sameVersion({ etag: '"1"' }, { etag: '"2"' }))
+  assert.ok(!sameVersion({ etag: 'W/"1"' }, { etag: 'W/"1"' }))
+  // A date is no validator where there is a tag, even a weak one: RFC 9110, section 13.1.5.
+  const weak = { etag: 'W/"1"', 'last-modified': modified, date }
+  assert.ok(!sameVersion(weak, weak))
+  assert.deepEqual(rangeHeaders(asked, { ...same, headers: weak }), { range: 'bytes=100-199' })
+  assert.ok(!sameVersion({}, {}))
 })
 
 test('a range is asked for under the condition that the file is still the same', () => {

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
+import { Readable } from 'node:stream'
 import { test } from 'node:test'
 import { FillReader, type ReadableFill } from '../../../src/cache/fill/fill-reader.ts'
+import { OwnWay } from '../../../src/cache/fill/own-way.ts'
+import type { UpstreamResponse } from '../../../src/cache/upstream/ask.ts'
 
 const body = Buffer.alloc(1024 * 1024, 'x')
 
@@ -52,4 +55,25 @@ test('A reader that has everything waits for more, and then gets it at once', as
   assert.equal(fill.waits, 1)
   assert.equal(reader.ready(1024), undefined)
   reader.close()
+})
+
+test('A reader that is closed while its own way begins leaves no connection open', async () => {
+  const answer = Promise.withResolvers<UpstreamResponse>()
+  const ask = () => answer.promise
+  const same = { headers: { etag: '"1"' }, length: body.length, verified: false }
+  const fill: ReadableFill = {
+    ...inMemory(0),
+    isOver: () => true,
+    ownWay: (_, position) =>
+      OwnWay.begin({ ask, received: () => {}, same, place: undefined, position, expected: undefined }),
+  }
+  const reader = new FillReader(fill, 0, body.length)
+  const reading = reader.read(Buffer.alloc(10), 0).catch(() => 0)
+  await new Promise((resolve) => setImmediate(resolve))
+  reader.close()
+  const source = Readable.from([body]) as UpstreamResponse['body']
+  const { length } = body
+  answer.resolve({ status: 200, headers: { etag: '"1"' }, length, framed: true, body: source, place: 'http://one' })
+  await reading
+  assert.ok(source.destroyed)
 })
