@@ -186,7 +186,14 @@ export class Looks {
       }
     })
     for (const path of topPaths(line.suite)) {
-      if (wanted.has(path) && !version.attached.has(path)) await line.attach(version, path)
+      if (!wanted.has(path) || version.attached.has(path)) continue
+      try {
+        await line.attach(version, path)
+      } catch (error) {
+        // Clients also ask for what many repositories never had, such as Arch's `core.db.sig`.
+        const never = line.current?.attached.has(path) !== true
+        if (toCausewayError(error).code !== 'NotFound' || !(never || this.#trouble.long())) throw error
+      }
     }
   }
 }

@@ -17,7 +17,9 @@ export function serveFolder(folder: string): RequestListener {
     }
     const modified = stat.mtime.toUTCString()
     const etag = `"${Math.floor(stat.mtimeMs / 1000).toString(16)}-${stat.size.toString(16)}"`
-    if (req.headers['if-none-match'] === etag || req.headers['if-modified-since'] === modified) {
+    const { 'if-none-match': tag, 'if-modified-since': since } = req.headers
+    // RFC 9110, section 13.2.2: a tag decides alone.
+    if (tag === undefined ? since === modified : tag === etag) {
       res.writeHead(304, { etag, 'last-modified': modified }).end()
       return
     }
