@@ -2,11 +2,11 @@ import { performance } from 'node:perf_hooks'
 import { type Clock, systemClock } from '../../base/clock.ts'
 import { CausewayError } from '../../base/errors.ts'
 import type { Events } from '../events.ts'
-import type { Kind } from '../formats/kinds.ts'
 import { endToEnd, type Headers, one } from '../headers.ts'
 import type { Origin } from '../origins.ts'
 import { pathToAsk } from '../paths.ts'
 import type { Upstream, UpstreamAsk, UpstreamResponse } from './ask.ts'
+import { AtParent, type Awaited } from './at-parent.ts'
 import type { Reply } from './exchange.ts'
 import type { Health } from './health.ts'
 import { judge } from './judge.ts'
@@ -33,12 +33,8 @@ const passedOn: ReadonlySet<string> = new Set([
 
 const credentials: ReadonlySet<string> = new Set(['authorization', 'cookie'])
 
-/** A question of another cache, which waits here for what the parent has been asked. */
-export interface Awaiting {
-  readonly origin: Origin
-  /** Path and query. */
-  readonly path: string
-  readonly kind?: Kind | undefined
+/** A question of another cache, which waits here for what the parent may have been asked. */
+export interface Awaiting extends Awaited {
   /** The caches that it came by, as a Via header. */
   readonly via: string
 }
@@ -79,8 +75,7 @@ export class ManyPlaces implements Upstream {
   readonly #clock: Clock
   readonly #places = new Map<string, readonly Place[]>()
   readonly #links = new Map<string, Link>()
-  /** What the parent is being asked for, and how many times over. */
-  readonly #atParent = new Map<string, number>()
+  readonly #atParent = new AtParent()
 
   constructor(deps: ManyPlacesDeps) {
     this.#deps = deps
@@ -97,7 +92,7 @@ export class ManyPlaces implements Upstream {
       const others = index + 1 < places.length
       try {
         const asking = this.#askPlace(place, ask, others)
-        const response = await (place.role === 'parent' ? this.#noting(ask, asking) : asking)
+        const response = await (place.role === 'parent' ? this.#atParent.during(ask, asking) : asking)
         const { verdict, why } = judge(place.role, response.status)
         if (verdict === 'answer') {
           if (word) drop(word)
@@ -123,10 +118,10 @@ export class ManyPlaces implements Upstream {
    * may form a ring. The parent knows: it refuses (508) what comes by itself, and what waits there for its own parent it asks
    * in the same manner. Nobody asks an origin for that, and nobody waits for anything but the caches' own words.
    */
-  async comesRound({ origin, path, kind, via }: Awaiting): Promise<boolean> {
-    const name = nameOf({ origin, path, kind })
+  async comesRound(awaiting: Awaiting): Promise<boolean> {
+    const { origin, path, via } = awaiting
     const parent = this.#placesOf(origin).find(({ role }) => role === 'parent')
-    if (!parent || !this.#atParent.has(name)) return false
+    if (!parent || !this.#atParent.has(awaiting)) return false
     const headers = { ...this.#headers({ via }, parent, parent.authority, false), 'cache-control': 'only-if-cached' }
     const target = `${parent.prefix}${pathToAsk(path)}`
     const link = this.#link(parent.endpoint)
@@ -139,23 +134,10 @@ export class ManyPlaces implements Upstream {
         signal: undefined,
       })
       drop(reply)
-      return reply.status === 508 && this.#atParent.has(name)
+      return reply.status === 508 && this.#atParent.has(awaiting)
     } catch {
       // The link has noted it, and whoever waits for the parent goes on to the next place.
       return false
-    }
-  }
-
-  /** Notes for what the parent is being asked, for as long as it is. */
-  async #noting<T>(ask: UpstreamAsk, asking: Promise<T>): Promise<T> {
-    const name = nameOf(ask)
-    this.#atParent.set(name, (this.#atParent.get(name) ?? 0) + 1)
-    try {
-      return await asking
-    } finally {
-      const left = (this.#atParent.get(name) ?? 1) - 1
-      if (left > 0) this.#atParent.set(name, left)
-      else this.#atParent.delete(name)
     }
   }
 
@@ -255,11 +237,6 @@ export class ManyPlaces implements Upstream {
       facts: { places: said },
     })
   }
-}
-
-/** What an answer is waited for: a file; or any index of an origin, since those of a suite are waited for together. */
-function nameOf({ origin, path, kind }: Omit<Awaiting, 'via'>): string {
-  return kind === 'index' ? origin.host : `${origin.host}${path}`
 }
 
 interface Tried {
