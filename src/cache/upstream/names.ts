@@ -87,7 +87,7 @@ export class Names {
 }
 
 /** The refusal to connect to a name for where it leads. */
-export function notPublic(name: string, addresses: readonly string[]): CausewayError {
+function notPublic(name: string, addresses: readonly string[]): CausewayError {
   const where = `${name} is at ${addresses.join(', ')}, which is not of the public Internet`
   return new CausewayError('TargetRefused', where)
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { adminSocketOf, type CacheSettings } from '../../../src/cache/settings.ts'
@@ -86,6 +86,22 @@ test('nodes of a pinned cluster get the same packages however often the mirror c
   assert.deepEqual(clean(await second.update()), 0)
   assert.deepEqual((await second.install('tool')).debs, ones)
   assert.equal(cache.counters.failed, 0)
+})
+
+test('apt follows a repository that is signed apart only', async (t) => {
+  const { repository, node } = await rig(t)
+  await repository.build(1)
+  await repository.build(2)
+  const publish = async (version: number) => {
+    await repository.publish(version)
+    await rm(join(repository.folder, 'debian/dists/lab/InRelease'))
+  }
+  await publish(1)
+  const first = await node()
+  assert.deepEqual(clean(await first.update()), 0)
+  await publish(2)
+  assert.deepEqual(clean(await first.update()), 0)
+  assert.deepEqual((await first.install('tool')).debs, ['tool-data_2_amd64.deb', 'tool_2_amd64.deb'])
 })
 
 test('only what the keyring vouches for gets to apt', async (t) => {
