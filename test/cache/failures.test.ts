@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { silentLog } from '../../src/base/log.ts'
 import { startCache } from '../../src/cache/server.ts'
+import type { CacheSettings } from '../../src/cache/settings.ts'
 import { atEnd } from './cleanup.ts'
 import { ask } from './client.ts'
 import { bytesFor, sha256 } from './origin.ts'
@@ -151,9 +152,14 @@ test('stopping lets transfers end', async (t) => {
   assert.equal(await bodiesIn(join(folder, 'store')), 1)
 })
 
+/** Starts a cache and stops it: one that should not have started is not left behind. */
+async function started(settings: CacheSettings): Promise<void> {
+  await (await startCache(settings, { log: silentLog })).stop(0)
+}
+
 test('a store or an address that can not be used says so', async (t) => {
   const { cache, folder, settings } = await setUp(t, () => {})
-  const start = (change: object) => startCache({ ...settings, ...change }, { log: silentLog })
+  const start = (change: object) => started({ ...settings, ...change })
   await assert.rejects(start({}), { code: 'InvalidConfig', message: /another process uses/ })
   const taken = { listen: `127.0.0.1:${cache.port}`, store: join(folder, 'other') }
   await assert.rejects(start(taken), { code: 'InvalidConfig', message: /EADDRINUSE/ })
@@ -177,25 +183,23 @@ test('a start that fails leaves nothing open: the next one finds the store free'
     [{ roles: { x: { repository: 'http://nowhere.lab/debian' } } }, /roles\.x\.repository: nowhere\.lab is none/],
   ]
   for (const [change, message] of failing) {
-    await assert.rejects(startCache({ ...other, ...change }, { log: silentLog }), {
+    await assert.rejects(started({ ...other, ...change }), {
       code: 'InvalidConfig',
       message,
     })
   }
-  const cache = await startCache(other, { log: silentLog })
-  await cache.stop(0)
+  await started(other)
 })
 
 test('a keyring that can not be used is told at the start, not to the first node', async (t) => {
   const { origin, folder } = await setUp(t, () => {})
   const start = (keyring: string) =>
-    startCache(
+    started(
       settingsFor({
         listen: '127.0.0.1:0',
         store: join(folder, 'other'),
         origins: { 'mirror.lab': { address: '127.0.0.1', port: origin.port, keyring } },
       }),
-      { log: silentLog },
     )
   const keyring = join(folder, 'keyring.gpg')
   await assert.rejects(start(keyring), { code: 'InvalidConfig', message: /^keyring: it can't be read: .*keyring\.gpg/ })
