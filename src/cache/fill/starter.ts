@@ -2,7 +2,7 @@ import type { Clock } from '../../base/clock.ts'
 import type { Logger } from '../../base/log.ts'
 import type { CacheRequest } from '../door/request.ts'
 import type { Headers } from '../headers.ts'
-import { isFresh, mayKeep, validators } from '../rules/freshness.ts'
+import { indexValidators, isFresh, mayKeep, validators } from '../rules/freshness.ts'
 import { holes } from '../store/extents.ts'
 import type { Extent, Incoming, Store } from '../store/port.ts'
 import { strongValidator } from '../store/resumable.ts'
@@ -75,9 +75,10 @@ export class Starter {
     const fresh = isFresh(kind, kept.headers, kept.validatedAtMs, clock.now())
     if (fresh && !(join.askAgain && kind !== 'package')) return { kind: 'kept', outcome: 'hit' }
 
+    const headers = kind === 'index' ? indexValidators(kept.headers) : validators(kept.headers)
     let response: UpstreamResponse
     try {
-      response = await askFirst(this.#ask(wanted), { wanted, headers: validators(kept.headers), avoid })
+      response = await askFirst(this.#ask(wanted), { wanted, headers, avoid })
     } catch (error) {
       log.warn({ key, err: error }, 'origin is away; serving what is kept')
       return { kind: 'kept', outcome: 'stale' }

@@ -85,6 +85,16 @@ export function mayKeep(status: number, headers: Headers): boolean {
 
 const personalFields: ReadonlySet<string> = new Set(['*', 'authorization', 'cookie'])
 
+/**
+ * The headers that ask an origin whether an index is still so. None where the answer proves nothing: a file that was
+ * changed within a second of its Last-Modified may have been changed again in it (RFC 9110, section 8.8.2.2), and the
+ * entity tags of common servers are made of that second.
+ */
+export function indexValidators(headers: Headers): Record<string, string> {
+  const apart = httpDate(headers['date']) - httpDate(headers['last-modified'])
+  return apart < 2_000 ? {} : validators(headers)
+}
+
 /** The headers that ask an origin whether what is kept is still so; none when there is nothing to compare by. */
 export function validators(headers: Headers): Record<string, string> {
   const conditions: Record<string, string> = {}

@@ -4,7 +4,7 @@ import { CausewayError } from '../../base/errors.ts'
 import type { Format, Suite, TopIndex } from '../formats/format.ts'
 import type { Headers } from '../headers.ts'
 import type { Origin } from '../origins.ts'
-import { validators } from '../rules/freshness.ts'
+import { indexValidators } from '../rules/freshness.ts'
 import type { Upstream } from '../upstream/ask.ts'
 import type { Counters } from '../watch/counters.ts'
 import type { Traffic } from '../watch/traffic.ts'
@@ -59,12 +59,14 @@ export class Tops {
   async look(format: Format, origin: Origin, suite: Suite, before: Version | undefined): Promise<Top | 'same'> {
     const { parted } = suite
     if (before && before.top === parted?.top) {
-      if ((await this.#get(origin, before.top, conditions(before))) === 'same') return 'same'
+      if ((await this.#get(origin, before.top, indexValidators(before.headers))) === 'same') return 'same'
     } else {
-      const whole = await this.#get(origin, suite.top, before ? conditions(before) : {}).catch((error: unknown) => {
-        if (parted && error instanceof CausewayError && error.code === 'NotFound') return undefined
-        throw error
-      })
+      const whole = await this.#get(origin, suite.top, before ? indexValidators(before.headers) : {}).catch(
+        (error: unknown) => {
+          if (parted && error instanceof CausewayError && error.code === 'NotFound') return undefined
+          throw error
+        },
+      )
       if (whole === 'same') return whole
       if (whole) return this.#read(format, origin, suite, whole, suite.signature, before)
     }
@@ -162,17 +164,6 @@ export class Tops {
     const sha256 = createHash('sha256').update(body).digest('hex')
     return { path, headers: response.headers, body, sha256 }
   }
-}
-
-/**
- * How to ask whether a version is still what the origin has. Not at all where the answer proves nothing: a file that was
- * changed within a second of its Last-Modified may have been changed again in it (RFC 9110, section 8.8.2.2), and the
- * entity tags of common servers are made of that second.
- */
-function conditions({ headers }: Version): Headers {
-  const modified = Date.parse(headers['last-modified'] ?? '')
-  const date = Date.parse(headers['date'] ?? '')
-  return date - modified < 2_000 ? {} : validators(headers)
 }
 
 function movedOn(path: string, { origin, id }: Version): CausewayError {

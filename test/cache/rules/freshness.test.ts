@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { kindOf } from '../../../src/cache/formats/kinds.ts'
 import { endToEnd } from '../../../src/cache/headers.ts'
-import { ageSeconds, isFresh, mayKeep, validators } from '../../../src/cache/rules/freshness.ts'
+import { ageSeconds, indexValidators, isFresh, mayKeep, validators } from '../../../src/cache/rules/freshness.ts'
 
 test('packages, indexes and the rest are told apart by their names', () => {
   const digest = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
@@ -73,6 +73,19 @@ test('an origin is asked by the validators that it gave', () => {
     'if-modified-since': 'then',
   })
   assert.deepEqual(validators({}), {})
+})
+
+test('an index that may have been changed again within its second is asked for as if nothing were kept', () => {
+  const given = (seconds: number) => ({
+    etag: '"x"',
+    'last-modified': 'Tue, 01 Jan 2030 00:00:00 GMT',
+    date: `Tue, 01 Jan 2030 00:00:0${seconds} GMT`,
+  })
+  for (const seconds of [0, 1]) assert.deepEqual(indexValidators(given(seconds)), {})
+  assert.deepEqual(indexValidators(given(2)), validators(given(2)))
+  const { date: _, ...undated } = given(0)
+  assert.deepEqual(indexValidators(undated), validators(undated))
+  assert.deepEqual(indexValidators({ etag: '"x"' }), { 'if-none-match': '"x"' })
 })
 
 test('headers for one connection stay on it', () => {
