@@ -68,7 +68,10 @@ export class Partials {
     return this.#ids.get(file) as string
   }
 
-  /** From now on a crash leaves something to go on with, as a transfer with this head. The row comes first: what has a side file is known by then. */
+  /**
+   * From now on a crash leaves something to go on with, as a transfer with this head. The row comes first: what has a side
+   * file is known by then.
+   */
   async remember(file: PartialFile, head: IncomingHead): Promise<void> {
     this.#rows.note(this.id(file), head, this.#now())
     await this.#trouble.noting(file.remember())
