@@ -1,5 +1,5 @@
 import { createInterface } from 'node:readline'
-import { Agent, request } from 'undici'
+import type * as Undici from 'undici'
 import { CausewayError } from '../base/errors.ts'
 
 /** A question to a program of ours on this machine, over its unix socket. */
@@ -48,9 +48,11 @@ export function askForLines(question: Question, onLine: (line: unknown) => void)
   })
 }
 
-type Body = Awaited<ReturnType<typeof request>>['body']
+type Body = Awaited<ReturnType<typeof Undici.request>>['body']
 
 async function answered<T>(question: Question, read: (body: Body) => Promise<T>): Promise<T> {
+  // Not loaded where nothing is asked: the cache's process carries this file about for its commands.
+  const { Agent, request } = await import('undici')
   const { socket, path, method = 'GET', body, who, hint } = question
   const dispatcher = new Agent({ connect: { socketPath: socket }, bodyTimeout: 0 })
   const sent = body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
-import { type IncomingMessage, Server, type ServerResponse } from 'node:http'
+import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { Server } from '../../base/http.ts'
 import { FastLane, type FastLaneDeps } from './fast-lane.ts'
 import { endWith, type Trouble } from './refuse.ts'
 
@@ -45,7 +46,7 @@ const reserved = 1024
  * The HTTP server as strangers see it: what is no request at all is refused here, in plain words where something can still be
  * said, and whoever holds a connection without using it loses it.
  */
-export function openFront(deps: FrontDeps): Server {
+export function openFront(deps: FrontDeps): HttpServer {
   const { answer, connect, headMs = usualHeadMs, idleMs = usualIdleMs } = deps
   const mostConnections = deps.mostConnections ?? connectionsFor(openFilesLimit())
   const server = new Front(

@@ -1,6 +1,7 @@
-import { type ServerResponse, STATUS_CODES } from 'node:http'
+import type { ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { CausewayError } from '../../base/errors.ts'
+import { STATUS_CODES } from '../../base/http.ts'
 
 /** An answer of the cache's own: a status, and in plain words why. */
 export interface Trouble {

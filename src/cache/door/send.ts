@@ -28,7 +28,7 @@ export class ClientLeft extends Error {
  * only. Of a larger one the beginning would have gone before it is wanted again, and a processor likes a buffer best that it
  * has just used.
  */
-const lastingBytes = 12 * 1024 * 1024
+const lastingBytes = 10 * 1024 * 1024
 
 const steps = new Steps(() => performance.now())
 

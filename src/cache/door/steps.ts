@@ -1,8 +1,8 @@
 /** Bytes that go to a client in one step: one block of the store, so that no block is read and checked twice. */
 export const stepBytes = 256 * 1024
 
-/** Buffers in all; more clients than that take turns. 16 MiB. */
-const mostBuffers = 64
+/** Buffers in all; more clients than that take turns. 12 MiB. */
+const mostBuffers = 48
 
 /**
  * Milliseconds that a client may take for one step while others wait for a buffer. Long enough for one of thousands on a

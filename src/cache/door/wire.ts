@@ -1,4 +1,4 @@
-import { validateHeaderName, validateHeaderValue } from 'node:http'
+import { validateHeaderName, validateHeaderValue } from '../../base/http.ts'
 import { ageSeconds } from '../rules/freshness.ts'
 import type { Stored } from '../store/port.ts'
 import type { Ready } from './fast-lane.ts'

@@ -1,4 +1,3 @@
-import { Pool } from 'undici'
 import type { Clock } from '../../base/clock.ts'
 import { CausewayError } from '../../base/errors.ts'
 import type { Events } from '../events.ts'
@@ -8,6 +7,7 @@ import { Exchange, type Reply, type Watcher } from './exchange.ts'
 import { answered, asked, type Failure, failed, type Health, reachable, transferred, unknownHealth } from './health.ts'
 import type { Names } from './names.ts'
 import { authorityOf, type Endpoint } from './places.ts'
+import { Pool } from './pool.ts'
 
 /** Connections to one server; further requests wait their turn. */
 const connections = 32
@@ -70,7 +70,7 @@ export class Link implements Watcher {
   #health: Health = unknownHealth
   /** What those were told who waited when it went away last. */
   #verdict: Error | undefined
-  #pool: Pool
+  #pool: InstanceType<typeof Pool>
   /** Ends the pool's attempts to connect. */
   #dialing = new AbortController()
   #looking = false
@@ -268,7 +268,7 @@ export class Link implements Watcher {
     this.#deps.events.report('PlaceBack', this.name, 'it takes connections again')
   }
 
-  #newPool(): Pool {
+  #newPool(): InstanceType<typeof Pool> {
     const { scheme, host, port } = this.#endpoint
     return new Pool(`${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`, {
       connections,
