@@ -5,19 +5,13 @@ import { type TestContext, test } from 'node:test'
 import { type Logger, silentLog } from '../../../src/base/log.ts'
 import type { Kind } from '../../../src/cache/formats/kinds.ts'
 import { type RunningCache, startCache } from '../../../src/cache/server.ts'
+import { freePort } from '../../support/free-port.ts'
 import { atEnd } from '../cleanup.ts'
 import { ask } from '../client.ts'
 import { startOrigin, type TestOrigin } from '../origin.ts'
 import { settingsFor } from '../settings-for.ts'
 import { scratchFolder, until } from '../start.ts'
 import { serve, startRig, textOf } from './rig.ts'
-
-/** A port that nobody listens on. */
-async function freePort(): Promise<number> {
-  const server = await startOrigin(() => {})
-  await server.close()
-  return server.port
-}
 
 /** A way to a port that holds back what comes over it until the way is open. */
 async function gate(t: TestContext, to: number, arrived: () => void, open: Promise<void>): Promise<number> {
