@@ -16,7 +16,7 @@ export interface TunnelsDeps {
   readonly allowed: readonly string[]
   readonly open: OpenTunnel
   readonly counters: Counters
-  readonly ledger: Ledger
+  readonly ledger: Pick<Ledger, 'answered'>
   readonly clock: Clock
 }
 
@@ -26,7 +26,7 @@ const idleMs = 300_000
 /** CONNECT: tunnels for clients that insist on speaking TLS with an origin; nothing of it is kept. RFC 9110, section 9.3.6. */
 export class Tunnels {
   readonly #deps: TunnelsDeps
-  readonly #ends = new Set<Duplex>()
+  readonly #clients = new Set<Duplex>()
 
   constructor(deps: TunnelsDeps) {
     this.#deps = deps
@@ -56,6 +56,7 @@ export class Tunnels {
       return record(refusal.status, 'refused', 0)
     }
     counters.inFlight += 1
+    this.#clients.add(client)
     try {
       record(200, 'miss', await this.#pass(target, client, head))
     } catch (error) {
@@ -63,6 +64,7 @@ export class Tunnels {
       endWith(client, trouble)
       record(trouble.status, 'failed', 0)
     }
+    this.#clients.delete(client)
     counters.inFlight -= 1
   }
 
@@ -82,7 +84,6 @@ export class Tunnels {
       client.destroy()
       origin.destroy()
     }
-    this.#ends.add(client)
     origin.setTimeout(idleMs, close)
     origin.on('error', close)
     origin.on('data', (chunk: Buffer) => {
@@ -94,13 +95,12 @@ export class Tunnels {
     client.pipe(origin)
     await Promise.race([closed(client), closed(origin)])
     close()
-    this.#ends.delete(client)
     return bytes
   }
 
-  /** Closes all tunnels. */
+  /** Closes all tunnels, and those that are being opened as soon as they are. */
   close(): void {
-    for (const client of this.#ends) client.destroy()
+    for (const client of this.#clients) client.destroy()
   }
 }
 
