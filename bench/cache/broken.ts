@@ -13,7 +13,7 @@ const breakAt = 30_000_000
 
 /** A file whose transfer was broken off, and that was then asked for again. */
 interface Resumed {
-  /** Bytes over the line after the break, to those that had not come before it. */
+  /** Bytes of TCP's payload over the line after the break, to those of the file that had not come before it. */
   readonly askedAgain: number
   /** Whether the client that was there at the break got all of it nevertheless. */
   readonly isFirstWhole: boolean
@@ -35,6 +35,11 @@ export interface Broken {
   readonly byKill: ReadonlyMap<string, Resumed>
   readonly rot: ReadonlyMap<string, Rot>
   readonly cut: ReadonlyMap<string, Cut>
+}
+
+/** What a line's bytes carry of TCP's payload: 1448 of the 1514 bytes of a full frame, as a device counts it. */
+function payload(bytes: number): number {
+  return (bytes * 1448) / 1514
 }
 
 /** What can go wrong, done to one cache after the other. */
@@ -60,7 +65,7 @@ async function brokenOffByOrigin(rig: Rig, cache: Cache): Promise<Resumed> {
   const first = await get(rig, cache, path)
   const second = await get(rig, cache, path)
   await atRest(rig)
-  const after = (await rig.bytesOverLine()) - before - breakAt
+  const after = payload((await rig.bytesOverLine()) - before) - breakAt
   return {
     askedAgain: after / (fileBytes - breakAt),
     isFirstWhole: isRight(first, path),
@@ -84,7 +89,8 @@ async function killed(rig: Rig, cache: Cache): Promise<Resumed> {
   await cache.restart()
   const second = await get(rig, cache, path)
   await atRest(rig)
-  return { askedAgain: ((await come()) - between) / (fileBytes - had), isFirstWhole, isRight: isRight(second, path) }
+  const askedAgain = payload((await come()) - between) / (fileBytes - payload(had))
+  return { askedAgain, isFirstWhole, isRight: isRight(second, path) }
 }
 
 async function rotten(rig: Rig, cache: Cache): Promise<Rot> {
