@@ -1,3 +1,5 @@
+import { httpDate } from '../rules/http-date.ts'
+
 /** What is known of how a place answers. A value: each thing that happens makes a new one. */
 export interface Health {
   /** `away` can't be talked to; `poor` answers, but badly: it is asked when no other is left. */
@@ -73,6 +75,15 @@ export interface Failure {
   readonly verdictMs: number
   /** Milliseconds that the place itself wants to be left alone (Retry-After). */
   readonly retryAfterMs?: number
+}
+
+/**
+ * Milliseconds that an answer's `Retry-After` asks to be left alone for, in seconds or by a date, which counts from the answer's
+ * own `Date` (RFC 9110, section 10.2.3); 0: it doesn't say.
+ */
+export function retryAfterMs(retryAfter = '', date?: string): number {
+  if (/^\d{1,9}$/.test(retryAfter)) return Number(retryAfter) * 1000
+  return Math.max(0, httpDate(retryAfter) - httpDate(date)) || 0
 }
 
 /**

@@ -8,7 +8,7 @@ import { pathToAsk } from '../paths.ts'
 import type { Upstream, UpstreamAsk, UpstreamResponse } from './ask.ts'
 import { AtParent, type Awaited } from './at-parent.ts'
 import type { Reply } from './exchange.ts'
-import type { Health } from './health.ts'
+import { type Health, retryAfterMs } from './health.ts'
 import { judge } from './judge.ts'
 import { Link } from './link.ts'
 import { type Lookup, Names } from './names.ts'
@@ -252,8 +252,8 @@ function note(link: Link, { role }: Place, { status, headers, headMs }: Reply): 
   const good = (role === 'sibling' && status === 504) || (role === 'parent' && status === 508)
   const poor = (status >= 500 && !good) || status === 429
   if (!poor) return link.noteAnswer(headMs)
-  const wished = Number(one(headers['retry-after']))
-  link.fail({ state: 'poor', why: `it answered ${status}`, verdictMs: headMs, retryAfterMs: 1000 * wished || 0 })
+  const wishedMs = retryAfterMs(one(headers['retry-after']), one(headers['date']))
+  link.fail({ state: 'poor', why: `it answered ${status}`, verdictMs: headMs, retryAfterMs: wishedMs })
 }
 
 function toResponse({ status, headers, headMs, body }: Reply, place: Place): UpstreamResponse {

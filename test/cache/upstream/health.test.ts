@@ -8,6 +8,7 @@ import {
   type Health,
   isHeld,
   reachable,
+  retryAfterMs,
   shareAt,
   transferred,
   unknownHealth,
@@ -96,4 +97,12 @@ test('what was known of a sibling fades', () => {
   assert.ok(shareAt(health, 0) < 0.01)
   assert.ok(shareAt(health, 30_000) > 0.24)
   assert.ok(shareAt(health, 600_000) > 0.49)
+})
+
+test("a wish to be left alone is in seconds, or a date that counts from the answer's own", () => {
+  const date = 'Sun, 06 Nov 1994 08:49:37 GMT'
+  const wish = (text: string) => retryAfterMs(text, date)
+  assert.deepEqual([wish('7'), wish('0'), wish('Sun, 06 Nov 1994 08:50:07 GMT')], [7000, 0, 30_000])
+  assert.deepEqual([wish('Sun, 06 Nov 1994 08:00:00 GMT'), wish('soon'), wish('-5'), wish('1e9')], [0, 0, 0, 0])
+  assert.deepEqual([retryAfterMs(), retryAfterMs(date)], [0, 0])
 })
