@@ -136,7 +136,7 @@ export class SnapshotKeeper implements Snapshots {
     const { clock, learner } = this.#deps
     line.ask(file.path)
     const wanted = wantedOf(version, file)
-    if ((this.#missing.get(wanted.key) ?? 0) > clock.now())
+    if (this.#isMissing(wanted.key, clock.now()))
       throw new CausewayError('NotFound', `${line.origin.host} lists ${file.path} and does not have it`)
     for (const pause of [...settleMs, undefined]) {
       try {
@@ -149,7 +149,7 @@ export class SnapshotKeeper implements Snapshots {
         // The origin doesn't have what its index says: it has a newer index, or will have soon.
         const looked = await this.#lookFor(line, version)
         if (looked === 'same' && code === 'NotFound') {
-          this.#missing.set(wanted.key, clock.now() + missingMs)
+          this.#missing.set(wanted.key, clock.now())
           throw error
         }
         if (looked === 'switched' || pause === undefined) throw this.#unobtainable(line, version, file, client, error)
@@ -256,12 +256,18 @@ export class SnapshotKeeper implements Snapshots {
     this.#deps.tables.see({ client, ...line.id, id: version.id, seenMs })
   }
 
+  /** Whether a file was found missing a moment ago; a clock that was set back ends the moment. */
+  #isMissing(key: string, nowMs: number): boolean {
+    const age = nowMs - (this.#missing.get(key) ?? Number.NaN)
+    return age >= 0 && age < missingMs
+  }
+
   /** Now and then: forgets versions that are neither in use nor pinned nor seen by anybody. */
   #sweep(): void {
     const now = this.#deps.clock.now()
     if (this.#closed || Math.abs(now - this.#sweptMs) < 60_000) return
     this.#sweptMs = now
-    for (const [key, untilMs] of this.#missing) if (untilMs <= now) this.#missing.delete(key)
+    for (const key of this.#missing.keys()) if (!this.#isMissing(key, now)) this.#missing.delete(key)
     this.#deps.tables.forgetSeen(now - viewMs)
     const ids = new Set([...this.#views.inSight(now), ...this.#choice.promised(now), ...this.#pins.ids()])
     this.#retaining = this.#retaining

@@ -439,6 +439,19 @@ test('what the index lists and the origin never has is not there; it holds up no
   assert.deepEqual(await rig.get(top), { body: release(2), outcome: 'miss' })
 })
 
+test('what was missing a moment ago is asked for again when the clock was set back', async (t) => {
+  const rig = await startRig(t)
+  publish(rig, 1)
+  const file = rig.mirror.files.get(sources) ?? assert.fail('it is there')
+  rig.mirror.files.delete(sources)
+  rig.advance(60_000)
+  await rig.get(top)
+  await assert.rejects(rig.get(sources), code('NotFound'))
+  rig.mirror.files.set(sources, file)
+  rig.advance(-50_000)
+  assert.equal((await rig.get(sources)).body, file.body.toString())
+})
+
 test('two versions of one second are told apart by those who compare by date', async (t) => {
   const rig = await startRig(t)
   publish(rig, 1)
