@@ -22,8 +22,8 @@ const headEnd = Buffer.from('\r\n\r\n')
 /** A longer head is not for here. */
 const mostHeadBytes = 2048
 
-/** Bytes of answers to requests that came together after which no more are put with them. */
-const mostTogether = 256 * 1024
+/** Bytes of answers that a client hasn't taken yet after which it gets no more here: it is not to fill the memory. */
+const mostWaiting = 256 * 1024
 
 /**
  * Answers the plainest of requests without Node's HTTP server, which costs as much for each small file as all the rest:
@@ -68,11 +68,9 @@ export class FastLane {
 
   /** Answers the requests that some bytes begin with, as far as they are for here; returns how many bytes these were. */
   #answer(socket: Socket, bytes: Buffer, client: string): number {
-    // Who asks for more without having taken what came before is not to fill the memory.
-    if (socket.writableLength > 0) return 0
     let at = 0
     socket.cork()
-    while (at < bytes.length && socket.writableLength < mostTogether) {
+    while (at < bytes.length && socket.writableLength < mostWaiting) {
       const end = bytes.indexOf(headEnd, at) + headEnd.length
       if (end < at + headEnd.length || end - at > mostHeadBytes) break
       const found = this.#deps.atHand(bytes.toString('latin1', at, end), client)

@@ -43,12 +43,16 @@ export class KeptBody {
    */
   static async open(row: BodyRow, path: string, now: () => number): Promise<KeptBody> {
     const fd = await openToRead(path)
-    const { size, ctimeMs } = fstatSync(fd)
-    if (size === row.length && row.sums.length === 4 * blockCount(row.length)) {
+    try {
+      const { size, ctimeMs } = fstatSync(fd)
+      if (size !== row.length || row.sums.length !== 4 * blockCount(row.length)) {
+        throw new CausewayError('DamagedBody', `${row.sha256} has ${size} of ${row.length} bytes`)
+      }
       return new KeptBody(row, fd, now, ctimeMs)
+    } catch (error) {
+      await closeFile(fd)
+      throw error
     }
-    await closeFile(fd)
-    throw new CausewayError('DamagedBody', `${row.sha256} has ${size} of ${row.length} bytes`)
   }
 
   hold(): void {
