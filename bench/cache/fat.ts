@@ -21,8 +21,8 @@ interface Carried {
 export interface Fat {
   /** What the origin's connections really used. */
   readonly congestion: string
-  /** One connection straight from the origin. */
-  readonly direct: number
+  /** Seconds straight from the origin, by how many connections share the file. */
+  readonly direct: ReadonlyMap<number, number>
   readonly caches: ReadonlyMap<string, Carried>
 }
 
@@ -30,13 +30,14 @@ export interface Fat {
 export async function measureFat(rig: Rig, contenders: readonly Contender[]): Promise<Fat> {
   const path = packagePath('image', fileBytes)
   await rig.origin.prepare([path])
-  const began = performance.now()
-  const url = `http://${originAddress}${path}`
-  const argv = ['curl', '--silent', '--fail', '--output', '/dev/null', url]
-  const straight = must(rig.at('site', argv), { timeoutMs: 300_000 })
-  const congestion = await until('the origin has a connection', 10_000, () => rig.congestionAtOrigin())
-  await straight
-  const direct = (performance.now() - began) / 1000
+  const [congestion, one] = await Promise.all([
+    until('the origin has a connection', 10_000, () => rig.congestionAtOrigin()),
+    straight(rig, path, 1),
+  ])
+  const direct = new Map([
+    [1, one],
+    [8, await straight(rig, path, 8)],
+  ])
   const caches = new Map<string, Carried>()
   for (const contender of contenders) {
     const cache = await Cache.start(rig, contender)
@@ -47,6 +48,19 @@ export async function measureFat(rig: Rig, contenders: readonly Contender[]): Pr
     await cache.remove()
   }
   return { congestion, direct, caches }
+}
+
+/** Seconds that a file takes from the origin to no cache, an equal part of it over each connection. */
+async function straight(rig: Rig, path: string, connections: number): Promise<number> {
+  const part = fileBytes / connections
+  const began = performance.now()
+  const parts = Array.from({ length: connections }, (_, index) => {
+    const range = `${index * part}-${(index + 1) * part - 1}`
+    const argv = ['curl', '--silent', '--fail', '--output', '/dev/null', '--range', range]
+    return must(rig.at('site', [...argv, `http://${originAddress}${path}`]), { timeoutMs: 300_000 })
+  })
+  await Promise.all(parts)
+  return (performance.now() - began) / 1000
 }
 
 export function fatRows({ congestion, caches }: Fat, ours: string): BenchRow[] {
@@ -70,7 +84,9 @@ export function fatTable({ congestion, direct, caches }: Fat): BenchTable {
     title: `one file of ${fileBytes / 1e6} MB, 1 Gbit/s, 50 ms each way, origin with ${congestion}`,
     columns: ['', 's', 'of the line', 'CPU s', 'failed'],
     rows: [
-      ['one connection, no cache', direct.toFixed(1), share(direct), '-', '-'],
+      ...[...direct].map(([connections, seconds]) => {
+        return [`no cache, connections: ${connections}`, seconds.toFixed(1), share(seconds), '-', '-']
+      }),
       ...[...caches].map(([name, { seconds, failures: failed, cpuSeconds: worked }]) => [
         name,
         seconds.toFixed(1),
