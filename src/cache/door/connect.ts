@@ -94,6 +94,9 @@ export class Tunnels {
     origin.pipe(client)
     client.pipe(origin)
     await Promise.race([closed(client), closed(origin)])
+    const timer = setTimeout(close, idleMs)
+    await taken(client)
+    clearTimeout(timer)
     close()
     return bytes
   }
@@ -102,6 +105,12 @@ export class Tunnels {
   close(): void {
     for (const client of this.#clients) client.destroy()
   }
+}
+
+/** Resolves when a client has got all that the origin said before it closed, or is gone; at once where it broke off. */
+function taken(client: Duplex): Promise<void> {
+  if (client.destroyed || !client.writableEnded || client.writableFinished) return Promise.resolve()
+  return new Promise((resolve) => client.once('finish', resolve).once('close', resolve))
 }
 
 function closed(end: Duplex): Promise<void> {

@@ -30,9 +30,6 @@ const keepAliveMs = 15_000
 /** Milliseconds that a client may leave an answer lying without taking a byte of it. */
 const usualIdleMs = 120_000
 
-/** Milliseconds that a client that is turned away has for hearing why. */
-const lastWordsMs = 500
-
 /** Bytes of a request's head. */
 const mostHeadBytes = 16 * 1024
 
@@ -78,7 +75,7 @@ export function openFront(deps: FrontDeps): HttpServer {
     socket.once('close', () => {
       connections -= 1
     })
-    if (connections > mostConnections) turnAway(socket)
+    if (connections > mostConnections) endWith(socket, tooMany)
     else if (lane) lane.enter(socket)
     else slowLane(socket)
   })
@@ -98,14 +95,6 @@ class Front extends Server {
     this.lane?.close(true)
     super.closeAllConnections()
   }
-}
-
-function turnAway(socket: Socket): void {
-  socket.on('error', () => socket.destroy())
-  // Closing at once could take the words away from a client that is still talking.
-  socket.setTimeout(lastWordsMs, () => socket.destroy())
-  socket.resume()
-  endWith(socket, tooMany)
 }
 
 const tooMany: Trouble = { status: 503, message: 'there are too many connections already; try again in a moment' }

@@ -17,11 +17,22 @@ export function sayNo(res: ServerResponse, trouble: Trouble): void {
   res.end(bodyOf(trouble))
 }
 
-/** The same where there is no request that could be answered, only a connection. */
+/** Milliseconds that a client has for hearing why, and for closing its end. */
+const lastWordsMs = 500
+
+/**
+ * The same where there is no request that could be answered, only a connection. It is over soon, whatever the client does:
+ * nobody else watches it any more.
+ */
 export function endWith(socket: Duplex, trouble: Trouble): void {
   const head = Object.entries(headersOf(trouble)).map(([name, value]) => `${name}: ${value}\r\n`)
   const status = `HTTP/1.1 ${trouble.status} ${STATUS_CODES[trouble.status]}\r\n`
+  socket.on('error', () => socket.destroy())
   socket.end(`${status}${head.join('')}\r\n${bodyOf(trouble)}`)
+  // Closing at once could take the words away from a client that is still talking.
+  socket.resume()
+  const timer = setTimeout(() => socket.destroy(), lastWordsMs)
+  socket.once('close', () => clearTimeout(timer))
 }
 
 function bodyOf({ message }: Trouble): string {

@@ -84,6 +84,20 @@ test('connections past the limit are told so, and those that are there go on', a
   await until('there is room again', async () => (await again()).startsWith('HTTP/1.1 200 '))
 })
 
+test('who is refused a tunnel and keeps its end open loses the connection all the same', async (t) => {
+  const { cache } = await setUp(t, (_req, res) => res.end('x'))
+  const socket = connect({ port: cache.port, host: '127.0.0.1', allowHalfOpen: true })
+  atEnd(t, () => socket.destroy())
+  socket.on('error', () => {}).resume()
+  socket.write('CONNECT mirror.lab:443 HTTP/1.1\r\nHost: mirror.lab:443\r\n\r\n')
+  await once(socket, 'end')
+  // The cache doesn't read what comes after it has closed: writing to it is answered with a reset.
+  await until('the cache has closed', () => {
+    socket.write('x')
+    return socket.destroyed
+  })
+})
+
 async function answerOn(socket: Socket): Promise<boolean> {
   socket.write(`${get}\r\n`)
   const [said] = (await once(socket, 'data')) as [Buffer]
