@@ -145,7 +145,8 @@ export class Fetches {
     if (end.how === 'kept' && kind === 'package' && before !== undefined && before !== end.kept.sha256) {
       events.report('ContentChanged', key, `its content is ${end.kept.sha256} now, and was ${before}`)
     }
-    if (end.how === 'lost') log.warn({ key, err: end.error }, 'the disk did not take a body; passing it through')
+    if (end.how === 'lost')
+      log.warn({ key, err: end.error }, 'a body is not kept; each reader gets the rest for itself')
     if (end.how !== 'broken') return
     log.warn({ key, err: end.error }, 'fetch broke')
     const flight = this.#running.get(key)

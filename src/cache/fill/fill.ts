@@ -59,7 +59,7 @@ export type FillEnd =
   | { readonly how: 'done' }
   /** No more of it is wanted now; what has come waits in the store. */
   | { readonly how: 'suspended' }
-  /** The disk did not take it. */
+  /** The disk did not take it, or it can't be told whether it is right: each reader gets the rest for itself. */
   | { readonly how: 'lost'; readonly error: unknown }
   | { readonly how: 'broken'; readonly error: CausewayError; readonly changed: boolean }
 
@@ -80,7 +80,7 @@ export class Fill {
   readonly #body: Body
   readonly #transfers: Transfers
   readonly #begunMs: number
-  /** Of what has come in order, where there is no disk to compute it. */
+  /** Of what has come in order, where the store doesn't look at the digest. */
   readonly #hash: Hash | undefined
   #hashed = 0
   readonly #reading: Reading
@@ -95,13 +95,13 @@ export class Fill {
   readonly #finished = Promise.withResolvers<void>()
 
   constructor(options: FillOptions) {
-    const { head, incoming, first, expected, limits, clock } = options
+    const { head, incoming, first, expected, keep, limits, clock } = options
     this.#options = options
     this.head = head
     this.over = this.#over.promise
     this.finished = this.#finished.promise
     this.#begunMs = clock.now()
-    this.#hash = expected && !incoming && first?.extent.start === 0 ? createHash(expected.algorithm) : undefined
+    this.#hash = expected && !(incoming && keep) ? createHash(expected.algorithm) : undefined
     this.#body = new Body({
       length: head.length,
       incoming,
@@ -114,8 +114,8 @@ export class Fill {
       headers: head.headers,
       verified: expected !== undefined,
       patched: options.patched,
-      parts:
-        options.parts && incoming !== null && continues({ headers: head.headers, verified: expected !== undefined }),
+      parts: options.parts,
+      inOrder: incoming === null || this.#hash !== undefined,
       sink: { add: (chunk, position) => this.#add(chunk, position), room: () => this.#reading.room() },
       ask: options.ask,
       received: options.received,
@@ -230,6 +230,10 @@ export class Fill {
     this.#completing = true
     const { incoming, keep, expected, clock } = this.#options
     try {
+      if (this.#hash && this.#hashed !== this.#body.length) {
+        // Part of it had come before somebody wanted the whole. Whoever reads that gets it alone, and looks at its digest.
+        return this.#lose(new CausewayError('TransferBroken', 'it did not come in the order of its digest'))
+      }
       if (this.#hash && this.#hash.digest('hex') !== expected?.digest) {
         throw new CausewayError('DigestMismatch', 'the body is not what its index says')
       }

@@ -1,8 +1,8 @@
 import { CausewayError } from '../../base/errors.ts'
 import type { Headers } from '../headers.ts'
 import type { UpstreamResponse } from '../upstream/ask.ts'
+import { drop } from '../upstream/drop.ts'
 import { isPlain, readContentRange } from './continuation.ts'
-import { drop } from './transfers.ts'
 import type { Wanted } from './wanted.ts'
 
 /** Places whose answers are looked at before it is given up. */

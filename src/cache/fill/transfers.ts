@@ -5,6 +5,7 @@ import { bytesOf, covers, type Extents, holes, withExtent } from '../store/exten
 import type { Extent } from '../store/port.ts'
 import { strongValidator } from '../store/resumable.ts'
 import type { UpstreamResponse } from '../upstream/ask.ts'
+import { drop } from '../upstream/drop.ts'
 import type { Body } from './body.ts'
 import { continues, judge, rangeHeaders, sameVersion } from './continuation.ts'
 import type { Limits } from './limits.ts'
@@ -34,6 +35,8 @@ export interface TransfersOptions {
   readonly patched: boolean
   /** Whether the origin gives parts, as far as the first response says. */
   readonly parts: boolean
+  /** One part after the other: there is no disk to put them together, or the digest is computed as they come. */
+  readonly inOrder: boolean
   readonly sink: Omit<Sink, 'received'>
   readonly ask: AskPart
   /** Told of the bytes that came. */
@@ -55,7 +58,7 @@ export class Transfers {
   readonly #options: TransfersOptions
   readonly #running = new Set<Transfer>()
   readonly #asked = new Set<Extent>()
-  readonly #avoid: string[] = []
+  #avoid: readonly string[] = []
   readonly #ended = new AbortController()
   #wanted: Extents = []
   #place: string | undefined
@@ -63,6 +66,8 @@ export class Transfers {
   #parts: boolean
   #failures = 0
   #failedAt = -1
+  /** Failures that counted. What was under way at one of them and breaks too breaks for the same reason. */
+  #outages = 0
   #pausing = false
   /** Undefined until it is known how much is to come. */
   #width: Width | undefined
@@ -148,12 +153,13 @@ export class Transfers {
       ...this.#running,
       ...[...this.#asked].map((piece) => ({ at: piece.start, end: piece.end, open: false, bytesPerMs: 0 })),
     ]
-    const { headers, verified } = this.#options
-    if (!this.#parts || length === undefined || !continues({ headers, verified: verified && this.comesWhole })) {
-      // One after the other: who gives no parts, or of what nobody knows the end, has to be asked for all that is missing.
+    const { headers, verified, inOrder } = this.#options
+    const parts = this.#parts && length !== undefined && continues({ headers, verified: verified && this.comesWhole })
+    if (!parts || inOrder) {
       if (running.length > 0) return undefined
       const [missing] = this.wanted.flatMap((extent) => holes(body.present, extent))
-      return missing && { start: missing.start, end: length ?? Number.POSITIVE_INFINITY }
+      // Who gives no parts, or of what nobody knows the end, has to be asked for all that is missing.
+      return missing && { start: missing.start, end: parts ? missing.end : (length ?? Number.POSITIVE_INFINITY) }
     }
     const { proven } = this.#options.way
     const roundTripMs = this.#roundTripMs ?? usualRoundTripMs
@@ -170,8 +176,9 @@ export class Transfers {
   }
 
   async #fetch(piece: Extent): Promise<void> {
-    const { ask, body, headers, verified, clock } = this.#options
+    const { body, headers, verified, clock } = this.#options
     const place = this.#place
+    const outages = this.#outages
     // Other places have other validators; what comes from one place is of one version by its own.
     const other = place !== this.#firstPlace || strongValidator(headers) === undefined
     const trusting = verified && other && this.comesWhole
@@ -180,16 +187,12 @@ export class Transfers {
     let response: UpstreamResponse | undefined
     try {
       const begunMs = clock.now()
-      response = await ask(rangeHeaders(piece, same), {
-        ...(place === undefined ? {} : { place }),
-        avoid: this.#avoid,
-        signal: this.#ended.signal,
-      })
+      response = await this.#ask(rangeHeaders(piece, same), place)
       if (this.#ended.signal.aborted) return drop(response)
       const headMs = response.headMs ?? Math.max(0, clock.now() - begunMs)
       this.#roundTripMs = Math.min(this.#roundTripMs ?? headMs, headMs)
       const verdict = judge(piece, same, response)
-      if (verdict.is === 'changed' && place !== undefined) {
+      if (verdict.is === 'changed' && response.place === place) {
         const error = new CausewayError(
           'TransferBroken',
           `the file changed at its origin while it came: ${verdict.why}`,
@@ -212,33 +215,51 @@ export class Transfers {
       }
       this.#asked.delete(piece)
       const { start } = piece
-      if (verdict.is === 'whole') {
-        // It gives no parts. What comes after the first hole may be there already, or on its way.
-        this.#parts = false
-        void this.#run(new Transfer({ response, at: start, end: this.#free(start), skip: start }))
-      } else {
-        this.#parts = true
-        body.length ??= verdict.length
-        void this.#run(new Transfer({ response, at: start, end: verdict.extent.end, skip: 0 }))
+      this.#parts = verdict.is === 'part'
+      if (verdict.is === 'part') body.length ??= verdict.length
+      // One that gives the whole brings all that nobody else brings, also what others were asked for and haven't begun.
+      const free = this.#free(start)
+      const end = verdict.is === 'part' ? Math.min(verdict.extent.end, free) : free
+      if (end <= start) {
+        drop(response)
+        return this.pump()
       }
+      void this.#run(new Transfer({ response, at: start, end, skip: verdict.is === 'part' ? 0 : start }))
     } catch (error) {
       if (response) drop(response)
       this.#asked.delete(piece)
-      this.#failed(error)
+      this.#failed(error, outages)
     } finally {
       this.#asked.delete(piece)
     }
   }
 
-  /** Where what nobody has fetched or fetches ends that begins at `start`. */
+  /** Asks where the body came from so far; else at the places that have not failed, and where none is left, at any. */
+  async #ask(headers: Headers, place: string | undefined): Promise<UpstreamResponse> {
+    const { ask } = this.#options
+    const { signal } = this.#ended
+    const avoid = this.#avoid
+    try {
+      return await ask(headers, { ...(place === undefined ? {} : { place }), avoid, signal })
+    } catch (error) {
+      const none = avoid.length > 0 && error instanceof CausewayError && error.code === 'OriginUnreachable'
+      if (!none || signal.aborted) throw error
+      this.#avoid = []
+      return ask(headers, { avoid: [], signal })
+    }
+  }
+
+  /** Up to where nobody has fetched or fetches what begins at `start`: `start` itself where somebody does. */
   #free(start: number): number {
     const { present, length = Number.POSITIVE_INFINITY } = this.#options.body
     const claimed = [...this.#running].reduce((all, { at, end }) => withExtent(all, { start: at, end }), present)
-    return holes(claimed, { start, end: length })[0]?.end ?? start
+    const [hole] = holes(claimed, { start, end: length })
+    return hole?.start === start ? hole.end : start
   }
 
   async #run(transfer: Transfer): Promise<void> {
     const { body, sink, clock, limits } = this.#options
+    const outages = this.#outages
     this.#running.add(transfer)
     const counting: Sink = {
       add: (chunk, position) => sink.add(chunk, position),
@@ -257,36 +278,36 @@ export class Transfers {
     } catch (error) {
       this.#running.delete(transfer)
       body.rest(transfer.at)
-      this.#failed(error)
+      this.#failed(error, outages)
     }
   }
 
-  #failed(error: unknown): void {
+  /** @param outages As many as there were when what failed began. */
+  #failed(error: unknown, outages: number): void {
     if (this.#ended.signal.aborted) return
     const { body, limits, headers, verified } = this.#options
     const cause = toCausewayError(error)
+    const hopeless = cause.code === 'TransferBroken' && !cause.retryable
+    if (hopeless || !continues({ headers, verified: verified && this.comesWhole })) return this.#giveUp(cause)
+    if (outages !== this.#outages) return this.pump()
+    this.#outages += 1
     // Not what was received: who begins anew each time and dies at the same byte brings nothing.
     const have = bytesOf(body.present)
     this.#failures = have > this.#failedAt ? 1 : this.#failures + 1
     this.#failedAt = have
-    const hopeless = cause.code === 'TransferBroken' && !cause.retryable
-    if (
-      !continues({ headers, verified: verified && this.comesWhole }) ||
-      hopeless ||
-      this.#failures >= limits.failures
-    ) {
-      return this.#break(
-        new CausewayError('TransferBroken', `the transfer from the origin broke: ${cause.message}`, { cause }),
-        false,
-      )
-    }
+    if (this.#failures >= limits.failures) return this.#giveUp(cause)
     if (body.isWhole) return this.pump()
     if (this.#failures >= 2 && this.#place !== undefined) {
       // Perhaps another place has the same file; if it has another version, that says nothing about this one.
-      this.#avoid.push(this.#place)
+      this.#avoid = [...this.#avoid, this.#place]
       this.#place = undefined
     }
     if (!this.#pausing) void this.#pause(Math.min(limits.longestPauseMs, limits.pauseMs * 2 ** (this.#failures - 1)))
+  }
+
+  #giveUp(cause: CausewayError): void {
+    const message = `the transfer from the origin broke: ${cause.message}`
+    this.#break(new CausewayError('TransferBroken', message, { cause }), false)
   }
 
   async #pause(ms: number): Promise<void> {
@@ -324,7 +345,8 @@ export class Transfers {
 
   #worthSampling(): boolean {
     const { length } = this.#options.body
-    return this.#parts && length !== undefined && length > largeBytes && this.#missing() > largeBytes
+    const severally = this.#parts && !this.#options.inOrder
+    return severally && length !== undefined && length > largeBytes && this.#missing() > largeBytes
   }
 
   /** Bytes that are wanted and have not come. */
@@ -332,14 +354,4 @@ export class Transfers {
     const { present } = this.#options.body
     return bytesOf(this.wanted.flatMap((extent) => holes(present, extent)))
   }
-}
-
-/** Reads a body that nobody wants to its end, so that its connection can be used again; a long one is broken off. */
-export function drop(response: UpstreamResponse): undefined {
-  let left = 64 * 1024
-  response.body.on('error', () => {})
-  response.body.on('data', (chunk: Buffer) => {
-    left -= chunk.length
-    if (left < 0) response.body.destroy()
-  })
 }

@@ -7,6 +7,7 @@ import type { Origin } from '../origins.ts'
 import { pathToAsk } from '../paths.ts'
 import type { Upstream, UpstreamAsk, UpstreamResponse } from './ask.ts'
 import { AtParent, type Awaited } from './at-parent.ts'
+import { drop } from './drop.ts'
 import type { Reply } from './exchange.ts'
 import { type Health, retryAfterMs } from './health.ts'
 import { judge } from './judge.ts'
@@ -267,14 +268,4 @@ function toResponse({ status, headers, headMs, body }: Reply, place: Place): Ups
     place: place.name,
     headMs,
   }
-}
-
-/** Reads a body that nobody wants to its end, so that its connection can be used again; a long one is broken off. */
-function drop({ body }: Pick<Reply, 'body'>): void {
-  let left = 64 * 1024
-  body.on('error', () => {})
-  body.on('data', (chunk: Buffer) => {
-    left -= chunk.length
-    if (left < 0) body.destroy()
-  })
 }
