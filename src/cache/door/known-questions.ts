@@ -1,5 +1,6 @@
 import { type Kind, kindOf } from '../formats/kinds.ts'
 import type { Origin } from '../origins.ts'
+import { pagePrefix } from '../watch/pages.ts'
 import { readPlainRequest } from './plain-request.ts'
 import { readRequest } from './request.ts'
 
@@ -32,7 +33,7 @@ export class KnownQuestions {
   }
 
   /**
-   * Undefined for what is not plain, or is to be refused.
+   * Undefined for what is not plain, is to be refused, or is for the cache itself.
    * @param head A request to the end of its head, each byte a character.
    */
   read(head: string): Question | undefined {
@@ -41,7 +42,7 @@ export class KnownQuestions {
 
   #understand(head: string): Question | undefined {
     const plain = readPlainRequest(head)
-    if (!plain) return undefined
+    if (!plain || plain.target.startsWith(pagePrefix)) return undefined
     const request = readRequest({ method: 'GET', ...plain }, this.#origins, this.#via)
     if ('message' in request || request.personal) return undefined
     const { origin, path, url } = request

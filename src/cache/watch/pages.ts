@@ -3,8 +3,8 @@ import { contains, parseIpv4, parseSubnet, type Subnet } from '../../base/ipv4.t
 import type { Counters } from './counters.ts'
 import type { CacheMetrics } from './metrics.ts'
 
-/** Where the cache speaks of itself; no origin is asked for what begins so. */
-const pagePrefix = '/_causeway/'
+/** Where the cache speaks of itself: a request for a path that begins so, whatever its Host says, is for no origin. */
+export const pagePrefix = '/_causeway/'
 
 /** The page with the counters; also what the heartbeat asks for. */
 export const statsPath = `${pagePrefix}stats`

@@ -44,6 +44,7 @@ test('what is refused, or is not plain, is no question, also the second time', (
   const others = [
     head('/x', 'evil.lab'),
     head('/../x'),
+    head('/_causeway/stats'),
     head('/x', 'mirror.lab', 'Host: mirror.lab\r\n'),
     head('/x', 'mirror.lab', 'Range: bytes=0-1\r\n'),
     head('/x', 'mirror.lab', 'Cookie: a\r\n'),
