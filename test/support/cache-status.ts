@@ -1,6 +1,6 @@
 import type { CacheStatus } from '../../src/cache/watch/status.ts'
 
-const outcomes = { hit: 6, miss: 2, joined: 1, revalidated: 1, stale: 0, refused: 1, failed: 0 }
+const outcomes = { hit: 6, miss: 2, joined: 1, revalidated: 1, stale: 0, absent: 0, refused: 1, failed: 0 }
 const tally = { requests: 11, outcomes, servedBytes: 80_000_000, upstreamBytes: 20_000_000 }
 
 /** A cache in the middle of its work. */
@@ -14,6 +14,7 @@ export const someStatus: CacheStatus = {
     joined: 1,
     revalidated: 1,
     stale: 0,
+    absent: 0,
     refused: 1,
     failed: 0,
     upstreamRequests: 3,

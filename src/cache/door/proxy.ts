@@ -133,8 +133,10 @@ export class Proxy {
       const found = await this.#finder.find(request, client)
       const metalink = await metalinkIn(request, found)
       if (metalink) this.#deps.snapshots.gaveMetalink(client, metalink)
-      if (found.kind === 'not kept') sayNo(res, notKept)
-      else if (found.kind === 'comes round') {
+      if (found.kind === 'not kept') {
+        telling.outcome = 'absent'
+        sayNo(res, notKept)
+      } else if (found.kind === 'comes round') {
         telling.outcome = 'refused'
         sayNo(res, comesRound)
       } else await deliver(request, res, found, this.#deps.clock.now(), telling)

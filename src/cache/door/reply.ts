@@ -1,8 +1,11 @@
 import type { Headers } from '../headers.ts'
 import { httpDate } from '../rules/http-date.ts'
 
-/** How a request was answered; `x-cache` and the access log say it. */
-export type Outcome = 'hit' | 'miss' | 'joined' | 'revalidated' | 'stale' | 'refused' | 'failed'
+/**
+ * How a request was answered; `x-cache` and the access log say it. `absent`: only what is kept was asked for, as siblings
+ * do, and it is not.
+ */
+export type Outcome = 'hit' | 'miss' | 'joined' | 'revalidated' | 'stale' | 'absent' | 'refused' | 'failed'
 
 /** What the cache has for a request. */
 export interface Available {

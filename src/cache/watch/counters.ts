@@ -8,6 +8,9 @@ export interface Counters {
   joined: number
   revalidated: number
   stale: number
+  /** Only what is kept was asked for, and it is not: mostly other caches' questions. */
+  absent: number
+  /** Not to be answered, or asked by a cache that this one waits for. */
   refused: number
   /** Answered with an error of the cache's own, or cut off because the origin's transfer broke. */
   failed: number
@@ -30,6 +33,7 @@ export function newCounters(): Counters {
     joined: 0,
     revalidated: 0,
     stale: 0,
+    absent: 0,
     refused: 0,
     failed: 0,
     upstreamRequests: 0,
@@ -47,6 +51,7 @@ export const counterOf = {
   joined: 'joined',
   revalidated: 'revalidated',
   stale: 'stale',
+  absent: 'absent',
   refused: 'refused',
   failed: 'failed',
 } as const

@@ -50,6 +50,6 @@ function add(tally: Tally, outcome: Outcome, bytes: number): void {
 }
 
 function newTally(): Tally {
-  const outcomes = { hit: 0, miss: 0, joined: 0, revalidated: 0, stale: 0, refused: 0, failed: 0 }
+  const outcomes = { hit: 0, miss: 0, joined: 0, revalidated: 0, stale: 0, absent: 0, refused: 0, failed: 0 }
   return { requests: 0, outcomes, servedBytes: 0, upstreamBytes: 0 }
 }

@@ -107,4 +107,6 @@ test('who wants only what is kept gets that, or is told at once that it is not',
   assert.equal((await only('/pool/x_1_all.deb')).headers['x-cache'], 'hit')
   await askAndRest(cache, index)
   assert.equal((await only(index)).status, 504, 'an index that would have to be asked about')
+  const { absent, failed } = cache.counters
+  assert.deepEqual({ absent, failed }, { absent: 2, failed: 0 }, 'that is no failure')
 })
