@@ -52,6 +52,13 @@ describe('the doors', () => {
     await two.close()
   })
 
+  test('a path that nobody could connect to is refused', async () => {
+    const one = app()
+    const long = join(folder, 'x'.repeat(108 - folder.length))
+    await assert.rejects(listenOnSocket(one, long, undefined), { code: 'InvalidConfig', message: /too long/ })
+    await one.close()
+  })
+
   test('an unknown group is named', async () => {
     const one = app()
     await assert.rejects(listenOnSocket(one, socket, 'no-such-group'), {

@@ -28,7 +28,7 @@ export async function listenOnSocket(
   const folder = await mkdtemp(join(dirname(path), '.c-'))
   const made = join(folder, 's')
   try {
-    if (Buffer.byteLength(made) > longestPath) {
+    if (Math.max(Buffer.byteLength(made), Buffer.byteLength(path)) > longestPath) {
       throw new CausewayError('InvalidConfig', `${path} is too long for a unix socket: configure a shorter path for it`)
     }
     await app.listen({ path: made })
