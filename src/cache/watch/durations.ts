@@ -14,11 +14,11 @@ interface Spread {
 export class Durations {
   readonly #spreads = new Map<Outcome, Spread>()
 
-  /** Notes a request that took so many milliseconds. */
+  /** Notes a request that took so many milliseconds; less than none, where the clock was set back, is none. */
   took(outcome: Outcome, ms: number): void {
     let spread = this.#spreads.get(outcome)
     if (!spread) this.#spreads.set(outcome, (spread = { counts: [...buckets.map(() => 0), 0], seconds: 0 }))
-    const seconds = ms / 1000
+    const seconds = Math.max(0, ms) / 1000
     let at = 0
     while (at < buckets.length && seconds > (buckets[at] as number)) at += 1
     spread.counts[at] = (spread.counts[at] as number) + 1

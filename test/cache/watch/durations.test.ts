@@ -3,6 +3,13 @@ import { test } from 'node:test'
 import { Histogram, Registry } from 'prom-client'
 import { Durations } from '../../../src/cache/watch/durations.ts'
 
+test('a sum never falls, also when the clock is set back', () => {
+  const durations = new Durations()
+  durations.took('hit', 2000)
+  durations.took('hit', -3_600_000)
+  assert.match(durations.text('x', 'y'), /\nx_sum\{outcome="hit"\} 2\n/)
+})
+
 test('the histogram says what that of a library says', async () => {
   const durations = new Durations()
   const registry = new Registry()
