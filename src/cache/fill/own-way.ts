@@ -19,6 +19,8 @@ export interface OwnWayOptions {
   readonly position: number
   /** What the body's digest must be; only for a reader of the whole. */
   readonly expected: Expected | undefined
+  /** How long its origin may send nothing while the reader waits; milliseconds. */
+  readonly stallMs: number
 }
 
 /**
@@ -75,7 +77,11 @@ export class OwnWay {
   }
 
   async #more(): Promise<void> {
-    const next = await this.#chunks.next()
+    const { place, body } = this.#response
+    const { stallMs } = this.#options
+    const stalled = () => body.destroy(new CausewayError('TransferBroken', `${place} sent nothing in ${stallMs} ms`))
+    const timer = setTimeout(stalled, stallMs)
+    const next = await this.#chunks.next().finally(() => clearTimeout(timer))
     if (next.done === true) return this.#end()
     this.#options.received(next.value.length)
     if (!this.#hash) {

@@ -117,12 +117,13 @@ export class Reading implements ReadableFill {
   }
 
   ownWay(whole: boolean, position: number): Promise<OwnWay> {
-    const { body, transfers, alone, way } = this.#options
+    const { body, transfers, alone, way, limits } = this.#options
     if (alone) throw new CausewayError('TransferBroken', 'the reader went back')
     const { ask, received, headers } = way
     const expected = whole ? way.expected : undefined
     const same = { headers, length: body.length, verified: expected !== undefined }
-    return OwnWay.begin({ ask, received, same, place: transfers.place, position, expected })
+    const { stallMs } = limits
+    return OwnWay.begin({ ask, received, same, place: transfers.place, position, expected, stallMs })
   }
 
   leave(): void {

@@ -65,7 +65,7 @@ test('A reader that is closed while its own way begins leaves no connection open
     ...inMemory(0),
     isOver: () => true,
     ownWay: (_, position) =>
-      OwnWay.begin({ ask, received: () => {}, same, place: undefined, position, expected: undefined }),
+      OwnWay.begin({ ask, received: () => {}, same, place: undefined, position, expected: undefined, stallMs: 10_000 }),
   }
   const reader = new FillReader(fill, 0, body.length)
   const reading = reader.read(Buffer.alloc(10), 0).catch(() => 0)
@@ -75,5 +75,22 @@ test('A reader that is closed while its own way begins leaves no connection open
   const { length } = body
   answer.resolve({ status: 200, headers: { etag: '"1"' }, length, framed: true, body: source, place: 'http://one' })
   await reading
+  assert.ok(source.destroyed)
+})
+
+test('A reader on its own way is not left waiting by an origin that has fallen silent', async () => {
+  const source = new Readable({ read: () => {} }) as UpstreamResponse['body']
+  const headers = { etag: '"1"' }
+  const { length } = body
+  const own = await OwnWay.begin({
+    ask: () => Promise.resolve({ status: 200, headers, length, framed: true, body: source, place: 'http://one' }),
+    received: () => {},
+    same: { headers, length, verified: false },
+    place: undefined,
+    position: 0,
+    expected: undefined,
+    stallMs: 10,
+  })
+  await assert.rejects(own.take(0, 10), { code: 'TransferBroken' })
   assert.ok(source.destroyed)
 })
