@@ -94,6 +94,7 @@ test('the counters are there for this machine, whatever the Host, and every requ
     joined: 0,
     revalidated: 0,
     stale: 0,
+    absent: 0,
     refused: 1,
     failed: 0,
     upstreamRequests: 1,
