@@ -139,18 +139,27 @@ test('whichever call to the disk fails, nothing wrong is kept, nothing is left o
       return undefined
     },
   })
+  const hits = await failOneByOne(t, fault)
+  assert.ok(hits.length > 20, `${hits.length} calls`)
+})
+
+/** Lets each step of a store's life fail in turn, and looks at what became of it; which steps these were. */
+async function failOneByOne(
+  t: TestContext,
+  fault: Fault,
+  between?: (database: CacheDatabase) => CacheDatabase,
+): Promise<string[]> {
   const hits: string[] = []
   for (let nth = 1; ; nth += 1) {
-    const opened = await openStore(t, await shared(t), { quota })
+    const opened = await openStore(t, await shared(t), { quota, ...(between ? { between } : {}) })
     Object.assign(fault, { left: nth, hit: '' })
     const may = await live(opened)
     fault.left = Number.POSITIVE_INFINITY
-    if (fault.hit === '') break
+    if (fault.hit === '') return hits
     hits.push(fault.hit)
     await check(t, opened, may, fault.hit)
   }
-  assert.ok(hits.length > 20, `${hits.length} calls`)
-})
+}
 
 /** A database whose statements and commits fail when the fault says so; or only those that write. */
 function faulty(real: CacheDatabase, fault: Fault, writes = false): CacheDatabase {
@@ -178,16 +187,7 @@ function faulty(real: CacheDatabase, fault: Fault, writes = false): CacheDatabas
 
 test('whichever statement or commit fails, nothing wrong is kept, nothing is left over and the store goes on', async (t) => {
   const fault = new Fault()
-  const hits: string[] = []
-  for (let nth = 1; ; nth += 1) {
-    const opened = await openStore(t, await shared(t), { quota, between: (database) => faulty(database, fault) })
-    Object.assign(fault, { left: nth, hit: '' })
-    const may = await live(opened)
-    fault.left = Number.POSITIVE_INFINITY
-    if (fault.hit === '') break
-    hits.push(fault.hit)
-    await check(t, opened, may, fault.hit)
-  }
+  const hits = await failOneByOne(t, fault, (database) => faulty(database, fault))
   assert.ok(hits.length > 20, `${hits.length} statements`)
 })
 
