@@ -47,6 +47,8 @@ export class TunnelRig {
   keeper: KeyKeeper
   /** What went wrong while it was applied: what is away counts as nothing. */
   readonly problems: string[] = []
+  /** What was done at the gateways and when, for whoever has to find out why packets were lost. */
+  readonly #done: string[] = []
   readonly #store: TunnelKeyStore
   readonly #rotateAfterMs: number | null
   readonly #closing: (() => Promise<void>)[]
@@ -156,6 +158,7 @@ export class TunnelRig {
   async applyNow(name: string): Promise<readonly string[]> {
     const task = await wireguardPart.look(this.host(name), this.overlay(), name)
     if (task.commands.length === 0) return []
+    this.#done.push(...task.commands.map((command) => `${seconds(Date.now())} ${name}: ${command}`))
     for (const { command, reason } of await task.run()) this.problems.push(`${name}: ${command}: ${reason}`)
     return task.commands
   }
@@ -194,9 +197,9 @@ export class TunnelRig {
     await legAddress(this.host(name).host, this.wan, name, address)
   }
 
-  /** Pings from one gateway to another every 10 ms until the result is asked for. */
-  ping(from: string, to: string): { stop(): Promise<{ sent: number; lost: number }> } {
-    const [program = '', ...args] = this.host(from).host.argv('ping', '-n', '-i', '0.01', this.address(to))
+  /** Pings from one gateway to another every 10 ms until it is asked how many there were; none may be lost. */
+  ping(from: string, to: string): { allAnswered(): Promise<number> } {
+    const [program = '', ...args] = this.host(from).host.argv('ping', '-nD', '-i', '0.01', this.address(to))
     const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] })
     this.#closing.push(async () => ended(child, 'SIGKILL'))
     let said = ''
@@ -204,13 +207,21 @@ export class TunnelRig {
       said += bytes.toString()
     })
     return {
-      stop: async () => {
+      allAnswered: async () => {
         await ended(child, 'SIGINT')
-        const answered = new Set([...said.matchAll(/icmp_seq=(\d+)/g)].map(([, number]) => Number(number)))
+        const answers = [...said.matchAll(/^\[(\d+\.\d+)\].* icmp_seq=(\d+)/gm)]
+        const answeredAt = new Map(answers.map(([, at, number]) => [Number(number), Number(at) * 1000]))
         // What was sent after it is on its way still.
-        const sent = Math.max(0, ...answered)
+        const sent = Math.max(0, ...answeredAt.keys())
         if (sent === 0) fail(`ping said: ${said}`)
-        return { sent, lost: sent - answered.size }
+        const lost = Array.from({ length: sent }, (_, k) => k + 1).filter((number) => !answeredAt.has(number))
+        if (lost.length === 0) return sent
+        const where = lost.map((number) => {
+          const before = answeredAt.get(number - 1)
+          return before === undefined ? number : `${number} (after ${seconds(before)})`
+        })
+        const what = `${lost.length} of ${sent} pings from ${from} to ${to} lost: ${where.join(', ')}`
+        return fail([what, ...this.#done].join('\n'))
       },
     }
   }
@@ -275,6 +286,11 @@ async function legAddress(host: NetnsHost, router: NetnsHost, name: string, addr
   await host.run(`ip address add ${address}/${prefix} dev wan0${nodad}`)
   await router.run(`ip address add ${first}/${prefix} dev w-${name}${nodad}`)
   await host.run(`ip ${six ? '-6 ' : ''}route add default via ${first}`)
+}
+
+/** A moment, ms since the epoch, as seconds and milliseconds of its minute. */
+function seconds(at: number): string {
+  return ((at % 60_000) / 1000).toFixed(3)
 }
 
 function fail(message: string): never {
