@@ -29,7 +29,7 @@ export function encodeContext(text: string): string {
     .replaceAll(/[\p{Cc}\s]+/gu, ' ')
     .trim()
     .slice(0, 200)
-    .replaceAll(/[^\w .:;/()+@-]/gu, (mark) => (/[!'*]/.test(mark) ? `%${hex(mark)}` : encodeURIComponent(mark)))
+    .replaceAll(/[^\w .:;/()+@-]/gu, (mark) => (/[!'*~]/.test(mark) ? `%${hex(mark)}` : encodeURIComponent(mark)))
 }
 
 /** What these wrote; what somebody else wrote stays as it is. */
