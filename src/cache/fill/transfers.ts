@@ -10,14 +10,8 @@ import type { Body } from './body.ts'
 import { continues, judge, rangeHeaders, sameVersion } from './continuation.ts'
 import type { Limits } from './limits.ts'
 import { largeBytes, nextRange } from './next-range.ts'
+import { Sampling } from './sampling.ts'
 import { type Sink, Transfer } from './transfer.ts'
-import { afterSample, startingWidth, type Width } from './width.ts'
-
-/** Milliseconds that a round trip is taken to need before one was measured. */
-const usualRoundTripMs = 10
-
-/** Round trips that a sample of the rate takes at least: in so many a connection comes to speed. */
-const sampleRoundTrips = 10
 
 /** Asks for a part of the body; where from, and where not. */
 export type AskPart = (
@@ -69,18 +63,23 @@ export class Transfers {
   /** Failures that counted. What was under way at one of them and breaks too breaks for the same reason. */
   #outages = 0
   #pausing = false
-  /** Undefined until it is known how much is to come. */
-  #width: Width | undefined
-  #sampling = false
-  #received = 0
+  readonly #sampling: Sampling
   #patched: boolean
-  /** The least that was measured. */
-  #roundTripMs: number | undefined
 
   constructor(options: TransfersOptions) {
     this.#options = options
     this.#parts = options.parts
     this.#patched = options.patched
+    const { clock, way, limits } = options
+    this.#sampling = new Sampling({
+      clock,
+      sampleMs: limits.sampleMs,
+      way,
+      missing: () => this.#missing(),
+      matters: () => this.busy && this.#comesSeverally(),
+      onSample: () => this.pump(),
+      ended: this.#ended.signal,
+    })
   }
 
   /** What is to be fetched in all. */
@@ -116,7 +115,7 @@ export class Transfers {
   begin(response: UpstreamResponse, extent: Extent): void {
     this.#place = response.place
     this.#firstPlace = response.place
-    this.#roundTripMs = response.headMs
+    this.#sampling.headCame(response.headMs)
     void this.#run(new Transfer({ response, at: extent.start, end: extent.end, skip: 0 }))
   }
 
@@ -138,7 +137,7 @@ export class Transfers {
       void this.#fetch(piece)
     }
     if (!this.busy) this.#options.onIdle()
-    else if (!this.#sampling) void this.#sample()
+    else void this.#sampling.run()
   }
 
   /** Breaks off what is under way, and asks for nothing more. */
@@ -161,17 +160,14 @@ export class Transfers {
       // Who gives no parts, or of what nobody knows the end, has to be asked for all that is missing.
       return missing && { start: missing.start, end: parts ? missing.end : (length ?? Number.POSITIVE_INFINITY) }
     }
-    const { proven } = this.#options.way
-    const roundTripMs = this.#roundTripMs ?? usualRoundTripMs
-    this.#width ??= startingWidth({ proven, roundTripMs, bytes: this.#missing() })
     return nextRange({
       length,
       present: body.present,
       running,
       wanted: this.wanted,
       waiting: waiting(),
-      connections: this.#width.connections,
-      roundTripMs,
+      connections: this.#sampling.connections(),
+      roundTripMs: this.#sampling.roundTripMs,
     })
   }
 
@@ -189,8 +185,7 @@ export class Transfers {
       const begunMs = clock.now()
       response = await this.#ask(rangeHeaders(piece, same), place)
       if (this.#ended.signal.aborted) return drop(response)
-      const headMs = response.headMs ?? Math.max(0, clock.now() - begunMs)
-      this.#roundTripMs = Math.min(this.#roundTripMs ?? headMs, headMs)
+      this.#sampling.headCame(response.headMs ?? Math.max(0, clock.now() - begunMs))
       const verdict = judge(piece, same, response)
       if (verdict.is === 'changed' && response.place === place) {
         const error = new CausewayError(
@@ -265,7 +260,7 @@ export class Transfers {
       add: (chunk, position) => sink.add(chunk, position),
       room: () => sink.room(),
       received: (bytes) => {
-        this.#received += bytes
+        this.#sampling.received(bytes)
         this.#options.received(bytes)
       },
     }
@@ -323,27 +318,8 @@ export class Transfers {
     this.#options.onBroken(error, changed)
   }
 
-  /** Looks at the rate from time to time while much is to come, and decides over how many connections. */
-  async #sample(): Promise<void> {
-    const { body, clock, limits, way } = this.#options
-    this.#sampling = true
-    while (this.busy && !this.#ended.signal.aborted && this.#worthSampling()) {
-      const before = this.#received
-      const begunMs = clock.now()
-      const roundTripMs = this.#roundTripMs ?? usualRoundTripMs
-      await clock.sleep(Math.max(limits.sampleMs, sampleRoundTrips * roundTripMs), this.#ended.signal)
-      if (this.#ended.signal.aborted || body.isWhole) break
-      const passed = Math.max(1, clock.now() - begunMs)
-      if (!this.#width) continue
-      const bytesPerMs = (this.#received - before) / passed
-      this.#width = afterSample(this.#width, { bytesPerMs, bytesLeft: this.#missing() })
-      way.proven = this.#width.proven
-      this.pump()
-    }
-    this.#sampling = false
-  }
-
-  #worthSampling(): boolean {
+  /** Whether much is to come, and may come over several connections. */
+  #comesSeverally(): boolean {
     const { length } = this.#options.body
     const severally = this.#parts && !this.#options.inOrder
     return severally && length !== undefined && length > largeBytes && this.#missing() > largeBytes
