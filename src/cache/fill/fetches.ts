@@ -10,8 +10,9 @@ import type { Traffic } from '../watch/traffic.ts'
 import type { Answer, Join } from './answer.ts'
 import { extentOf } from './asked-range.ts'
 import type { ArrivingHead, Fill } from './fill.ts'
+import { demand, type Ended, FillMaker } from './fill-maker.ts'
 import { type Limits, usualLimits } from './limits.ts'
-import { demand, type Ended, Starter } from './starter.ts'
+import { Starter } from './starter.ts'
 import type { Wanted } from './wanted.ts'
 
 export type { Answer, Join } from './answer.ts'
@@ -46,18 +47,20 @@ interface Flight {
  */
 export class Fetches {
   readonly #deps: FetchesDeps
+  readonly #maker: FillMaker
   readonly #starter: Starter
   readonly #running = new Map<string, Flight>()
   readonly #fills = new Set<Fill>()
 
   constructor(deps: FetchesDeps) {
     this.#deps = deps
-    this.#starter = new Starter({
+    this.#maker = new FillMaker({
       ...deps,
       limits: deps.limits ?? usualLimits,
       onFill: (fill) => this.#remember(fill),
       onEnd: (ended) => this.#onEnd(ended),
     })
+    this.#starter = new Starter(deps, this.#maker)
   }
 
   isRunning(key: string): boolean {
@@ -158,7 +161,7 @@ export class Fetches {
 
   /** A fetch for one client alone: with its credentials, or of the head only; nothing is kept. */
   alone(wanted: Wanted, request: CacheRequest): Promise<Fill | ArrivingHead> {
-    return this.#starter.alone(wanted, request)
+    return this.#maker.alone(wanted, request)
   }
 
   #remember(fill: Fill): void {

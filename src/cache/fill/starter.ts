@@ -1,47 +1,18 @@
-import type { Clock } from '../../base/clock.ts'
-import type { Logger } from '../../base/log.ts'
-import type { CacheRequest } from '../door/request.ts'
-import type { Headers } from '../headers.ts'
-import { indexValidators, isFresh, mayKeep, validators } from '../rules/freshness.ts'
+import { indexValidators, isFresh, validators } from '../rules/freshness.ts'
 import { holes } from '../store/extents.ts'
-import type { Extent, Incoming, Store } from '../store/port.ts'
+import type { Extent, Incoming } from '../store/port.ts'
 import { strongValidator } from '../store/resumable.ts'
-import type { Upstream, UpstreamResponse } from '../upstream/ask.ts'
+import type { UpstreamResponse } from '../upstream/ask.ts'
 import { drop } from '../upstream/drop.ts'
-import type { Counters } from '../watch/counters.ts'
-import type { Traffic } from '../watch/traffic.ts'
 import type { Answer, Join } from './answer.ts'
-import { type AskedRange, extentOf, rangeFor } from './asked-range.ts'
+import { extentOf, rangeFor } from './asked-range.ts'
 import { judge, rangeHeaders, readContentRange, sameVersion } from './continuation.ts'
-import { type ArrivingHead, Fill, type FillEnd } from './fill.ts'
+import type { ArrivingHead, Fill } from './fill.ts'
+import type { FillMaker, FillMakerDeps } from './fill-maker.ts'
 import { askFirst } from './first-answer.ts'
-import type { Limits } from './limits.ts'
-import { RecentBlocks } from './recent-blocks.ts'
 import type { Wanted } from './wanted.ts'
 
-/** How a fill that was begun has ended. */
-export interface Ended {
-  readonly wanted: Wanted
-  readonly end: FillEnd
-  /** SHA-256 of what was kept for it last before. */
-  readonly before: string | undefined
-  /** Where its first response came from; undefined: all that was wanted was there. */
-  readonly place: string | undefined
-}
-
-export interface StarterDeps {
-  readonly store: Store
-  readonly upstream: Upstream
-  readonly counters: Counters
-  readonly traffic: Traffic
-  readonly clock: Clock
-  readonly log: Logger
-  readonly limits: Limits
-  /** Told of each fill as it begins. */
-  readonly onFill: (fill: Fill) => void
-  /** Told of each that isn't for one client alone, just before it is over. */
-  readonly onEnd: (ended: Ended) => void
-}
+type StarterDeps = Pick<FillMakerDeps, 'store' | 'clock' | 'log'>
 
 /** A body for a status other than 200 that is this small is not written to disk. */
 const smallBytes = 256 * 1024
@@ -52,13 +23,11 @@ const smallBytes = 256 * 1024
  */
 export class Starter {
   readonly #deps: StarterDeps
-  readonly #recent: RecentBlocks
-  /** By origin: how many connections have proven worthwhile. */
-  readonly #ways = new Map<string, { proven: number }>()
+  readonly #maker: FillMaker
 
-  constructor(deps: StarterDeps) {
+  constructor(deps: StarterDeps, maker: FillMaker) {
     this.#deps = deps
-    this.#recent = new RecentBlocks(deps.limits.recentBytes)
+    this.#maker = maker
   }
 
   /**
@@ -78,7 +47,7 @@ export class Starter {
     const headers = kind === 'index' ? indexValidators(kept.headers) : validators(kept.headers)
     let response: UpstreamResponse
     try {
-      response = await askFirst(this.#ask(wanted), { wanted, headers, avoid })
+      response = await askFirst(this.#maker.ask(wanted), { wanted, headers, avoid })
     } catch (error) {
       log.warn({ key, err: error }, 'origin is away; serving what is kept')
       return { kind: 'kept', outcome: 'stale' }
@@ -104,9 +73,10 @@ export class Starter {
     const left = store.troubled ? undefined : await this.#resume(wanted)
     if (left) return this.#goOn(wanted, left, join, avoid)
     const { range } = join
-    if (!range) return this.#whole(wanted, await askFirst(this.#ask(wanted), { wanted, headers: {}, avoid }), join)
+    if (!range)
+      return this.#whole(wanted, await askFirst(this.#maker.ask(wanted), { wanted, headers: {}, avoid }), join)
     const headers = { range: rangeFor(range) }
-    return this.#part(wanted, await askFirst(this.#ask(wanted), { wanted, headers, avoid }), join)
+    return this.#part(wanted, await askFirst(this.#maker.ask(wanted), { wanted, headers, avoid }), join)
   }
 
   /** What an earlier transfer left, if it fits what is wanted now. */
@@ -134,13 +104,13 @@ export class Starter {
     const extent = extentOf(join.range, length) ?? { start: 0, end: length ?? Number.POSITIVE_INFINITY }
     const [missing] = holes(present, extent)
     if (!missing && (verified || wanted.kind === 'package')) {
-      return this.#filling(wanted, left, undefined, join, head, verified && !strong)
+      return this.#maker.filling(wanted, left, undefined, join, head, verified && !strong)
     }
     const part = missing ?? { start: 0, end: 1 }
     const same = { headers, length, verified }
     let response: UpstreamResponse
     try {
-      response = await askFirst(this.#ask(wanted), { wanted, headers: rangeHeaders(part, same), avoid })
+      response = await askFirst(this.#maker.ask(wanted), { wanted, headers: rangeHeaders(part, same), avoid })
     } catch (error) {
       await this.#putBack(left)
       throw error
@@ -152,11 +122,11 @@ export class Starter {
       if (response.status === 200) return this.#whole(wanted, response, join)
       // A range that isn't there any more, or nonsense: the file itself may be.
       drop(response)
-      return this.#whole(wanted, await askFirst(this.#ask(wanted), { wanted, headers: {}, avoid }), join)
+      return this.#whole(wanted, await askFirst(this.#maker.ask(wanted), { wanted, headers: {}, avoid }), join)
     }
     if (!missing) {
       drop(response)
-      return this.#filling(wanted, left, undefined, join)
+      return this.#maker.filling(wanted, left, undefined, join)
     }
     const patched = verified && !sameVersion(headers, response.headers)
     if (patched) {
@@ -168,7 +138,7 @@ export class Starter {
         throw error
       }
     }
-    return this.#filling(wanted, left, { response, extent: verdict.extent }, join, head, patched)
+    return this.#maker.filling(wanted, left, { response, extent: verdict.extent }, join, head, patched)
   }
 
   /** Leaves it as it was found. */
@@ -216,117 +186,6 @@ export class Starter {
         log.warn({ key, err: error }, 'the store takes nothing in; passing it through')
       }
     }
-    return this.#filling(wanted, incoming, { response, extent }, join, head)
+    return this.#maker.filling(wanted, incoming, { response, extent }, join, head)
   }
-
-  #filling(
-    wanted: Wanted,
-    incoming: Incoming | null,
-    first: { response: UpstreamResponse; extent: Extent } | undefined,
-    join: Join,
-    head: ArrivingHead = incoming?.head ?? { status: 200, headers: {}, length: undefined },
-    patched = false,
-  ): Fill {
-    const { store, clock, log, limits } = this.#deps
-    const { status, headers } = head
-    const framed = first?.response.framed ?? true
-    const before = store.lastDigest(wanted.key)
-    const fill = new Fill({
-      head,
-      incoming,
-      expected: status === 200 ? wanted.expected : undefined,
-      parts: status === 200 && (first === undefined || first.response.status === 206 || givesParts(headers)),
-      first,
-      patched,
-      keep: framed && mayKeep(status, headers),
-      alone: false,
-      ask: this.#askPart(wanted),
-      received: this.#received(wanted),
-      way: this.#wayOf(wanted),
-      recent: this.#recent,
-      limits,
-      clock,
-      onEnd: (end) => this.#deps.onEnd({ wanted, end, before, place: first?.response.place }),
-      onTrouble: (error) => log.warn({ key: wanted.key, err: error }, 'the store did not put a transfer away'),
-    })
-    this.#deps.onFill(fill)
-    demand(fill, join.range)
-    return fill
-  }
-
-  /** A fetch for one client alone: with its credentials, or of the head only; nothing is kept. */
-  async alone(wanted: Wanted, { method, headers }: CacheRequest): Promise<Fill | ArrivingHead> {
-    const credentials: Record<string, string> = {}
-    for (const name of ['authorization', 'cookie']) {
-      const value = headers[name]
-      if (value !== undefined) credentials[name] = value
-    }
-    const response = await askFirst(this.#ask(wanted, method), { wanted, headers: credentials, avoid: [] })
-    const { status, length } = response
-    if (method !== 'GET') {
-      drop(response)
-      return response
-    }
-    const { clock, limits } = this.#deps
-    const fill = new Fill({
-      head: { status, headers: response.headers, length },
-      incoming: null,
-      expected: undefined,
-      parts: false,
-      first: { response, extent: { start: 0, end: length ?? Number.POSITIVE_INFINITY } },
-      patched: false,
-      keep: false,
-      alone: true,
-      ask: this.#askPart(wanted, credentials),
-      received: this.#received(wanted),
-      way: { proven: 1 },
-      recent: this.#recent,
-      limits,
-      clock,
-      onEnd: () => {},
-      onTrouble: () => {},
-    })
-    this.#deps.onFill(fill)
-    return fill
-  }
-
-  #ask({ origin, path, kind, via }: Wanted, method: 'GET' | 'HEAD' = 'GET') {
-    const { counters, upstream } = this.#deps
-    return (headers: Headers, from: { place?: string; avoid?: readonly string[]; signal?: AbortSignal }) => {
-      counters.upstreamRequests += 1
-      const all = via === undefined ? headers : { ...headers, via }
-      return upstream.ask({ origin, method, path, kind, headers: all, ...from })
-    }
-  }
-
-  #askPart(wanted: Wanted, credentials: Headers = {}) {
-    const ask = this.#ask(wanted)
-    return (headers: Headers, from: { place?: string; avoid: readonly string[]; signal: AbortSignal }) =>
-      ask({ ...credentials, ...headers }, from)
-  }
-
-  #received({ origin }: Wanted): (bytes: number) => void {
-    const { counters, traffic } = this.#deps
-    return (bytes) => {
-      counters.upstreamBytes += bytes
-      traffic.received(origin.host, bytes)
-    }
-  }
-
-  #wayOf({ origin }: Wanted): { proven: number } {
-    let way = this.#ways.get(origin.host)
-    if (!way) this.#ways.set(origin.host, (way = { proven: 1 }))
-    return way
-  }
-}
-
-/** Wants what was asked for of a fill. */
-export function demand(fill: Fill, range: AskedRange | undefined): void {
-  const extent = extentOf(range, fill.head.length)
-  if (extent) fill.want(extent.start, extent.end)
-  else fill.want()
-}
-
-function givesParts(headers: Headers): boolean {
-  return headers['accept-ranges']?.toLowerCase() === 'bytes'
 }
