@@ -124,7 +124,9 @@ describe('scripts/node/boot in a machine', () => {
     ))
 
   it('sets IPv6 and the name server where the seed has them', async () => {
-    const show = 'ip -6 -o address show dev eth0; ip -6 route; cat /etc/resolv.conf; ls -l /etc/resolv.conf; echo shown'
+    // Written at once and on lines of their own: reports that nobody hears write to the console meanwhile.
+    const facts = 'ip -6 -o address show dev eth0; ip -6 route; cat /etc/resolv.conf; ls -l /etc/resolv.conf'
+    const show = `printf '\\n%s\\nshown\\n' "$(${facts})"`
     const ipv6 = { address: 'fd77::a4d:101', prefixLength: 64, router: 'fd77::a4d:1fe' }
     const resolver = { server: '10.77.1.254', zone: 'lab.internal' }
     const linked = ownBoot.replace('set -u', 'set -u; ln -sf /run/away/resolv.conf /etc/resolv.conf')
