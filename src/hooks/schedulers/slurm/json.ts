@@ -74,7 +74,7 @@ export function malformed(where: string, what: string, cause?: unknown): Causewa
   return new CausewayError('MalformedOutput', `Slurm's answer can not be used: ${where} ${what}`, { cause })
 }
 
-function isFields(value: unknown): value is Fields {
+export function isFields(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 

@@ -6,6 +6,8 @@ import { type Fields, malformed, numberOf, readList, requiredTextOf, textOf, wor
 export interface SlurmNode extends QueueNode {
   /** Slurm will call SuspendProgram as soon as no job holds the node; until then a drain is forgotten when it does. */
   readonly powerDownPending: boolean
+  /** Slurm has planned a waiting job on it, since it last looked at what can be planned ahead. */
+  readonly planned: boolean
   /** It was made while slurmctld ran; slurm.conf does not name it, or did not when it was made. */
   readonly dynamic: boolean
   /** Some partition takes it: jobs can be placed on it. */
@@ -54,6 +56,7 @@ function parseNode(fields: Fields): SlurmNode {
       .split(',')
       .filter((feature) => feature !== ''),
     powerDownPending: flags.has('POWER_DOWN'),
+    planned: flags.has('PLANNED'),
     dynamic: flags.has('DYNAMIC_NORM'),
     inPartition: fields['partitions'] === undefined || wordsOf(fields, 'partitions').length > 0,
     weight: numberOf(fields, 'weight'),

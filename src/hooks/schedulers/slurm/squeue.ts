@@ -1,7 +1,7 @@
 import type { Blocked, Job } from '../../../elastic/plan/demand.ts'
 import { expandHostlist } from '../../hostlist.ts'
 import { parseAdminComment } from './admin-comment.ts'
-import { type Fields, malformed, numberOf, readList, requiredNumberOf, textOf, wordsOf } from './json.ts'
+import { type Fields, isFields, malformed, numberOf, readList, requiredNumberOf, textOf, wordsOf } from './json.ts'
 import { blockedBy } from './reasons.ts'
 import { sizePerNode, tasksPerNode } from './size.ts'
 
@@ -10,6 +10,11 @@ export interface SlurmJob extends Job {
   readonly adminComment: string
   /** Causeway has held it, and nobody has let it go since; true of a running job that began while it was being held. */
   readonly heldByUs: boolean
+  /**
+   * All nodes that Slurm has given it and still thinks of, those included that are free again while it completes; a suspended
+   * job's too. None of a job that waits or has ended. Null: Slurm does not say.
+   */
+  readonly allocated: readonly string[] | null
 }
 
 /**
@@ -89,6 +94,7 @@ function parseJob(fields: Fields, nowMs: number): SlurmJob {
     nodes,
     adminComment,
     heldByUs,
+    allocated: allocatedOf(fields, state, nodes),
     submittedAtMs: requiredNumberOf(fields, 'submit_time') * 1000,
     // A pending or starting job has an estimate here, a job cancelled before its start the time of that.
     startedAtMs: state === 'pending' || state === 'starting' || nodes.length === 0 ? null : startedAtMs,
@@ -135,11 +141,29 @@ function stateOf(fields: Fields): Job['state'] {
 }
 
 function nodesOf(fields: Fields): string[] {
-  const text = textOf(fields, 'nodes')
+  return expanded(textOf(fields, 'nodes'), 'nodes')
+}
+
+/** While a job completes, `nodes` has only those that are not free again; `job_resources` keeps all. */
+function allocatedOf(fields: Fields, state: Job['state'], nodes: readonly string[]): readonly string[] | null {
+  if (state === 'pending' || state === 'ended') return []
+  const resources = fields['job_resources']
+  const kept = isFields(resources) ? expanded(listOf(resources), 'job_resources') : []
+  if (kept.length === 0 && (state === 'completing' || nodes.length === 0)) return null
+  return [...new Set([...nodes, ...kept])]
+}
+
+/** The nodes of `job_resources`: a hostlist in 22.05, an object with one in later versions. */
+function listOf(resources: Fields): string {
+  const { nodes } = resources
+  return isFields(nodes) ? textOf(nodes, 'list') : textOf(resources, 'nodes')
+}
+
+function expanded(text: string, name: string): string[] {
   try {
     return expandHostlist(text)
   } catch (cause) {
-    throw malformed('nodes', `is "${text.slice(0, 80)}"`, cause)
+    throw malformed(name, `is "${text.slice(0, 80)}"`, cause)
   }
 }
 

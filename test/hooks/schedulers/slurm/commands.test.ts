@@ -12,7 +12,7 @@ import {
 } from '../../../../src/hooks/schedulers/slurm/commands.ts'
 import type { SlurmNode } from '../../../../src/hooks/schedulers/slurm/sinfo.ts'
 
-const unsaid = { dynamic: false, inPartition: true, weight: null, cpus: null, memoryMiB: null }
+const unsaid = { planned: false, dynamic: false, inPartition: true, weight: null, cpus: null, memoryMiB: null }
 const base = { busy: false, drained: false, down: false, reason: '', features: [], powerDownPending: false, ...unsaid }
 const absent: SlurmNode = { ...base, name: 'absent', power: 'absent', responding: false }
 const idle: SlurmNode = { ...base, name: 'idle', power: 'present', responding: true }

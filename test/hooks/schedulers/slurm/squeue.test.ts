@@ -242,3 +242,20 @@ test('no text makes the parser fail in another way than it promises', () => {
     ),
   )
 })
+
+test('a job that completes has its nodes until it has ended, also those that are free again', () => {
+  const allocated = (fields: Record<string, unknown>) => parseOne(fields)?.allocated
+  const resources = { job_resources: { nodes: 'dyn[1-2]' } }
+  assert.deepEqual(allocated({ job_state: 'RUNNING', nodes: 'dyn[1-2]', ...resources }), ['dyn1', 'dyn2'])
+  assert.deepEqual(allocated({ job_state: 'COMPLETING', nodes: 'dyn2', ...resources }), ['dyn2', 'dyn1'])
+  assert.deepEqual(allocated({ job_state: 'COMPLETING', nodes: '', ...resources }), ['dyn1', 'dyn2'])
+  assert.deepEqual(allocated({ job_state: 'SUSPENDED', nodes: 'dyn1' }), ['dyn1'])
+  assert.deepEqual(allocated({ job_state: 'COMPLETED', nodes: 'dyn[1-2]', ...resources }), [])
+  assert.deepEqual(allocated({ nodes: '' }), [])
+  // Later versions.
+  const listed = { job_state: ['CANCELLED', 'COMPLETING'], nodes: '' }
+  assert.deepEqual(allocated({ ...listed, job_resources: { nodes: { count: 1, list: 'dyn3' } } }), ['dyn3'])
+  // It does not say which.
+  assert.equal(allocated({ ...listed, nodes: 'dyn2' }), null)
+  assert.equal(allocated({ job_state: 'RUNNING', nodes: '' }), null)
+})
