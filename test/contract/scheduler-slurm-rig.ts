@@ -59,6 +59,8 @@ export type RigOptions = Pick<SlurmOptions, 'dynamic' | 'oneSite' | 'jwt'>
 export class SlurmRig implements SchedulerRig {
   readonly scheduler: Scheduler
   readonly hooks: Hook[] = []
+  /** How long the controller takes to answer slurmctld's programs, and so how long these run. At most 800 ms, see scripts/hooks/post-event. */
+  answerMs = 0
   readonly head: LabHost
   readonly #lab: string
   readonly #options: RigOptions
@@ -140,7 +142,7 @@ export class SlurmRig implements SchedulerRig {
       request.on('end', () => {
         const body = JSON.parse(Buffer.concat(parts).toString()) as Hook['body']
         this.hooks.push({ event: request.url?.split('/').at(-1) ?? '', names: expandHostlist(body.nodes ?? ''), body })
-        response.writeHead(202).end()
+        setTimeout(() => response.writeHead(202).end(), this.answerMs)
       })
     })
     const folder = this.head.path('/run/causeway')
@@ -248,6 +250,7 @@ export class SlurmRig implements SchedulerRig {
   }
 
   async reset(): Promise<void> {
+    this.answerMs = 0
     await this.head.exec(['scancel', '--user=alice'])
     await Promise.all([...this.#nodes.values()].map((host) => host.powerOff()))
     if (this.#dynamic) await this.#forgetNodes()
@@ -281,9 +284,9 @@ export class SlurmRig implements SchedulerRig {
   async #forgetNodes(): Promise<void> {
     const { nodes } = await this.scheduler.snapshot()
     for (const { name } of nodes) await this.#scontrol('update', `nodename=${name}`, 'state=down', 'reason=reset')
-    await this.until('no job holds a node', (queue) => queue.nodes.every((node) => !node.busy))
-    for (const { name } of (await this.scheduler.snapshot()).nodes) await this.#scontrol('delete', `nodename=${name}`)
-    await this.until('no node and no job is left', (queue) => {
+    await until('no node and no job is left', 120_000, async () => {
+      const queue = await this.scheduler.snapshot()
+      await this.scheduler.powerDown(queue.nodes.map((node) => node.name))
       return queue.nodes.length === 0 && queue.jobs.every((job) => job.state === 'ended')
     })
   }

@@ -107,7 +107,15 @@ export class SlurmClient {
     return said ? Number(said[1]) : null
   }
 
-  /** Has Slurm forget dynamic nodes. It serves those that no job is on and that it knows, and refuses for any of the others. */
+  /** Whether Slurm plans jobs ahead right now (`sched/backfill`); where many wait it takes seconds, and works on what it has read before. */
+  async isPlanning(): Promise<boolean> {
+    return /in the middle of backfilling/i.test(await this.#run(['sdiag']))
+  }
+
+  /**
+   * Has Slurm forget dynamic nodes. It serves those that no job is on and that it knows, and refuses for any of the others.
+   * Slurm can break by it: only for what `deletable` has let through.
+   */
   async deleteNodes(names: readonly string[]): Promise<void> {
     await this.#run(['scontrol', 'delete', `nodename=${compressHostlist(names)}`])
   }

@@ -11,9 +11,11 @@ import {
 import { SlurmClient, type SlurmOptions } from './client.ts'
 import { reasonText, updatesForCancelDrain, updatesForDrain } from './commands.ts'
 import { weightOf } from './definition.ts'
+import { Deletions } from './dynamic-deletions.ts'
 import { isPlaceholder, placeholderChanges, placeholderProblem } from './dynamic-placeholders.ts'
 import { dynamicSnapshot, forgettable, isLeaving, leavingReason } from './dynamic-snapshot.ts'
 import { type KeptFiles, keepFiles } from './kept-files.ts'
+import { unlessRefused } from './refusal.ts'
 import { registrationChanges } from './register.ts'
 import { SlurmScheduler } from './scheduler.ts'
 import { isOurs, type SlurmNode } from './sinfo.ts'
@@ -35,13 +37,14 @@ export interface SlurmDynamicOptions extends SlurmOptions {
  *
  * Slurm is told of nodes that can be made by placeholders, see `placeholderChanges`; they are no nodes to anybody else. A reading
  * of the queue also mends: it makes placeholders that are missing, brings weights and features up to date, and deletes nodes whose
- * last job has ended after `powerDown`.
+ * last job has ended after `powerDown`. Nodes are drained before they are deleted, and deleted when Slurm can do that without harm.
  */
 export class SlurmDynamicScheduler implements Scheduler {
   readonly kind = 'slurm'
   readonly capabilities: Capabilities = { ...defaultCapabilities }
   readonly #queue: Scheduler
   readonly #slurm: SlurmClient
+  readonly #deletions: Deletions
   readonly #clock: Clock
   readonly #possible: () => readonly Registration[]
   readonly #files: KeptFiles | null
@@ -54,21 +57,26 @@ export class SlurmDynamicScheduler implements Scheduler {
   constructor(options: SlurmDynamicOptions) {
     this.#queue = new SlurmScheduler(options)
     this.#slurm = new SlurmClient(options)
+    this.#deletions = new Deletions(this.#slurm, options.clock)
     this.#clock = options.clock
     this.#possible = options.possible
     this.#files = options.files ?? null
   }
 
   async snapshot(): Promise<QueueSnapshot> {
+    const beganMs = this.#clock.now()
     const [jobs, nodes] = await Promise.all([this.#slurm.jobs(), this.#slurm.nodes()])
     const queue = { jobs, nodes }
+    this.#deletions.note(nodes)
     const possible = this.#possible()
     const complete = await this.#keepPlaceholders(nodes, possible)
     await this.#keepDefinitions(nodes, possible)
-    const names = forgettable(nodes)
-    if (names.length === 0) return dynamicSnapshot(queue, complete)
+    const due = this.#deletions.due(forgettable(nodes), queue, beganMs)
+    // For the next reading, which may be the one in which their jobs have ended.
+    await this.#deletions.prepare(nodes.filter(isLeaving).map((node) => node.name))
+    if (due.length === 0) return dynamicSnapshot(queue, complete)
     // One that Slurm does not let go is seen again in the next reading.
-    await unlessRefused(this.#slurm.deleteNodes(names))
+    await this.#deletions.remove(due)
     const left = new Set((await this.#slurm.nodes()).map((node) => node.name))
     return dynamicSnapshot({ ...queue, nodes: nodes.filter((node) => left.has(node.name)) }, complete)
   }
@@ -82,8 +90,11 @@ export class SlurmDynamicScheduler implements Scheduler {
     if (nodes.length === 0) return
     const known = await this.#slurm.nodes()
     const names = new Set(nodes.map((node) => node.name))
-    const stale = known.filter((node) => names.has(node.name) && !node.busy && (!node.responding || node.down))
-    if (stale.length > 0) await this.#slurm.deleteNodes(stale.map((node) => node.name))
+    const isStale = (node: SlurmNode) => !node.busy && (!node.responding || node.down || isLeaving(node))
+    await this.#deleteAll(
+      'what earlier machines have left be deleted',
+      known.filter((node) => names.has(node.name) && isStale(node)),
+    )
     const problem = await this.#makePlaceholders(known, this.#possible())
     if (problem) throw problem
   }
@@ -102,12 +113,9 @@ export class SlurmDynamicScheduler implements Scheduler {
 
   async powerDown(names: readonly string[]): Promise<void> {
     await this.#act(names, async (nodes) => {
-      const idle = nodes.filter((node) => !node.busy).map((node) => node.name)
-      if (idle.length > 0) await unlessRefused(this.#slurm.deleteNodes(idle))
-      const asked = new Set(names)
-      const left = (await this.#slurm.nodes()).filter((node) => asked.has(node.name) && !isLeaving(node))
-      // Slurm deletes no node that a job is on: one began in between, or the node is busy.
-      await this.#drainToDelete(left)
+      // Those that can't be deleted yet are, by a later reading.
+      await this.#drainToDelete(nodes.filter((node) => !isLeaving(node)))
+      await this.#deletions.attempt(nodes.map((node) => node.name))
     })
   }
 
@@ -124,13 +132,7 @@ export class SlurmDynamicScheduler implements Scheduler {
         { state: 'down', names: [...lost], reason: text },
       ])
       await this.#slurm.startAgain(ids, isOnThem)
-      await this.#slurm.until('failed nodes be deleted', async () => {
-        const left = (await this.#slurm.nodes()).filter((node) => lost.has(node.name))
-        if (left.length === 0) return true
-        const idle = left.filter((node) => !node.busy).map((node) => node.name)
-        if (idle.length > 0) await unlessRefused(this.#slurm.deleteNodes(idle))
-        return null
-      })
+      await this.#deleteAll('failed nodes be deleted', nodes)
     })
   }
 
@@ -189,11 +191,13 @@ export class SlurmDynamicScheduler implements Scheduler {
     possible: readonly Registration[],
   ): Promise<CausewayError | null> {
     const { create, remove } = placeholderChanges(nodes, possible)
-    if (remove.length > 0) await unlessRefused(this.#slurm.deleteNodes(remove))
+    const woken = nodes.filter((node) => remove.includes(node.name) && !node.drained)
+    await this.#drainToDelete(woken)
+    await this.#deletions.attempt(remove)
     let refusal: CausewayError | null = null
     for (const { names, definition, reason } of create) {
-      // As nodes of the future first: jobs are never placed on them, from their beginning. What a call that was cut off has left
-      // is refused here, and seen below.
+      // As nodes of the future first: jobs are never placed on them, from their beginning. What a call that was cut off has left,
+      // or could not be deleted yet, is refused here, and seen below.
       refusal = (await unlessRefused(this.#slurm.createNodes(names, [...definition, 'State=FUTURE']))) ?? refusal
       await unlessRefused(this.#slurm.update([{ state: 'drain', names, reason }]))
       await unlessRefused(this.#slurm.update([{ state: 'down', names, reason }]))
@@ -201,6 +205,21 @@ export class SlurmDynamicScheduler implements Scheduler {
     const made = create.length > 0 ? await this.#slurm.nodes() : nodes
     const isWhole = placeholderChanges(made, possible).create.length === 0
     return placeholderProblem(made, possible, isWhole ? null : await this.#slurm.maxNodeCount(), refusal)
+  }
+
+  /**
+   * Drains nodes on which no job is or begins, and has them deleted.
+   * @throws CausewayError `CommandTimeout` when they can't all be deleted within 30 s: it is to be tried again
+   */
+  async #deleteAll(what: string, nodes: readonly SlurmNode[]): Promise<void> {
+    if (nodes.length === 0) return
+    await this.#drainToDelete(nodes.filter((node) => !node.drained))
+    const names = nodes.map((node) => node.name)
+    const asked = new Set(names)
+    await this.#slurm.until(what, async () => {
+      await this.#deletions.attempt(names)
+      return (await this.#slurm.nodes()).some((node) => asked.has(node.name)) ? null : true
+    })
   }
 
   /** Has nodes deleted by a later reading, when no job is on them; an admin's own drain is left as it is. */
@@ -215,16 +234,5 @@ export class SlurmDynamicScheduler implements Scheduler {
     const asked = new Set(names)
     const nodes = (await this.#slurm.nodes()).filter((node) => asked.has(node.name) && !isPlaceholder(node))
     if (nodes.length > 0) await carryOut(nodes)
-  }
-}
-
-/** Where Slurm refuses a part and serves the rest, what it served is seen by looking again; resolves to the refusal. */
-async function unlessRefused(call: Promise<void>): Promise<CausewayError | null> {
-  try {
-    await call
-    return null
-  } catch (error) {
-    if (error instanceof CausewayError && error.code === 'CommandFailed') return error
-    throw error
   }
 }
