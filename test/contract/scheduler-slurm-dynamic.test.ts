@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, afterEach, before, suite, test } from 'node:test'
+import { slurmConfPath } from '../../lab/slurm.ts'
 import { until } from '../../lab/until.ts'
 import { execChecked } from '../../src/base/exec.ts'
 import type { Job } from '../../src/elastic/plan/demand.ts'
@@ -168,17 +169,28 @@ suite('dynamic nodes in Slurm', () => {
   })
 
   test('a node that Slurm has planned a job on is deleted when the plan is past', async () => {
-    await rig.machineUp('east-1')
-    await rig.machineUp('west-1')
-    const long = ['--exclusive', '--time=60', '--wrap=sleep 60']
-    await runs(await rig.sbatch('--constraint=site-west', ...long))
-    await rig.sbatch('--nodes=2', ...long)
-    await until('a job is planned on it', 120_000, async () => (await sinfo()).includes('east-1 planned'))
-    await rig.scheduler.fail(['east-1'], 'machine lost')
-    const rounds = async () =>
-      /Backfilling stats[^]*?Total cycles: (\d+)/.exec(await execChecked(rig.head, ['sdiag']))?.[1]
-    const before = await rounds()
-    await until('Slurm plans again', 120_000, async () => (await rounds()) !== before)
-    assert.deepEqual(await names(), ['west-1'])
+    // Slurm looks at its plans again after so many seconds.
+    const planEvery = async (seconds: number) => {
+      const conf = rig.head.read(slurmConfPath).replace(/bf_interval=\d+/, `bf_interval=${seconds}`)
+      rig.head.write(slurmConfPath, { content: conf })
+      await scontrol('reconfigure')
+    }
+    await planEvery(4)
+    try {
+      await rig.machineUp('east-1')
+      await rig.machineUp('west-1')
+      const long = ['--exclusive', '--time=60', '--wrap=sleep 60']
+      await runs(await rig.sbatch('--constraint=site-west', ...long))
+      await rig.sbatch('--nodes=2', ...long)
+      await until('a job is planned on it', 120_000, async () => (await sinfo()).includes('east-1 planned'))
+      await rig.scheduler.fail(['east-1'], 'machine lost')
+      const rounds = async () =>
+        /Backfilling stats[^]*?Total cycles: (\d+)/.exec(await execChecked(rig.head, ['sdiag']))?.[1]
+      const before = await rounds()
+      await until('Slurm plans again', 120_000, async () => (await rounds()) !== before)
+      assert.deepEqual(await names(), ['west-1'])
+    } finally {
+      await planEvery(1)
+    }
   })
 })

@@ -100,3 +100,8 @@ test('what is not a list of nodes is no empty one', () => {
     code: 'SchedulerUnreachable',
   })
 })
+
+test('that a job is planned on a node is read', () => {
+  assert.equal(parseOne('idle', ['DRAIN', 'DYNAMIC_NORM', 'PLANNED'])?.planned, true)
+  assert.equal(parseOne('idle', ['DRAIN', 'DYNAMIC_NORM'])?.planned, false)
+})
