@@ -12,18 +12,19 @@ import { policyRules } from '../../src/elastic/policy-rules.ts'
 import { defaultCapabilities, type Scheduler } from '../../src/elastic/scheduler.ts'
 import { tokenFor } from '../../src/elastic/tokens.ts'
 import { noFacts } from '../../src/network/facts.ts'
-import type { Driver, Machine } from '../../src/sites/driver.ts'
+import type { Machine } from '../../src/sites/driver.ts'
 import { loadBoot } from '../../src/sites/seed.ts'
 import { EventStore } from '../../src/store/event-store.ts'
 import { JobStore } from '../../src/store/job-store.ts'
 import { NodeStore } from '../../src/store/node-store.ts'
 import type { Db } from '../../src/store/open.ts'
+import { memoryDriver } from '../memory-driver.ts'
 
 /** What is outside the controller: a queue and sites that answer at once. */
 export interface Outside {
   queue: QueueSnapshot
   /** By site name. */
-  readonly machines: ReadonlyMap<string, Machine[]>
+  readonly machines: ReadonlyMap<string, Map<string, Machine>>
   /** Called when a site is told to make a machine. */
   created(name: string): void
   /** Called when the loop has nothing more to do. */
@@ -56,7 +57,12 @@ export async function engineOn(config: ControllerConfig, outside: Outside, db: D
     events: new EventStore(db),
     jobs: new JobStore(db),
     scheduler: schedulerOf(outside),
-    drivers: new Map([...outside.machines].map(([site, machines]) => [site, driverOf(site, machines, outside)])),
+    drivers: new Map(
+      [...outside.machines].map(([site, machines]) => [
+        site,
+        memoryDriver(site, machines, (name) => outside.created(name)),
+      ]),
+    ),
     applyGateway: async () => ({ pending: [] }),
     pace: { batchMs, pollMs, busyPollMs: pollMs },
     policyAt: () => policy,
@@ -87,20 +93,5 @@ function schedulerOf(outside: Outside): Scheduler {
     release: accept,
     confine: accept,
     explain: accept,
-  }
-}
-
-function driverOf(site: string, machines: Machine[], outside: Outside): Driver {
-  return {
-    site,
-    list: async () => machines,
-    create: async ({ id, name, cluster }) => {
-      outside.created(name)
-      const machine = { id, name, cluster, state: 'running', createdAtMs: Date.now() } as const
-      machines.push(machine)
-      return machine
-    },
-    delete: async () => undefined,
-    console: async () => '',
   }
 }

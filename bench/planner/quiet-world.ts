@@ -3,6 +3,7 @@ import { nodeName } from '../../src/elastic/plan/policy.ts'
 import type { Machine } from '../../src/sites/driver.ts'
 import type { Db } from '../../src/store/open.ts'
 import type { NodesTable } from '../../src/store/schema.ts'
+import { benchMachine } from '../memory-driver.ts'
 import { configFor } from './config.ts'
 import type { Outside } from './engine.ts'
 import { siteNames } from './world.ts'
@@ -20,7 +21,7 @@ export async function quietWorld(size: { jobs: number; nodes: number }, db: Db) 
   const began = Date.now() - 60_000
   const nodes: NodesTable[] = []
   const queueNodes: QueueNode[] = []
-  const machines = new Map<string, Machine[]>(siteNames.map((site) => [site, []]))
+  const machines = new Map<string, Map<string, Machine>>(siteNames.map((site) => [site, new Map()]))
   for (const site of siteNames) {
     for (let k = 1; k <= perSite + free; k++) {
       const name = nodeName(site, k)
@@ -28,7 +29,7 @@ export async function quietWorld(size: { jobs: number; nodes: number }, db: Db) 
       queueNodes.push(there ? working(name) : absent(name))
       if (!there) continue
       const id = `00000000-0000-4000-8000-${String(nodes.length).padStart(12, '0')}`
-      machines.get(site)?.push({ id, name, cluster: 'lab', state: 'running', createdAtMs: began })
+      machines.get(site)?.set(id, benchMachine(id, name, 'lab', began))
       nodes.push(row(id, name, site, began))
     }
   }

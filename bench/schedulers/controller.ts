@@ -12,12 +12,12 @@ import { registrationOf } from '../../src/elastic/registrations.ts'
 import type { Scheduler } from '../../src/elastic/scheduler.ts'
 import { tokenFor } from '../../src/elastic/tokens.ts'
 import { noFacts } from '../../src/network/facts.ts'
-import type { Driver, Machine } from '../../src/sites/driver.ts'
 import { loadBoot } from '../../src/sites/seed.ts'
 import { EventStore } from '../../src/store/event-store.ts'
 import { JobStore } from '../../src/store/job-store.ts'
 import { NodeStore } from '../../src/store/node-store.ts'
 import type { Db } from '../../src/store/open.ts'
+import { memoryDriver } from '../memory-driver.ts'
 
 /** The engine with what is to be seen of it. */
 export interface BenchController {
@@ -52,7 +52,9 @@ export async function controllerOn(config: ControllerConfig, scheduler: Schedule
     events: new EventStore(db),
     jobs: new JobStore(db),
     scheduler,
-    drivers: new Map(Object.keys(config.sites).map((site) => [site, driverOf(site, () => seen.onCreate())])),
+    drivers: new Map(
+      Object.keys(config.sites).map((site) => [site, memoryDriver(site, new Map(), () => seen.onCreate())]),
+    ),
     applyGateway: async () => ({ pending: [] }),
     pace: { batchMs, pollMs, busyPollMs: 500 },
     policyAt: () => policy,
@@ -67,22 +69,4 @@ export async function controllerOn(config: ControllerConfig, scheduler: Schedule
   })
   const seen: BenchController = { loop, rounds: () => rounds, onRest: () => undefined, onCreate: () => undefined }
   return seen
-}
-
-function driverOf(site: string, created: () => void): Driver {
-  const machines = new Map<string, Machine>()
-  return {
-    site,
-    list: async () => [...machines.values()],
-    create: async ({ id, name, cluster }) => {
-      created()
-      const machine = { id, name, cluster, state: 'running', createdAtMs: Date.now() } as const
-      machines.set(id, machine)
-      return machine
-    },
-    delete: async (id) => {
-      machines.delete(id)
-    },
-    console: async () => '',
-  }
 }

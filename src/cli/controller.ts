@@ -22,7 +22,6 @@ import { ReadModel } from '../hooks/read-model.ts'
 import { connectScheduler } from '../hooks/schedulers/connect.ts'
 import { applyGateway } from '../network/apply.ts'
 import type { Overlay } from '../network/overlay.ts'
-import { NamespaceDriver } from '../sites/namespace-driver.ts'
 import { loadBoot } from '../sites/seed.ts'
 import { EventStore } from '../store/event-store.ts'
 import { JobStore } from '../store/job-store.ts'
@@ -30,6 +29,7 @@ import { NodeStore } from '../store/node-store.ts'
 import { openStore } from '../store/open.ts'
 import { TunnelKeyStore } from '../store/tunnel-key-store.ts'
 import { defaultConfigFile } from './config-file.ts'
+import { driversOf } from './drivers.ts'
 import { gatewayHosts, hostOf } from './gateway-hosts.ts'
 import { NetworkWatch } from './network-watch.ts'
 import { secretFile } from './secret-file.ts'
@@ -74,12 +74,7 @@ async function startController(
   const clock = systemClock
   const { stateDir, tokenFile, poll, batch } = config.controller
   const hosts = gatewayHosts(config)
-  const drivers = new Map(
-    Object.entries(config.sites).map(([site, { driver }]) => {
-      const options = { site, cluster: config.cluster.name, host: hostOf(hosts, site), shared: driver.shared }
-      return [site, new NamespaceDriver(options)] as const
-    }),
-  )
+  const drivers = driversOf(config, hosts)
   const secret = await secretFile(join(stateDir, 'secret'))
   const apiToken = (await secretFile(tokenFile)).toString('utf8').trim()
   const boot = await loadBoot()
@@ -180,6 +175,7 @@ async function startController(
       await gateways.stop()
       await recorder?.close()
       await connection.close()
+      await Promise.all([...drivers.values()].map((driver) => driver.close()))
       await Promise.all([...hosts.values()].map((host) => host.close()))
       await db.destroy()
     },

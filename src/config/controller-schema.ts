@@ -1,4 +1,5 @@
 import { type StaticDecode, Type } from 'typebox'
+import { DriverSchema } from './driver-schema.ts'
 import { Ip, Ipv4, Ipv4Endpoint, Ipv4Subnet, Name, namePattern, Path, Whole } from './fields.ts'
 import { ClusterSchema } from './network-schema.ts'
 import { policyParts, SiteSchema } from './policy-schema.ts'
@@ -46,19 +47,13 @@ const Site = SiteSchema(
         program: Type.String({ pattern: '^[A-Za-z0-9_./-]+$', expected: 'a program', default: 'causeway' }),
       }),
     ),
-    driver: Type.Object({
-      kind: Type.Literal('namespace'),
-      /** The folder at the site host that machines have as their read-only root, unless their type says otherwise. */
-      image: Path(),
-      /** Folders of the site host that every machine sees too, such as a shared /home. */
-      shared: Type.Array(Path(), { default: [] }),
-    }),
+    driver: DriverSchema,
   },
   {
     /** Addresses of the type's nodes: node k has the k-th. */
     pool: Ipv4Subnet(),
     /** The image of its machines; left out: the driver's. */
-    image: Type.Optional(Path()),
+    image: Type.Optional(Type.String({ pattern: '^\\S{1,200}$', expected: "an image, as the site's driver names it" })),
     /** Roles of the site's cache that its nodes will install; left out: the site's. */
     warm: Type.Optional(Type.Array(CacheRole)),
   },
@@ -130,6 +125,11 @@ export const ControllerConfigSchema = Type.Object({
 
 /** What the controller runs by. */
 export type ControllerConfig = StaticDecode<typeof ControllerConfigSchema>
+
+/** The part of it about a site's machines, of one kind or of any. */
+export type DriverConfig<
+  K extends ControllerConfig['sites'][string]['driver']['kind'] = ControllerConfig['sites'][string]['driver']['kind'],
+> = Extract<ControllerConfig['sites'][string]['driver'], { kind: K }>
 
 /** The part of it about the batch queue, of one kind or of any. */
 export type SchedulerConfig<K extends ControllerConfig['scheduler']['kind'] = ControllerConfig['scheduler']['kind']> =

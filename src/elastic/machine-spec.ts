@@ -34,23 +34,37 @@ export function machineSpec(config: ControllerConfig, node: NodeRecord, parts: S
   const { address } = registration
   const { cluster, head, controller } = config
   const overlay = emptyOverlay(config, parts.facts)
+  const prefixLength = Number(cluster.subnet.split('/')[1])
+  const router = site.gateway.address
+  const ipv6 = ipv6Of(cluster.subnet6, address, router)
   const mtu = segmentMtu(overlay)
+  const resolver = overlay.services && { server: router, zone: overlay.services.zone }
   return {
     id: node.id,
     name: node.name,
     cluster: cluster.name,
+    type: node.type,
     image: place.image,
     cpus: registration.size.cpus,
     memoryMiB: registration.size.memoryMiB,
-    nic: { mac: memberMac(address), port: portName(node.id), bridge: bridgeName(cluster.vni), mtu },
+    nic: {
+      mac: memberMac(address),
+      port: portName(node.id),
+      bridge: bridgeName(cluster.vni),
+      mtu,
+      address: `${address}/${prefixLength}`,
+      router,
+      ipv6: ipv6 && { address: `${ipv6.address}/${ipv6.prefixLength}`, router: ipv6.router },
+      resolver,
+    },
     seed: renderSeed({
       node: { id: node.id, ...registration },
       cluster: cluster.name,
-      prefixLength: Number(cluster.subnet.split('/')[1]),
-      router: site.gateway.address,
-      ipv6: ipv6Of(cluster.subnet6, address, site.gateway.address),
+      prefixLength,
+      router,
+      ipv6,
       mtu,
-      resolver: overlay.services && { server: site.gateway.address, zone: overlay.services.zone },
+      resolver,
       head: { name: head.name, address: head.address },
       controllerUrl: `http://${controller.listen}`,
       hosts: knownNames(config),
@@ -58,6 +72,7 @@ export function machineSpec(config: ControllerConfig, node: NodeRecord, parts: S
       boot: parts.boot,
       role: parts.role,
     }),
+    avoidHosts: [],
   }
 }
 

@@ -34,7 +34,7 @@ export class Observer {
     this.#capabilities = scheduler.capabilities
     this.#queue = new Source('the queue', clock, () => scheduler.snapshot())
     this.#sites = new Map(
-      [...drivers].map(([name, driver]) => [name, new Source(`site ${name}`, clock, () => driver.list())]),
+      [...drivers].map(([name, driver]) => [name, new Source(`site ${name}`, clock, () => machinesOf(driver))]),
     )
   }
 
@@ -93,6 +93,14 @@ export class Observer {
     }
     return new Map(this.#orphansSinceMs)
   }
+}
+
+/** The machines of a site; while one of its hosts can't be read, nothing is concluded about any. */
+async function machinesOf(driver: Driver): Promise<readonly SiteMachine[]> {
+  const { machines, unread } = await driver.list()
+  const [first] = unread
+  if (first) throw first.error
+  return machines
 }
 
 /** One thing that is read every round, never twice at the same time. */

@@ -1,5 +1,5 @@
 import { CausewayError } from '../base/errors.ts'
-import type { Machine, MachineSpec } from './driver.ts'
+import type { HostCapacity, Machine, MachineSpec } from './driver.ts'
 
 const nameForm = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/
 const pathForm = /^\/[A-Za-z0-9._/@+-]*$/
@@ -74,5 +74,18 @@ function parseMachine(line: string): Machine {
   const { id, name, cluster, state, createdAtMs } = value
   if (typeof id !== 'string' || typeof name !== 'string' || typeof cluster !== 'string') throw fail()
   if ((state !== 'running' && state !== 'stopped') || !Number.isSafeInteger(createdAtMs)) throw fail()
-  return { id, name, cluster, state, createdAtMs: createdAtMs as number }
+  return { id, name, cluster, state, createdAtMs: createdAtMs as number, host: null, address: null, leaving: null }
+}
+
+/**
+ * Reads what the script says of its host's room.
+ * @throws CausewayError `MalformedOutput`
+ */
+export function parseRoom(text: string): Omit<HostCapacity, 'host' | 'closed'> {
+  const numbers = /^cpus=(\d+) memory=(\d+) free=(\d+) machines=(\d+)\n$/.exec(text)?.slice(1).map(Number)
+  const [cpus, memoryMiB, freeMemoryMiB, machines] = numbers ?? []
+  if (cpus === undefined || memoryMiB === undefined || freeMemoryMiB === undefined || machines === undefined) {
+    throw new CausewayError('MalformedOutput', `not a host's room: ${JSON.stringify(text.slice(0, 200))}`)
+  }
+  return { cpus, memoryMiB, freeMemoryMiB, machines }
 }

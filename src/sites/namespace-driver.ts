@@ -1,8 +1,8 @@
 import { CausewayError } from '../base/errors.ts'
 import type { Host } from '../base/host.ts'
 import { HostScript } from '../base/host-script.ts'
-import type { Driver, Machine, MachineSpec } from './driver.ts'
-import { checkId, type MachineSurroundings, parseMachines, renderMachineRequest } from './machine-request.ts'
+import type { Capacity, Driver, Listing, Machine, MachineSpec } from './driver.ts'
+import { checkId, type MachineSurroundings, parseMachines, parseRoom, renderMachineRequest } from './machine-request.ts'
 
 /** How a `NamespaceDriver` makes its machines. */
 export interface NamespaceDriverOptions extends Partial<MachineSurroundings> {
@@ -37,11 +37,14 @@ export class NamespaceDriver implements Driver {
     this.#helper = new HostScript(options.host, 'scripts/site/causeway-machine', options.bin)
   }
 
-  async list(): Promise<readonly Machine[]> {
-    return parseMachines(await this.#helper.call([this.#root, 'list', this.#cluster]))
+  async list(): Promise<Listing> {
+    return { machines: parseMachines(await this.#helper.call([this.#root, 'list', this.#cluster])), unread: [] }
   }
 
   async create(spec: MachineSpec): Promise<Machine> {
+    if (spec.avoidHosts.includes(this.site)) {
+      throw new CausewayError('InsufficientCapacity', `${this.site}: its only host takes no machines now`)
+    }
     const request = renderMachineRequest(spec, this.#surroundings)
     const [machine] = parseMachines(await this.#helper.call([this.#root, 'create', spec.id], request))
     if (machine?.id === spec.id) return machine
@@ -54,5 +57,15 @@ export class NamespaceDriver implements Driver {
 
   async console(id: string): Promise<string> {
     return await this.#helper.call([this.#root, 'console', checkId(id)])
+  }
+
+  async capacity(): Promise<Capacity> {
+    const room = parseRoom(await this.#helper.call([this.#root, 'capacity', this.#cluster]))
+    return { hosts: [{ host: this.site, closed: null, ...room }], offers: [], machinesLeft: null }
+  }
+
+  /** The host is its owner's to close. */
+  close(): Promise<void> {
+    return Promise.resolve()
   }
 }

@@ -29,7 +29,7 @@ export function driverContract(kind: string, begin: () => Promise<DriverTrial>):
     after(() => trial?.close())
 
     const states = async (driver = trial.driver) =>
-      Object.fromEntries((await driver.list()).map((machine) => [machine.id, machine.state]))
+      Object.fromEntries((await driver.list()).machines.map((machine) => [machine.id, machine.state]))
 
     /** Runs a test and deletes the machines it names, so that each starts at an empty site. */
     const on = (ids: readonly string[], work: () => Promise<void>) => async () => {
@@ -43,7 +43,7 @@ export function driverContract(kind: string, begin: () => Promise<DriverTrial>):
 
     it(
       'lists nothing at an empty site',
-      on([], async () => assert.deepEqual(await trial.driver.list(), [])),
+      on([], async () => assert.deepEqual((await trial.driver.list()).machines, [])),
     )
 
     it(
@@ -51,10 +51,11 @@ export function driverContract(kind: string, begin: () => Promise<DriverTrial>):
       on(['a-1'], async () => {
         const before = Date.now()
         const machine = await trial.driver.create(trial.spec('a-1'))
-        assert.deepEqual({ ...machine, createdAtMs: 0 }, stamped('a-1'))
+        const { host: _host, address: _address, ...rest } = machine
+        assert.deepEqual({ ...rest, createdAtMs: 0 }, stamped('a-1'))
         assert.ok(machine.createdAtMs >= before - 1000 && machine.createdAtMs <= Date.now() + 1000)
-        assert.deepEqual(await trial.driver.list(), [machine])
-        assert.deepEqual(await trial.restarted().list(), [machine])
+        assert.deepEqual((await trial.driver.list()).machines, [machine])
+        assert.deepEqual((await trial.restarted().list()).machines, [machine])
       }),
     )
 
@@ -64,7 +65,7 @@ export function driverContract(kind: string, begin: () => Promise<DriverTrial>):
         const first = await trial.driver.create(trial.spec('b-1'))
         assert.deepEqual(await trial.driver.create(trial.spec('b-1')), first)
         assert.deepEqual(await trial.restarted().create(trial.spec('b-1')), first)
-        assert.equal((await trial.driver.list()).length, 1)
+        assert.equal((await trial.driver.list()).machines.length, 1)
       }),
     )
 
@@ -76,7 +77,7 @@ export function driverContract(kind: string, begin: () => Promise<DriverTrial>):
         assert.deepEqual(await states(), { 'c-1': 'stopped' })
         const machine = await trial.driver.create(trial.spec('c-1'))
         assert.equal(machine.state, 'running')
-        assert.deepEqual(await trial.driver.list(), [machine])
+        assert.deepEqual((await trial.driver.list()).machines, [machine])
       }),
     )
 
@@ -89,7 +90,7 @@ export function driverContract(kind: string, begin: () => Promise<DriverTrial>):
         await trial.driver.delete('d-2')
         assert.deepEqual(await states(), { 'd-3': 'running' })
         await trial.driver.delete('d-3')
-        assert.deepEqual(await trial.driver.list(), [])
+        assert.deepEqual((await trial.driver.list()).machines, [])
       }),
     )
 
@@ -147,6 +148,28 @@ export function driverContract(kind: string, begin: () => Promise<DriverTrial>):
     )
 
     it(
+      'tells its capacity, and the machines that its hosts have',
+      on(['k-1'], async () => {
+        const machines = async () =>
+          (await trial.driver.capacity()).hosts.reduce((sum, { machines: has }) => sum + has, 0)
+        assert.equal(await machines(), 0)
+        await trial.driver.create(trial.spec('k-1'))
+        assert.equal(await machines(), 1)
+      }),
+    )
+
+    it(
+      'makes no machine at hosts that are to be avoided',
+      on(['l-1'], async () => {
+        const avoidHosts = (await trial.driver.capacity()).hosts.map(({ host }) => host)
+        assert.ok(avoidHosts.length > 0)
+        const spec = { ...trial.spec('l-1'), avoidHosts }
+        await assert.rejects(trial.driver.create(spec), { code: 'InsufficientCapacity', retryable: true })
+        assert.deepEqual((await trial.driver.list()).machines, [])
+      }),
+    )
+
+    it(
       'tells an image that is missing, and leaves nothing behind that delete would not remove',
       on(['j-1'], async () => {
         const spec = { ...trial.spec('j-1'), image: '/no/such/image' }
@@ -157,7 +180,7 @@ export function driverContract(kind: string, begin: () => Promise<DriverTrial>):
 }
 
 function stamped(id: string) {
-  return { id, name: `node-${id}`, cluster: 'lab', state: 'running', createdAtMs: 0 }
+  return { id, name: `node-${id}`, cluster: 'lab', state: 'running', createdAtMs: 0, leaving: null }
 }
 
 /** Tries an assertion until it holds, for two minutes at most. */

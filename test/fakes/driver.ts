@@ -1,6 +1,6 @@
 import type { Clock } from '../../src/base/clock.ts'
 import { CausewayError } from '../../src/base/errors.ts'
-import type { Driver, Machine, MachineSpec } from '../../src/sites/driver.ts'
+import type { Capacity, Driver, Listing, Machine, MachineSpec } from '../../src/sites/driver.ts'
 
 /** A call to a fake driver, in the order in which they were made. */
 export type DriverCall =
@@ -8,6 +8,7 @@ export type DriverCall =
   | { readonly call: 'delete'; readonly id: string }
   | { readonly call: 'console'; readonly id: string }
   | { readonly call: 'list' }
+  | { readonly call: 'capacity' }
 
 interface FakeMachine {
   readonly spec: MachineSpec
@@ -59,16 +60,17 @@ export class FakeDriver implements Driver {
     this.#clock = options.clock
   }
 
-  list(): Promise<readonly Machine[]> {
-    return this.#call({ call: 'list' }, () =>
-      [...this.at.machines.values()].filter(({ spec }) => spec.cluster === this.#cluster).map(asMachine),
-    )
+  list(): Promise<Listing> {
+    return this.#call({ call: 'list' }, () => ({ machines: this.#machines(), unread: [] }))
   }
 
   create(spec: MachineSpec): Promise<Machine> {
     return this.#call({ call: 'create', id: spec.id }, () => {
       const known = this.at.machines.get(spec.id)
       if (known?.running) return asMachine(known)
+      if (spec.avoidHosts.includes(this.site)) {
+        throw new CausewayError('InsufficientCapacity', `${this.site}: its only host takes no machines now`)
+      }
       if (!this.at.images.has(spec.image)) throw new CausewayError('ImageMissing', `${this.site}: no ${spec.image}`)
       if (!known && this.at.machines.size >= this.at.capacity) {
         throw new CausewayError('InsufficientCapacity', `${this.site}: no room for ${spec.name}`)
@@ -92,6 +94,23 @@ export class FakeDriver implements Driver {
     return this.#call({ call: 'console', id }, () => this.at.machines.get(id)?.printed ?? '')
   }
 
+  capacity(): Promise<Capacity> {
+    return this.#call({ call: 'capacity' }, () => {
+      const unknown = { cpus: null, memoryMiB: null, freeMemoryMiB: null }
+      const machinesLeft = this.at.capacity === Infinity ? null : this.at.capacity - this.at.machines.size
+      const hosts = [{ host: this.site, closed: null, ...unknown, machines: this.#machines().length }]
+      return { hosts, offers: [], machinesLeft }
+    })
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve()
+  }
+
+  #machines(): Machine[] {
+    return [...this.at.machines.values()].filter(({ spec }) => spec.cluster === this.#cluster).map(asMachine)
+  }
+
   /** How often `create` or `delete` was called for an id. */
   count(call: 'create' | 'delete', id: string): number {
     return this.calls.filter((made) => made.call === call && made.id === id).length
@@ -108,5 +127,6 @@ export class FakeDriver implements Driver {
 
 function asMachine({ spec, createdAtMs, running }: FakeMachine): Machine {
   const { id, name, cluster } = spec
-  return { id, name, cluster, state: running ? 'running' : 'stopped', createdAtMs }
+  const state = running ? 'running' : 'stopped'
+  return { id, name, cluster, state, createdAtMs, host: null, address: null, leaving: null }
 }

@@ -60,7 +60,7 @@ describe('causeway-machine, killed at any line', () => {
   }
 
   const spec = machineSpec('v-1')
-  const listed = async () => (await make(site).list()).map(({ id, name, cluster }) => ({ id, name, cluster }))
+  const listed = async () => (await make(site).list()).machines.map(({ id, name, cluster }) => ({ id, name, cluster }))
   const known = { id: 'v-1', name: 'node-v-1', cluster: 'lab' }
 
   for (const victim of ['create', 'hold', 'inside']) {

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { parseMachines, renderMachineRequest } from '../../src/sites/machine-request.ts'
+import { parseMachines, parseRoom, renderMachineRequest } from '../../src/sites/machine-request.ts'
 import { machineSpec } from '../support/machine-spec.ts'
 
 describe('renderMachineRequest', () => {
   it('is a line for each fact, with the seed in base64 and an end', () => {
     const spec = {
       ...machineSpec('a-1'),
-      nic: { mac: '02:43:0a:4d:01:01', port: 'cwp1', bridge: 'cw77', mtu: 1450 },
+      nic: { ...machineSpec('a-1').nic, mac: '02:43:0a:4d:01:01', port: 'cwp1', bridge: 'cw77', mtu: 1450 },
       seed: [{ path: 'd/token', mode: 0o600, content: 'secret\n' }],
     }
     assert.equal(
@@ -44,7 +44,16 @@ describe('parseMachines', () => {
   it('reads machines, and none', () => {
     assert.deepEqual(parseMachines(''), [])
     assert.deepEqual(parseMachines(`${line}\n`), [
-      { id: 'a-1', name: 'node-a-1', cluster: 'lab', state: 'stopped', createdAtMs: 12 },
+      {
+        id: 'a-1',
+        name: 'node-a-1',
+        cluster: 'lab',
+        state: 'stopped',
+        createdAtMs: 12,
+        host: null,
+        address: null,
+        leaving: null,
+      },
     ])
   })
 
@@ -61,6 +70,19 @@ describe('parseMachines', () => {
     ]
     for (const text of foreign) {
       assert.throws(() => parseMachines(`${line}\n${text}\n`), { code: 'MalformedOutput' }, text)
+    }
+  })
+})
+
+describe('parseRoom', () => {
+  it('reads what a host has', () => {
+    const room = { cpus: 2, memoryMiB: 24_000, freeMemoryMiB: 20_000, machines: 3 }
+    assert.deepEqual(parseRoom('cpus=2 memory=24000 free=20000 machines=3\n'), room)
+  })
+
+  it('takes nothing else for it', () => {
+    for (const text of ['', 'cpus=2\n', 'cpus=2 memory=24000 free= machines=3\n']) {
+      assert.throws(() => parseRoom(text), { code: 'MalformedOutput' }, text)
     }
   })
 })

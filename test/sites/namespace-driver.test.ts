@@ -113,7 +113,7 @@ describe('NamespaceDriver', () => {
   it('makes no machine where the disk is nearly full', async () => {
     const full = make({ reserveMiB: 99_999_999 })
     await assert.rejects(full.create(machineSpec('l-1')), { code: 'InsufficientCapacity', message: /99999999 MiB/ })
-    assert.deepEqual(await full.list(), [])
+    assert.deepEqual((await full.list()).machines, [])
   })
 
   it('says why a machine did not start, and makes it once the obstacle is gone', async () => {
@@ -147,7 +147,7 @@ describe('NamespaceDriver', () => {
     const driver = make()
     await driver.list()
     await site.run('rm -rf /mnt/bin')
-    assert.deepEqual(await driver.list(), [])
+    assert.deepEqual((await driver.list()).machines, [])
   })
 
   it('waits for whoever works on the same machine', async () => {
@@ -162,7 +162,7 @@ describe('NamespaceDriver', () => {
     await driver.create(machineSpec('p-1'))
     const [holder = ''] = (await site.run('cat /mnt/machines/p-1/holder')).split(' ')
     await site.exec(['sh', '-c', `kill -9 ${holder}; echo "1 0" >/mnt/machines/p-1/holder`])
-    assert.equal((await driver.list())[0]?.state, 'stopped')
+    assert.equal((await driver.list()).machines[0]?.state, 'stopped')
     await driver.delete('p-1')
     assert.equal((await site.exec(['true'])).code, 0)
     assert.deepEqual(await machineRemains(site), [])

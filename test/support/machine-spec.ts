@@ -10,6 +10,7 @@ export function machineSpec(id: string, over: Partial<MachineSpec> & { boot?: st
     id,
     name: `node-${id}`,
     cluster: 'lab',
+    type: 'standard',
     image: '/',
     cpus: 1,
     memoryMiB: 64,
@@ -18,8 +19,13 @@ export function machineSpec(id: string, over: Partial<MachineSpec> & { boot?: st
       port: `cwp${hex.slice(0, 8)}`,
       bridge: 'cw77',
       mtu: 1450,
+      address: `10.77.1.${1 + (Number.parseInt(hex.slice(8, 10), 16) % 250)}/16`,
+      router: '10.77.1.254',
+      ipv6: null,
+      resolver: null,
     },
     seed,
+    avoidHosts: [],
     ...rest,
   }
 }

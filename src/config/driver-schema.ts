@@ -1,0 +1,14 @@
+import { Type } from 'typebox'
+import { Path } from './fields.ts'
+
+/** Light machines out of Linux namespaces on the gateway host itself. */
+const Namespace = Type.Object({
+  kind: Type.Literal('namespace'),
+  /** The folder at the site host that machines have as their read-only root, unless their type says otherwise. */
+  image: Path(),
+  /** Folders of the site host that every machine sees too, such as a shared /home. */
+  shared: Type.Array(Path(), { default: [] }),
+})
+
+/** How a site's machines are made, by the kind of site. */
+export const DriverSchema = Type.Union([Namespace])
