@@ -10,6 +10,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   controller: async () => (await import('./cli/controller.ts')).controllerCommand(),
   cache: async () => (await import('./cli/cache.ts')).cacheCommand(),
   status: async () => (await import('./cli/status.ts')).statusCommand(),
+  site: async () => (await import('./cli/site.ts')).siteCommand(),
   network: async () => (await import('./cli/network.ts')).networkCommand(),
   nodes: async () => (await import('./cli/nodes.ts')).nodesCommand(),
   timeline: async () => (await import('./cli/timeline.ts')).timelineCommand(),
