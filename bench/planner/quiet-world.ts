@@ -100,6 +100,8 @@ function row(id: string, name: string, site: string, began: number): NodesTable 
     phase: 'ready',
     phase_since: began,
     unreachable_since: null,
+    host: null,
+    leaving_at: null,
     idle_since: null,
     failure_code: null,
     failure_text: null,

@@ -154,6 +154,8 @@ function row(kind: string, index: number, phase: Phase): NodesTable {
     phase,
     phase_since: now - 5000,
     unreachable_since: null,
+    host: null,
+    leaving_at: null,
     idle_since: null,
     failure_code: null,
     failure_text: null,

@@ -97,7 +97,23 @@ const tunnelKeys: Migration = {
   },
 }
 
+const hosts: Migration = {
+  async up(db: Kysely<unknown>) {
+    await db.schema.alterTable('nodes').addColumn('host', 'text').execute()
+    await db.schema.alterTable('nodes').addColumn('leaving_at', 'bigint').execute()
+    await db.schema
+      .createTable('drains')
+      .addColumn('site', 'text', (c) => c.notNull())
+      .addColumn('host', 'text')
+      .addColumn('reason', 'text', (c) => c.notNull())
+      .addColumn('since', 'bigint', (c) => c.notNull())
+      .execute()
+    // Two nulls are not equal to SQLite, and a site is to be drained only once.
+    await db.schema.createIndex('drains_key').on('drains').expression(sql`site, coalesce(host, '')`).unique().execute()
+  },
+}
+
 /** The steps from an empty database to the current schema, in order of their names. */
 export const migrations: MigrationProvider = {
-  getMigrations: async () => ({ '001-first': first, '002-tunnel-keys': tunnelKeys }),
+  getMigrations: async () => ({ '001-first': first, '002-tunnel-keys': tunnelKeys, '003-hosts': hosts }),
 }

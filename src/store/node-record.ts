@@ -30,6 +30,8 @@ export interface NodeRecord {
   readonly site: string
   /** The node type at the site. */
   readonly type: string
+  /** The host of the pool, or the zone, that has its machine, as last told; null: its site has only one, or it is not known. */
+  readonly host: string | null
   /** When this life began, ms since the epoch. */
   readonly beganAtMs: number
   /** What it costs per hour, and the time that is charged for at once (ms, 0: by the ms), as they were when it began. */
@@ -38,8 +40,10 @@ export interface NodeRecord {
   readonly phase: Phase
   /** When it entered the phase, ms since the epoch. A reading says something about it only if it began later. */
   readonly phaseSinceMs: number
-  /** Since when its site can't be read; null while it can. */
+  /** Since when its site, or the host that has it, can't be read; null while it can. */
   readonly unreachableSinceMs: number | null
+  /** When its site is going to take its machine away, as announced, ms since the epoch; null: nothing is announced. */
+  readonly leavingAtMs: number | null
   /** Since when no job holds it; null while one does or it is not ready. */
   readonly idleSinceMs: number | null
   /** Set once it failed, kept until it is gone and after. */

@@ -21,6 +21,8 @@ export interface NodeNote {
   readonly id: string
   readonly idleSinceMs?: number | null
   readonly unreachableSinceMs?: number | null
+  readonly host?: string
+  readonly leavingAtMs?: number | null
 }
 
 /** A life whose machine is about to be made. */
@@ -96,9 +98,17 @@ export class NodeStore {
 
   /**
    * Moves a node to another phase if it is in one of `from` now.
+   * @param host where its machine is; left out: as it was
    * @returns whether it was moved
    */
-  async move(id: string, from: readonly Phase[], to: Phase, cause: Cause, atMs: number): Promise<boolean> {
+  async move(
+    id: string,
+    from: readonly Phase[],
+    to: Phase,
+    cause: Cause,
+    atMs: number,
+    host?: string,
+  ): Promise<boolean> {
     return this.#write([id], async (tx) => {
       const node = await change(tx, id, from, {
         phase: to,
@@ -106,6 +116,7 @@ export class NodeStore {
         idle_since: null,
         attempts: 0,
         next_attempt_at: 0,
+        ...(host === undefined ? {} : { host }),
         ...(to === 'ready' || to === 'gone' ? { token_hash: null } : {}),
         ...(to === 'gone' ? { gone_at: atMs } : {}),
       })
@@ -116,9 +127,10 @@ export class NodeStore {
 
   /**
    * Records that a node failed, and the breaker of its type that follows from it.
+   * @param breaker null: the failure says nothing against the type, whose breaker stays as it is
    * @returns whether it was recorded: false when the node is past failing (deleting, gone) or has failed already
    */
-  async fail(id: string, failure: Failure, breaker: BreakerRecord, atMs: number): Promise<boolean> {
+  async fail(id: string, failure: Failure, breaker: BreakerRecord | null, atMs: number): Promise<boolean> {
     return this.#write([id], async (tx) => {
       const from: Phase[] = ['planned', 'creating', 'booting', 'installing', 'enrolling', 'ready', 'draining']
       const node = await change(tx, id, from, {
@@ -134,8 +146,8 @@ export class NodeStore {
       })
       if (!node) return false
       await appendEvent(tx, phaseEvent(node, 'failed', failure, atMs))
-      await writeBreaker(tx, breaker)
-      if (breaker.closedUntilMs !== null) {
+      if (breaker) await writeBreaker(tx, breaker)
+      if (breaker && breaker.closedUntilMs !== null) {
         const text = `${breaker.site}/${breaker.type} is closed until ${new Date(breaker.closedUntilMs).toISOString()} after failures in a row`
         await appendEvent(tx, {
           ...phaseEvent(node, 'failed', failure, atMs),
@@ -169,7 +181,7 @@ export class NodeStore {
   async note(notes: readonly NodeNote[]): Promise<void> {
     if (notes.length === 0) return
     // Thousands of nodes may become idle at once, and what is noted is then the same for all.
-    const alike = Map.groupBy(notes, ({ idleSinceMs, unreachableSinceMs }) => `${idleSinceMs} ${unreachableSinceMs}`)
+    const alike = Map.groupBy(notes, ({ id: _, ...facts }) => JSON.stringify(facts))
     await this.#write(
       notes.map(({ id }) => id),
       async (tx) => {
@@ -254,10 +266,12 @@ async function change(
 }
 
 function columnsOf(note: NodeNote | undefined): Partial<NodesTable> {
-  const { idleSinceMs, unreachableSinceMs } = note ?? {}
+  const { idleSinceMs, unreachableSinceMs, host, leavingAtMs } = note ?? {}
   return {
     ...(idleSinceMs === undefined ? {} : { idle_since: idleSinceMs }),
     ...(unreachableSinceMs === undefined ? {} : { unreachable_since: unreachableSinceMs }),
+    ...(host === undefined ? {} : { host }),
+    ...(leavingAtMs === undefined ? {} : { leaving_at: leavingAtMs }),
   }
 }
 

@@ -6,6 +6,7 @@ export interface Schema {
   readonly events: EventsTable
   readonly jobs: JobsTable
   readonly breakers: BreakersTable
+  readonly drains: DrainsTable
   readonly tunnel_generations: TunnelGenerationsTable
   readonly tunnel_keys: TunnelKeysTable
 }
@@ -16,6 +17,10 @@ export interface NodesTable {
   name: string
   site: string
   type: string
+  /** The host of the pool, or the zone, that has its machine; null: its site has only one, or it is not known. */
+  host: string | null
+  /** When the site is going to take its machine away; null: it says nothing of the kind. */
+  leaving_at: number | null
   cost_per_hour: number
   billing_ms: number
   began_at: number
@@ -73,6 +78,15 @@ interface BreakersTable {
   type: string
   failures: number
   closed_until: number | null
+}
+
+/** One row for each site, and each host of a pool, that an admin has taken out of use. */
+interface DrainsTable {
+  site: string
+  /** Null: the whole site. */
+  host: string | null
+  reason: string
+  since: number
 }
 
 /** One row for each time that the tunnels' keys were changed. */

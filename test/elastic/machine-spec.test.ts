@@ -18,6 +18,8 @@ const node: NodeRecord = {
   beganAtMs: 0,
   phaseSinceMs: 0,
   unreachableSinceMs: null,
+  host: null,
+  leavingAtMs: null,
   idleSinceMs: null,
   nextAttemptAtMs: 0,
   costPerHour: 0,

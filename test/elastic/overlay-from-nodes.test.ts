@@ -30,7 +30,7 @@ sites:
 
 function node(k: number, phase: Phase, site = 'east'): NodeRecord {
   const times = { beganAtMs: 0, phaseSinceMs: 0, unreachableSinceMs: null, idleSinceMs: null, nextAttemptAtMs: 0 }
-  const rest = { costPerHour: 0, billingMs: 0, failure: null, attempts: 0, jobs: [] }
+  const rest = { host: null, leavingAtMs: null, costPerHour: 0, billingMs: 0, failure: null, attempts: 0, jobs: [] }
   return { id: `0000000${k}`, name: `${site}-${k}`, site, type: 'standard', phase, ...times, ...rest }
 }
 

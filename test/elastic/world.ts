@@ -51,6 +51,8 @@ export function node(over: Partial<NodeRecord> = {}): NodeRecord {
     phase: 'ready',
     phaseSinceMs: now - 1000,
     unreachableSinceMs: null,
+    host: null,
+    leavingAtMs: null,
     idleSinceMs: null,
     failure: null,
     attempts: 0,

@@ -189,6 +189,8 @@ const nobody: NodeRecord = {
   phase: 'creating',
   phaseSinceMs: 0,
   unreachableSinceMs: null,
+  host: null,
+  leavingAtMs: null,
   idleSinceMs: null,
   failure: null,
   attempts: 0,

@@ -58,6 +58,8 @@ describe('the store', () => {
       phase: 'planned',
       phaseSinceMs: 1000,
       unreachableSinceMs: null,
+      host: null,
+      leavingAtMs: null,
       idleSinceMs: null,
       failure: null,
       attempts: 0,
@@ -99,6 +101,26 @@ describe('the store', () => {
     assert.deepEqual((await nodes.get('a'))?.failure, { code: 'BootTimeout', text: 'late' })
     assert.deepEqual([...(await nodes.lastFailures(3999))], [['east-1', 4000]])
     assert.deepEqual([...(await nodes.lastFailures(4000))], [])
+  })
+
+  test('a failure that says nothing against the type leaves its breaker as it is', async () => {
+    await nodes.setBreaker({ site: 'east', type: 'standard', failures: 1, closedUntilMs: null })
+    assert.equal(await nodes.fail('a', { code: 'MachineLost', text: 'taken' }, null, 4000), true)
+    assert.equal((await nodes.breakers()).get('east/standard')?.failures, 1)
+    assert.equal((await nodes.get('a'))?.phase, 'failed')
+  })
+
+  test('the host of a machine, and that it is going to be taken away, are kept until something else is told', async () => {
+    await nodes.move('a', ['planned'], 'booting', cause, 2000, 'h1')
+    await nodes.move('a', ['booting'], 'ready', cause, 3000)
+    await nodes.note([{ id: 'a', leavingAtMs: 9000 }])
+    const { host, leavingAtMs } = (await nodes.get('a')) ?? {}
+    assert.deepEqual({ host, leavingAtMs }, { host: 'h1', leavingAtMs: 9000 })
+    await nodes.note([{ id: 'a', host: 'h2', leavingAtMs: null }])
+    assert.deepEqual(
+      (await nodes.live()).map((life) => [life.host, life.leavingAtMs]),
+      [['h2', null]],
+    )
   })
 
   test('names whose lives ended lately are known', async () => {

@@ -17,7 +17,9 @@ export class Life implements NodeRecord {
   readonly jobs: readonly string[]
   phase: Phase = 'planned'
   phaseSinceMs: number
+  readonly host = null
   unreachableSinceMs: number | null = null
+  readonly leavingAtMs = null
   idleSinceMs: number | null = null
   failure: Failure | null = null
   attempts = 0
