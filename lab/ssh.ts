@@ -17,14 +17,17 @@ export async function makeSshKey(file: string): Promise<SshKey> {
   return { privateKey: readFileSync(file, 'utf8'), publicKey: readFileSync(`${file}.pub`, 'utf8').trim() }
 }
 
+/** Where a host has the configuration of its sshd. */
+export const sshdConfigPath = '/etc/ssh/lab_sshd_config'
+
 /**
- * Starts a host's own sshd on port 22 of all its addresses: root by key only, with OpenSSH's default limits.
+ * Gives a host what its sshd needs: root by key only, port 22, OpenSSH's default limits.
  * @param authorized public keys that may log in as root
  */
-export async function startSshd(host: LabHost, hostKey: SshKey, authorized: readonly string[]): Promise<LabProcess> {
+export function configureSshd(host: LabHost, hostKey: SshKey, authorized: readonly string[]): void {
   host.write('/etc/ssh/lab_host_key', { content: hostKey.privateKey, mode: 0o600 })
   host.write('/etc/ssh/lab_authorized_keys', { content: `${authorized.join('\n')}\n` })
-  host.write('/etc/ssh/lab_sshd_config', {
+  host.write(sshdConfigPath, {
     content: [
       'Port 22',
       'HostKey /etc/ssh/lab_host_key',
@@ -37,7 +40,12 @@ export async function startSshd(host: LabHost, hostKey: SshKey, authorized: read
       '',
     ].join('\n'),
   })
-  const sshd = await host.start(['/usr/sbin/sshd', '-D', '-e', '-f', '/etc/ssh/lab_sshd_config'])
+}
+
+/** Starts a host's own sshd on port 22 of all its addresses; as `configureSshd`. */
+export async function startSshd(host: LabHost, hostKey: SshKey, authorized: readonly string[]): Promise<LabProcess> {
+  configureSshd(host, hostKey, authorized)
+  const sshd = await host.start(['/usr/sbin/sshd', '-D', '-e', '-f', sshdConfigPath])
   await listening(host, 22)
   return sshd
 }

@@ -14,6 +14,8 @@ debian_packages=(
   openssh-server openssh-client nginx-light nftables iproute2 procps
   # what gateways run beside the kernel's overlay: tunnels, DHCP and DNS, BGP
   wireguard-go wireguard-tools dnsmasq-base frr fping
+  # hypervisor hosts, their machines and the machines' disks
+  libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients qemu-system-x86 qemu-utils ovmf xorriso cpio
   # making the node image, the repository and the WAN cable
   mmdebstrap debian-archive-keyring apt-utils dpkg-dev gnupg xz-utils gcc libc6-dev
   # the package cache's clients and their repositories
