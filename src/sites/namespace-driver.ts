@@ -43,6 +43,8 @@ export class NamespaceDriver implements Driver {
 
   async create(spec: MachineSpec): Promise<Machine> {
     if (spec.avoidHosts.includes(this.site)) {
+      const known = (await this.list()).machines.find(({ id, state }) => id === spec.id && state === 'running')
+      if (known) return known
       throw new CausewayError('InsufficientCapacity', `${this.site}: its only host takes no machines now`)
     }
     const request = renderMachineRequest(spec, this.#surroundings)
