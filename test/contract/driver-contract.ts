@@ -50,10 +50,10 @@ export function driverContract(kind: string, site: TrialSite, begin: () => Promi
         const name = 'namesake'
         for (const id of ['b-2', 'b-3']) await driver.create({ ...spec(id), name })
         const { machines } = await driver.list()
-        assert.deepEqual(machines.map((machine) => [machine.id, machine.name]).toSorted(), [
-          ['b-2', name],
-          ['b-3', name],
-        ])
+        assert.deepEqual(Object.fromEntries(machines.map((machine) => [machine.id, machine.name])), {
+          'b-2': name,
+          'b-3': name,
+        })
         await driver.delete('b-2')
         assert.deepEqual(await states(driver), { 'b-3': 'running' })
       }),

@@ -109,7 +109,7 @@ export async function states(driver: Driver): Promise<Record<string, string>> {
 }
 
 /** What of a machine stays the same while nothing happens to it: an API may tell the address only later. */
-export function lasting({ address: _, ...rest }: Machine): Omit<Machine, 'address'> {
+export function lasting({ address: _address, ...rest }: Machine): Omit<Machine, 'address'> {
   return rest
 }
 
