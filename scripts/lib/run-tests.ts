@@ -5,7 +5,7 @@
  */
 import { createWriteStream, globSync, readFileSync } from 'node:fs'
 import { relative } from 'node:path'
-import { Readable } from 'node:stream'
+import type { Duplex } from 'node:stream'
 import { finished } from 'node:stream/promises'
 import { run } from 'node:test'
 import { spec as Spec, tap } from 'node:test/reporters'
@@ -44,7 +44,7 @@ for (const event of ['test:pass', 'test:fail'] as const) {
 const shown = stream.pipe(new Spec())
 shown.pipe(process.stdout, { end: false })
 const kept = createWriteStream(tally)
-Readable.from(tap(stream)).pipe(kept)
+stream.compose<Duplex>(tap).pipe(kept)
 await Promise.all([finished(shown), finished(kept)])
 
 const slowest = [...seconds].toSorted(([, a], [, b]) => b - a).slice(0, named)

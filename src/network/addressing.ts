@@ -104,6 +104,17 @@ export function vxlanName(vni: number): string {
   return `cwx${checkVni(vni)}`
 }
 
+/** The name of the VXLAN device at a gateway by which nodes join that no bridge reaches. @throws CausewayError `InvalidRequest` if vni is no VNI. */
+export function joinName(vni: number): string {
+  return `cwj${checkVni(vni)}`
+}
+
+/**
+ * The UDP port on which such nodes and their gateway exchange frames. Not VXLAN's own: a kernel has one device for a VNI and a
+ * port, and what comes from such a node may go on to another gateway, which a bridge does between two devices only.
+ */
+export const joinPort = 4788
+
 /**
  * The name of a node's port on its site's bridge: `cwp` and the last 8 hex digits of its id (the last, because the
  * first digits of a time-ordered id are alike for ids made in the same minute).

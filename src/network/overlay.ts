@@ -9,8 +9,16 @@ export interface Member {
   readonly mac: string
   /** The gateway that it sits behind. */
   readonly gateway: string
-  /** The bridge port it is plugged into; null when it is the gateway's own bridge (the head). */
+  /**
+   * The bridge port it is plugged into; null when it is the gateway's own bridge (the head). All nodes that join by themselves
+   * share their gateway's `joinName`.
+   */
   readonly port: string | null
+  /**
+   * Where a node that joins by itself sends from: its address in its site's network, null while that is not known. Left
+   * out: it is plugged into a port of its own.
+   */
+  readonly via?: string | null
   /** Whether it is a fixed entry of the configuration; several of them may share a port, behind which there is a LAN. */
   readonly fixed: boolean
 }
@@ -38,6 +46,11 @@ export interface Gateway {
   readonly routes: boolean
   /** Whether it is behind NAT: others can answer it, but not call it first. Matters only to an encrypted overlay. */
   readonly nat: boolean
+  /**
+   * Whether nodes of its site that no bridge reaches join by themselves: each sends its frames in VXLAN to this gateway, on a
+   * UDP port of their own (`joinPort`). Left out: no.
+   */
+  readonly joins?: boolean
 }
 
 /** How forwarding entries come about: written by the controller, or exchanged by BGP EVPN (RFC 7432, RFC 8365). */

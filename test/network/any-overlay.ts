@@ -40,8 +40,12 @@ export const overlays: fc.Arbitrary<Overlay> = fc
     isEncrypted: fc.boolean(),
     wan6: fc.boolean(),
     subnet6: fc.constantFrom(null, 'fd77::/64', 'fd78::/64'),
+    joins: fc.boolean(),
+    vias: fc.uniqueArray(fc.option(fc.integer({ min: 60, max: 70 })), { maxLength: 3 }),
   })
   .map(({ nodes, places, fixed, origins, port, cache, routes, underlay, last, underlayMtu, flood, ...given }) => {
+    // Nobody joins by himself where BGP or IPv6 is: such an overlay is refused.
+    const joins = given.joins && !given.byBgp && given.subnet6 === null && !given.wan6
     const overlay: Overlay = {
       ...bareOverlay,
       underlayMtu,
@@ -50,17 +54,28 @@ export const overlays: fc.Arbitrary<Overlay> = fc
       encryption: given.isEncrypted ? encryption : null,
       gateways: [
         gateway('head', '10.250.0.2', '10.77.0.1'),
-        gateway('east', underlay, `10.77.1.${last}`, { interception: cache ? { port, origins } : null, routes }),
+        gateway('east', underlay, `10.77.1.${last}`, {
+          interception: cache ? { port, origins } : null,
+          routes,
+          ...(joins ? { joins } : {}),
+        }),
         gateway('west', '10.250.2.2', '10.77.2.254'),
       ],
       members: [
         ...nodes.map((k, i) => nodeOf(k, i, places[i] ?? 'east')),
+        ...(joins ? given.vias : []).map((via, i) => joinedOf(i, via)),
         ...fixed.map((k) => ({ ...member(`f${k}`, formatIpv4(0x0a4d0900 + k), 'east', 'lan0'), fixed: true })),
       ],
     }
     const over = given.wan6 ? overIpv6(overlay) : overlay
     return given.subnet6 === null ? over : withIpv6(over, given.subnet6)
   })
+
+/** A node of `east` that joins by itself. */
+function joinedOf(index: number, via: number | null): Member {
+  const from = via === null ? null : `10.250.1.${via}`
+  return { ...member(`j${index}`, formatIpv4(0x0a4d0980 + index), 'east', 'cwj77'), via: from }
+}
 
 /** Some local nodes have a port that is there, others wait for theirs. */
 function nodeOf(k: number, index: number, place: string): Member {
@@ -71,6 +86,9 @@ function nodeOf(k: number, index: number, place: string): Member {
 export const damage = fc.constantFrom(
   'ip link del dev cw77',
   'ip link del dev cwx77',
+  'ip link del dev cwj77',
+  'ip link set dev cwj77 nomaster',
+  'bridge fdb del 02:43:0a:4d:09:80 dev cwj77 master',
   'ip link set dev cwx77 nomaster',
   'ip link set dev cwx77 down',
   'ip link set dev cw77 down',

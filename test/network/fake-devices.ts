@@ -67,7 +67,10 @@ export class FakeDevices {
   ): void {
     if (this.devices.has(name)) throw new Refusal('RTNETLINK answers: File exists')
     const { vxlan = null } = options
-    if (vxlan !== null && [...this.devices.values()].some((one) => one.vxlan?.vni === vxlan.vni)) {
+    if (
+      vxlan !== null &&
+      [...this.devices.values()].some((one) => one.vxlan?.vni === vxlan.vni && one.vxlan.port === vxlan.port)
+    ) {
       throw new Refusal('Error: A VXLAN device with the specified VNI already exists.')
     }
     const mac = options.mac ?? `06:00:00:00:00:${(++this.#macs).toString(16).padStart(2, '0')}`

@@ -3,11 +3,12 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import type { CausewayError } from '../../src/base/errors.ts'
-import { segmentMtu } from '../../src/network/addressing.ts'
+import { joinPort, segmentMtu } from '../../src/network/addressing.ts'
 import { type ApplyReport, applyOverlay } from '../../src/network/apply.ts'
 import type { Member, Overlay } from '../../src/network/overlay.ts'
 import { NetnsHost } from './netns-host.ts'
 
+const join = fileURLToPath(new URL('../../scripts/node/join', import.meta.url))
 const server = fileURLToPath(new URL('http-server.ts', import.meta.url))
 
 /** The addresses of the origin beyond the WAN. */
@@ -102,6 +103,38 @@ export class Segment {
       // The gateway may have advertised itself already.
       await host.run(`ip route replace default via ${router?.address6}`)
     }
+    return host
+  }
+
+  /** Gives a member that no bridge reaches a leg of its own at its site, and lets it join as its boot does. */
+  async joinBySelf(overlay: Overlay, { name, address, mac, gateway, via }: Member): Promise<NetnsHost> {
+    const host = await NetnsHost.create(name)
+    this.#hosts.push(host)
+    this.nodes.set(name, host)
+    const site = overlay.gateways.find((one) => one.name === gateway) ?? assert.fail(`no gateway ${gateway}`)
+    await host.run(`ip link add name wan0 type veth peer name w-${name} netns ${this.wan.netns}`)
+    await host.run(`ip address add ${via}/32 dev wan0`)
+    await host.run('ip link set dev wan0 up')
+    await this.wan.run(`ip link set dev w-${name} up`)
+    await this.wan.run(`ip address add 169.254.1.1/32 dev w-${name}`)
+    await this.wan.run(`ip route add ${via}/32 dev w-${name}`)
+    await this.wan.run('sysctl -qw net.ipv4.conf.all.proxy_arp=1')
+    await host.run('ip route add 169.254.1.1 dev wan0')
+    await host.run('ip route add default via 169.254.1.1')
+    const env = {
+      VNI: overlay.vni,
+      JOIN_GATEWAY: site.underlay,
+      JOIN_PORT: joinPort,
+      MAC: mac,
+      MTU: segmentMtu(overlay),
+    }
+    await host.run(
+      `env ${Object.entries(env)
+        .map(([key, value]) => `${key}=${value}`)
+        .join(' ')} ${join}`,
+    )
+    await host.run(`ip address add ${address}/16 broadcast + dev cw0`)
+    await host.run(`ip route replace default via ${site.address}`)
     return host
   }
 

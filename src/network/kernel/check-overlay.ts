@@ -1,8 +1,16 @@
 import { CausewayError } from '../../base/errors.ts'
 import { contains, type Subnet } from '../../base/ipv4.ts'
 import { addressFamily, contains6, formatIpv6, parseIpv6, parseSubnet6, type Subnet6 } from '../../base/ipv6.ts'
-import { bridgeName, parseAddress, parseNetwork, segmentMtu, tunnelAddress, vxlanName } from '../addressing.ts'
-import type { Gateway, Overlay } from '../overlay.ts'
+import {
+  bridgeName,
+  joinName,
+  parseAddress,
+  parseNetwork,
+  segmentMtu,
+  tunnelAddress,
+  vxlanName,
+} from '../addressing.ts'
+import type { Gateway, Member, Overlay } from '../overlay.ts'
 
 /** The least MTU that IPv6 works with, bytes (RFC 8200, section 5). */
 const leastMtu6 = 1280
@@ -23,16 +31,23 @@ export function checkOverlay(overlay: Overlay): void {
     claim(`underlay ${endpointOf(overlay, gateway)}`, gateway.name)
     station(gateway.name, gateway, `the bridge at ${gateway.name}`)
     checkInterception(gateway)
+    checkJoins(overlay, gateway)
   }
   checkFamilies(overlay)
   const devices = [bridgeName(overlay.vni), vxlanName(overlay.vni)]
   for (const member of overlay.members) {
-    const { name, gateway, port, fixed } = member
+    const { name, gateway, port, fixed, via } = member
     if (!gatewayNames.has(gateway)) throw invalid(`${name} is behind '${gateway}', which is no gateway`)
     station(name, member, port === null ? `the bridge at ${gateway}` : name)
     if (port === null) continue
     if (!/^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,14}$/.test(port)) throw invalid(`${name}: not a device name: '${port}'`)
-    if (devices.includes(port)) throw invalid(`${name}: ${port} is the overlay's own device`)
+    if (devices.includes(port) || (port === joinName(overlay.vni) && via === undefined))
+      throw invalid(`${name}: ${port} is the overlay's own device`)
+    if (via !== undefined) {
+      checkJoined(overlay, member)
+      if (via !== null) claim(`underlay ${via}`, name)
+      continue
+    }
     // Behind a fixed member's port there may be more of them; a node's port is its own.
     claim(`port ${port} at ${gateway}`, fixed ? `the fixed members at ${port}` : name)
   }
@@ -120,6 +135,25 @@ function checkFamilies({ gateways, encryption }: Overlay): void {
         `${name} and ${gateways[0]?.name} have underlay addresses of two families: they can't reach each other`,
       )
     }
+  }
+}
+
+/** A bridge answers for those who join by themselves in IPv4 only, and a BGP daemon would take their device for its own. */
+function checkJoins({ mode, subnet6 }: Overlay, { name, joins }: Gateway): void {
+  if (joins !== true) return
+  if (mode.kind === 'evpn') throw invalid(`nodes can't join ${name} by themselves in mode evpn: use mode static`)
+  if (subnet6 !== null)
+    throw invalid(`nodes can't join ${name} by themselves where the cluster has a subnet6: leave it out`)
+}
+
+/** A node that joins by itself does so at a gateway that lets it, over the device that all of them share. */
+function checkJoined({ vni, gateways }: Overlay, { name, gateway, port, via }: Member): void {
+  const at = gateways.find((one) => one.name === gateway)
+  if (at?.joins !== true) throw invalid(`${name} can't join by itself at ${gateway}`)
+  if (port !== joinName(vni)) throw invalid(`${name}: whoever joins by itself has the port ${joinName(vni)}`)
+  if (via === undefined || via === null) return
+  if (addressFamily(via) === null || addressFamily(via) !== addressFamily(at.underlay)) {
+    throw invalid(`${name}: '${via}' is no address that ${gateway} could answer from ${at.underlay}`)
   }
 }
 

@@ -1,5 +1,5 @@
 import { CausewayError } from '../../base/errors.ts'
-import { bridgeName, parseNetwork, segmentMtu, vxlanName } from '../addressing.ts'
+import { bridgeName, joinName, parseNetwork, segmentMtu, vxlanName } from '../addressing.ts'
 import type { Gateway, Overlay } from '../overlay.ts'
 import type { PortFlags } from './actual-state.ts'
 import type { GatewayState, Local, Remote } from './gateway-state.ts'
@@ -36,6 +36,7 @@ export function desiredState(overlay: Overlay, gatewayName: string): GatewayStat
       flags: vxlanFlags(overlay),
       floods: floodsOf(overlay, gateway, stations),
     },
+    join: joinOf(overlay, gateway),
     ...placesOf(stations, gateway),
     tables: desiredTables(overlay, gateway),
     sysctls: desiredSysctls(overlay, gateway),
@@ -65,6 +66,24 @@ function vxlanFlags({ flood }: Overlay): PortFlags {
     mcast_flood: flood.broadcast,
     bcast_flood: flood.broadcast,
   }
+}
+
+/**
+ * Where nodes join. Broadcasts are not sent to them; who asks for the address of one of them, another of them included, is
+ * answered by the bridge (`proxy_arp_wifi`: as `neigh_suppress`, which would leave their own questions unanswered).
+ */
+function joinOf({ vni, underlayMtu }: Overlay, { joins, underlay }: Gateway): GatewayState['join'] {
+  if (joins !== true) return null
+  const flags = {
+    neigh_suppress: false,
+    learning: false,
+    flood: false,
+    mcast_flood: false,
+    bcast_flood: false,
+    hairpin: true,
+    proxy_arp_wifi: true,
+  }
+  return { name: joinName(vni), local: underlay, mtu: Math.max(1500, underlayMtu), flags }
 }
 
 /** A copy of each flooded frame goes to each other gateway; under BGP its daemon says so (RFC 7432, section 11). */

@@ -17,10 +17,20 @@ const everyone = '00:00:00:00:00:00'
  * that contradicts the overlay, which the daemon would leave alone for ever.
  */
 export function diffForwarding(actual: ActualState, desired: GatewayState, links: LinkChanges): readonly string[] {
-  const known = links.vxlanAnew ? new Map<string, string[]>() : destinations(actual, desired.vxlan.name)
-  const tunnels = diffTunnels(links.vxlanAnew ? known : withoutDaemons(actual, desired, known), desired)
+  const isAnew = links.emptied.has(desired.vxlan.name)
+  const known = isAnew ? new Map<string, string[]>() : destinations(actual, desired.vxlan.name)
+  const tunnels = diffTunnels(isAnew ? known : withoutDaemons(actual, desired, known), desired)
+  const joined = diffJoined(actual, desired, links)
   const ports = diffPorts(actual, desired, links, known)
-  return [...ownMac(actual, desired, links), ...tunnels.adds, ...ports.adds, ...ports.deletes, ...tunnels.deletes]
+  return [
+    ...ownMac(actual, desired, links),
+    ...tunnels.adds,
+    ...joined.adds,
+    ...ports.adds,
+    ...ports.deletes,
+    ...joined.deletes,
+    ...tunnels.deletes,
+  ]
 }
 
 interface Changes {
@@ -86,6 +96,22 @@ function diffTunnels(known: ReadonlyMap<string, readonly string[]>, desired: Gat
   }
 }
 
+/** The entries of the device by which nodes join: where to send what is for each of them. */
+function diffJoined(actual: ActualState, { join, locals }: GatewayState, links: LinkChanges): Changes {
+  if (join === null) return { adds: [], deletes: [] }
+  const known = links.emptied.has(join.name) ? new Map<string, string[]>() : destinations(actual, join.name)
+  const wanted = new Map(locals.flatMap(({ mac, via }) => (typeof via === 'string' ? [[mac, via] as const] : [])))
+  return {
+    adds: [...wanted]
+      .filter(([mac, via]) => known.get(mac)?.length !== 1 || known.get(mac)?.[0] !== via)
+      .map(([mac, via]) => `fdb replace ${mac} dev ${join.name} dst ${via} self static`),
+    deletes: [...known]
+      .filter(([mac]) => !wanted.has(mac))
+      .flatMap(([mac, dsts]) => dsts.map((dst) => `fdb del ${mac} dev ${join.name} dst ${dst} self`))
+      .sort(),
+  }
+}
+
 /** The bridge's entries: behind which of its ports a MAC is. */
 function diffPorts(
   actual: ActualState,
@@ -96,7 +122,7 @@ function diffPorts(
   const bridge = desired.bridge.name
   const { name: vxlan, mode } = desired.vxlan
   const isThere = (one: ForwardingEntry) =>
-    one.master === bridge && (one.state === 'static' || one.learned) && !(links.vxlanAnew && one.device === vxlan)
+    one.master === bridge && (one.state === 'static' || one.learned) && !links.emptied.has(one.device)
   const present = actual.forwarding.filter(isThere)
   const entryOf = new Map(present.map((one) => [one.mac, one] as const))
   const wanted = [

@@ -1,4 +1,5 @@
 import { CausewayError } from '../../base/errors.ts'
+import { joinName, joinPort } from '../addressing.ts'
 import type { ActualState, Link, PortFlags } from './actual-state.ts'
 import { type GatewayState, vxlanPort } from './gateway-state.ts'
 
@@ -10,27 +11,60 @@ export interface LinkChanges {
    * changes its MAC loses its neighbours, permanent ones too.
    */
   readonly bridgeAnew: boolean
-  /** The VXLAN device is created (again): it starts without entries. */
-  readonly vxlanAnew: boolean
+  /** The devices that are created (again), or deleted: none of their entries is there any more. */
+  readonly emptied: ReadonlySet<string>
 }
 
-/** Brings the bridge and the VXLAN device into being and into shape. @throws CausewayError `Conflict`, as `diff`. */
+/** What the VXLAN device and the one by which nodes join have in common. */
+interface VxlanDevice {
+  readonly name: string
+  readonly local: string
+  /** Bytes. */
+  readonly mtu: number
+  /** UDP. */
+  readonly port: number
+  readonly flags: PortFlags
+}
+
+/** Brings the bridge and the VXLAN devices into being and into shape. @throws CausewayError `Conflict`, as `diff`. */
 export function diffLinks(actual: ActualState, desired: GatewayState): LinkChanges {
   const bridge = deviceOf(actual, desired.bridge.name, 'bridge')
-  const vxlan = deviceOf(actual, desired.vxlan.name, 'vxlan')
-  const vxlanFits = vxlan !== null && isVxlanOf(vxlan, desired) && !hasDaemons(actual, desired)
+  const vxlan = diffVxlan(actual, desired, { ...desired.vxlan, port: vxlanPort }, !hasDaemons(actual, desired))
+  const join = desired.join && diffVxlan(actual, desired, { ...desired.join, port: joinPort }, true)
+  const former = desired.join ? null : deviceOf(actual, joinName(desired.vni), 'vxlan')
   return {
     commands: [
       ...createBridge(bridge, desired),
-      ...(vxlanFits ? shapeMtu(vxlan, desired.vxlan) : recreateVxlan(vxlan, desired)),
-      ...shapePort(vxlanFits ? vxlan : null, desired),
-      // After the port has joined: until its MTU is set, a bridge takes on the smallest of its ports' MTUs.
+      ...vxlan.shape,
+      ...(join?.shape ?? []),
+      // After the ports have joined: until its MTU is set, a bridge takes on the smallest of its ports' MTUs.
       ...shapeMtu(bridge, desired.bridge),
-      ...raise(vxlanFits ? vxlan : null, desired.vxlan.name),
+      ...vxlan.raise,
+      ...(join?.raise ?? []),
       ...raise(bridge, desired.bridge.name),
+      ...(former ? [`link del dev ${former.name}`] : []),
     ],
     bridgeAnew: bridge === null || bridge.mac !== desired.bridge.mac,
-    vxlanAnew: !vxlanFits,
+    emptied: new Set([
+      ...[vxlan, join].flatMap((device) => (device?.isAnew ? [device.name] : [])),
+      ...(former ? [former.name] : []),
+    ]),
+  }
+}
+
+/** What a VXLAN device needs; where it does not fit, or may not stay, it is made anew. */
+function diffVxlan(actual: ActualState, desired: GatewayState, wanted: VxlanDevice, mayStay: boolean) {
+  const device = deviceOf(actual, wanted.name, 'vxlan')
+  const fits = device !== null && mayStay && isVxlanOf(device, desired.vni, wanted)
+  const found = fits ? device : null
+  return {
+    name: wanted.name,
+    isAnew: !fits,
+    shape: [
+      ...(fits ? shapeMtu(device, wanted) : recreateVxlan(device, desired.vni, wanted)),
+      ...shapePort(found, desired.bridge.name, wanted),
+    ],
+    raise: raise(found, wanted.name),
   }
 }
 
@@ -56,14 +90,8 @@ function createBridge(bridge: Link | null, desired: GatewayState): readonly stri
 }
 
 /** What can't be changed on a living VXLAN device; where it differs, the device is made anew. */
-function isVxlanOf({ vxlan }: Link, desired: GatewayState): boolean {
-  return (
-    vxlan?.vni === desired.vni &&
-    vxlan.local === desired.vxlan.local &&
-    vxlan.port === vxlanPort &&
-    vxlan.remote === null &&
-    !vxlan.learning
-  )
+function isVxlanOf({ vxlan }: Link, vni: number, { local, port }: VxlanDevice): boolean {
+  return vxlan?.vni === vni && vxlan.local === local && vxlan.port === port && vxlan.remote === null && !vxlan.learning
 }
 
 /**
@@ -74,22 +102,20 @@ function hasDaemons({ forwarding }: ActualState, { vxlan: { name, mode } }: Gate
   return mode === 'static' && forwarding.some((one) => one.device === name && one.master !== null && one.learned)
 }
 
-function recreateVxlan(vxlan: Link | null, desired: GatewayState): readonly string[] {
-  const { name, mtu, local } = desired.vxlan
-  const device = `link add name ${name} mtu ${mtu} type vxlan id ${desired.vni} local ${local} dstport ${vxlanPort}`
+function recreateVxlan(device: Link | null, vni: number, { name, mtu, local, port }: VxlanDevice): readonly string[] {
+  const made = `link add name ${name} mtu ${mtu} type vxlan id ${vni} local ${local} dstport ${port}`
   // Delete first, for once: neither the name nor the VNI can be there twice.
-  return [...(vxlan === null ? [] : [`link del dev ${name}`]), `${device} nolearning`]
+  return [...(device === null ? [] : [`link del dev ${name}`]), `${made} nolearning`]
 }
 
-function shapePort(vxlan: Link | null, desired: GatewayState): readonly string[] {
-  const { name, flags: wanted } = desired.vxlan
-  const joined = vxlan?.master === desired.bridge.name
+function shapePort(device: Link | null, bridge: string, { name, flags: wanted }: VxlanDevice): readonly string[] {
+  const joined = device?.master === bridge
   const keys = Object.keys(wanted) as (keyof PortFlags)[]
-  const flags = joined ? vxlan.portFlags : null
+  const flags = joined ? device.portFlags : null
   const wrong = keys.filter((key) => flags?.[key] !== wanted[key])
   const settings = wrong.map((key) => `${key} ${wanted[key] ? 'on' : 'off'}`)
   return [
-    ...(joined ? [] : [`link set dev ${name} master ${desired.bridge.name}`]),
+    ...(joined ? [] : [`link set dev ${name} master ${bridge}`]),
     ...(wrong.length === 0 ? [] : [`link set dev ${name} type bridge_slave ${settings.join(' ')}`]),
   ]
 }

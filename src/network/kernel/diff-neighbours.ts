@@ -14,7 +14,9 @@ export function diffNeighbours(actual: ActualState, desired: GatewayState, anew:
   const present = anew ? [] : actual.neighbours.filter((one) => one.device === name)
   const settled = new Map(present.filter((one) => one.permanent).map((one) => [one.address, one.mac] as const))
   const isStatic = desired.vxlan.mode === 'static'
-  const wanted = macsOf(isStatic ? desired.remotes : pluggedLocals(actual, desired))
+  // Broadcasts don't reach those who have joined by themselves: for them, too, the bridge answers.
+  const joined = desired.locals.filter((local) => typeof local.via === 'string')
+  const wanted = macsOf(isStatic ? [...desired.remotes, ...joined] : pluggedLocals(actual, desired))
   // What a BGP daemon wrote is not permanent, and goes with it.
   const isLearned = isStatic ? (_: string, __: string, permanent: boolean) => !permanent : learnedFrom(desired)
   return [
@@ -28,10 +30,12 @@ export function diffNeighbours(actual: ActualState, desired: GatewayState, anew:
   ]
 }
 
-/** The local members whose port is on the bridge. */
-export function pluggedLocals(actual: ActualState, { bridge, locals }: GatewayState): GatewayState['locals'] {
+/** The local members whose port is on the bridge, and of those that have joined by themselves whose address is known. */
+export function pluggedLocals(actual: ActualState, { bridge, join, locals }: GatewayState): GatewayState['locals'] {
   const ports = new Set(actual.links.filter((link) => link.master === bridge.name).map((link) => link.name))
-  return locals.filter((local) => ports.has(local.port))
+  // Made in the same batch, before the entries.
+  if (join) ports.add(join.name)
+  return locals.filter((local) => ports.has(local.port) && local.via !== null)
 }
 
 interface Addressed {

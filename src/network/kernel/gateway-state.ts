@@ -32,6 +32,15 @@ export interface GatewayState {
     /** Where to send frames that are flooded into it; none: nowhere, or where the BGP daemon says. */
     readonly floods: readonly string[]
   }
+  /** Where nodes join that no bridge reaches; null: none may. */
+  readonly join: {
+    readonly name: string
+    /** The underlay's address, with and without encryption: the nodes know nothing of tunnels. */
+    readonly local: string
+    /** Bytes, as the VXLAN device's. */
+    readonly mtu: number
+    readonly flags: PortFlags
+  } | null
   /** Everyone who lives behind another gateway, the gateways' own bridges included, ordered by MAC. */
   readonly remotes: readonly Remote[]
   /** The members behind this gateway that have a port, ordered by MAC. */
@@ -59,6 +68,8 @@ export interface Local {
   readonly address6: string | null
   /** Its port on the bridge; as long as there is no such port, the member is pending. */
   readonly port: string
+  /** Where it sends from, if it joined by itself (null: not known yet, it is pending); left out: it is plugged in. */
+  readonly via?: string | null
 }
 
 /** The UDP port of VXLAN (RFC 7348, section 8). */

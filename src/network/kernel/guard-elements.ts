@@ -1,4 +1,5 @@
 import { formatIpv6, parseIpv6 } from '../../base/ipv6.ts'
+import { joinName } from '../addressing.ts'
 import type { Overlay } from '../overlay.ts'
 
 /** What the members behind a gateway may send as, by port, in the canonical form that nft's output is read into. */
@@ -17,15 +18,17 @@ export interface GuardElements {
   readonly links6: readonly string[]
 }
 
-/** The elements of the guard's sets at a gateway, from the overlay's members that have a port there. */
-export function guardElements({ members }: Overlay, gateway: string): GuardElements {
+/** The elements of the guard's sets at a gateway, from the overlay's members that have a port there, or join there. */
+export function guardElements({ vni, members, gateways }: Overlay, gateway: string): GuardElements {
+  // Also while nobody has joined there, nothing passes that is nobody's.
+  const join = gateways.find((one) => one.name === gateway)?.joins ? [joinName(vni)] : []
   const here = members.flatMap(({ port, mac, address, address6, gateway: behind }) => {
     if (behind !== gateway || port === null) return []
     const own6 = [linkLocal(mac), ...(address6 === null ? [] : [parseIpv6(address6) ?? 0n])]
     return { port, as: `${port} . ${mac}`, mac, address, own6 }
   })
   return {
-    ports: [...new Set(here.map((one) => one.port))],
+    ports: [...new Set([...here.map((one) => one.port), ...join])],
     macs: here.map((one) => one.as),
     members4: here.map((one) => `${one.as} . ${one.address}`),
     members6: here.flatMap((one) => one.own6.map((own) => `${one.as} . ${formatIpv6(own)}`)),

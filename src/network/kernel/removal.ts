@@ -1,4 +1,4 @@
-import { bridgeName, tableName, vxlanName } from '../addressing.ts'
+import { bridgeName, joinName, tableName, vxlanName } from '../addressing.ts'
 import type { ActualState } from './actual-state.ts'
 import type { Batch } from './batch.ts'
 import { releasePorts } from './diff-ports.ts'
@@ -10,6 +10,7 @@ import { releasePorts } from './diff-ports.ts'
 export function removal(actual: ActualState, vni: number): Batch {
   const ours = new Map([
     [vxlanName(vni), 'vxlan'],
+    [joinName(vni), 'vxlan'],
     [bridgeName(vni), 'bridge'],
   ])
   const isOurs = (name: string, kind: string) => actual.links.some((link) => link.name === name && link.kind === kind)

@@ -34,10 +34,10 @@ function makeStations(overlay: Overlay): Stations {
   // The head is a gateway and a member at once: one bridge.
   const stations = new Map<string, Station>()
   for (const gateway of overlay.gateways) stations.set(gateway.mac, bridgeStation(gateway, endpoints))
-  for (const { name, mac, address, address6, gateway, port } of overlay.members) {
+  for (const { name, mac, address, address6, gateway, port, via } of overlay.members) {
     if (port === null && stations.has(mac)) continue
     const remote = { mac, address, address6, endpoint: endpoints.get(gateway) ?? '' }
-    const local = port === null ? null : { name, mac, address, address6, port }
+    const local = port === null ? null : { name, mac, address, address6, port, ...(via === undefined ? {} : { via }) }
     stations.set(mac, { gateway, remote, local })
   }
   const all = [...stations.values()]
