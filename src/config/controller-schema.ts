@@ -4,6 +4,7 @@ import { Ip, Ipv4, Ipv4Endpoint, Ipv4Subnet, Name, namePattern, Path, Whole } fr
 import { ClusterSchema } from './network-schema.ts'
 import { policyParts, SiteSchema } from './policy-schema.ts'
 import { SchedulerSchema } from './scheduler-schema.ts'
+import { SshSchema } from './ssh-schema.ts'
 import { Duration } from './units.ts'
 
 /** As in the cache's own file. */
@@ -23,16 +24,7 @@ const Site = SiteSchema(
       nat: Type.Boolean({ default: false }),
       /** Its bridge's address in the segment: the nodes' router. */
       address: Ipv4(),
-      ssh: Type.Object({
-        address: Type.String({ pattern: '^[A-Za-z0-9.:-]+$', expected: 'a host name or an address' }),
-        port: Whole(1, 65_535, { default: 22 }),
-        user: Type.String({ pattern: '^[a-z_][a-z0-9_-]*$', expected: 'a user name', default: 'root' }),
-        keyFile: Path(),
-        hostKey: Type.String({
-          pattern: '^[a-z0-9@.-]+ [A-Za-z0-9+/]+=*( .*)?$',
-          expected: 'the public host key as in a .pub file: "ssh-ed25519 AAAA..."',
-        }),
-      }),
+      ssh: SshSchema,
     }),
     /** The package cache on the gateway; left out: nodes fetch their packages directly. */
     cache: Type.Optional(
