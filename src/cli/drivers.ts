@@ -1,7 +1,11 @@
+import { systemClock } from '../base/clock.ts'
 import type { Host } from '../base/host.ts'
 import type { ControllerConfig } from '../config/controller-schema.ts'
+import { headGateway } from '../elastic/overlay-from-nodes.ts'
+import { CommandDriver } from '../sites/command/command-driver.ts'
 import type { Driver } from '../sites/driver.ts'
 import { NamespaceDriver } from '../sites/namespace-driver.ts'
+import { PacedDriver } from '../sites/paced-driver.ts'
 import { hostOf } from './gateway-hosts.ts'
 
 /** The drivers of all sites of a configuration, by site; `hosts` are the gateways. Whoever has them closes them. */
@@ -22,5 +26,11 @@ function driverOf(
   switch (kind) {
     case 'namespace':
       return new NamespaceDriver({ site, cluster: cluster.name, host: hostOf(hosts, site), shared: driver.shared })
+    case 'command': {
+      const { program, settings, types, timeout, pace } = driver
+      const host = hostOf(hosts, driver.at === 'head' ? headGateway : site)
+      const options = { site, cluster: cluster.name, host, program, settings, types, timeoutMs: timeout }
+      return new PacedDriver(new CommandDriver(options), pace, systemClock)
+    }
   }
 }

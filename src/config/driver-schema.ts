@@ -1,4 +1,5 @@
 import { Type } from 'typebox'
+import { CommandSchema } from './drivers/command.ts'
 import { Path } from './fields.ts'
 
 /** Light machines out of Linux namespaces on the gateway host itself. */
@@ -11,4 +12,4 @@ const Namespace = Type.Object({
 })
 
 /** How a site's machines are made, by the kind of site. */
-export const DriverSchema = Type.Union([Namespace])
+export const DriverSchema = Type.Union([Namespace, CommandSchema])

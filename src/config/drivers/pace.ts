@@ -1,0 +1,17 @@
+import { Type } from 'typebox'
+import { Whole } from '../fields.ts'
+
+/** How fast a site may be called. */
+export function Pace() {
+  return Type.Object(
+    {
+      /** Calls that run at the same time. */
+      inFlight: Whole(1, 1000, { default: 8 }),
+      /** Calls a second, in the long run. */
+      perSecond: Type.Number({ minimum: 0.01, maximum: 1000, expected: 'a number from 0.01 to 1000', default: 10 }),
+      /** Calls that may come at once after a quiet time. */
+      burst: Whole(1, 1000, { default: 20 }),
+    },
+    { default: {} },
+  )
+}
