@@ -11,10 +11,21 @@ export interface Assets {
   readonly wandelay: string
 }
 
+/** The light image of virtual machines: a folder of this machine with these files. */
+export const lightImage = { disk: 'disk.qcow2', kernel: 'vmlinuz', initrd: 'initrd' } as const
+
 /** Where they are in the machine's cache; makes what is missing (minutes, and only that needs a network). */
 export async function assets(): Promise<Assets> {
-  const made = (script: string) =>
-    must([fileURLToPath(new URL(script, import.meta.url))], { timeoutMs: 20 * 60_000 }).then((path) => path.trim())
   const [image, wandelay] = await Promise.all([made('image/build'), made('wandelay/build')])
   return { image: `${image}/root`, mirror: `${image}/mirror`, wandelay }
+}
+
+/** The folder of the light image, as `assets`. */
+export function lightImageFolder(): Promise<string> {
+  return made('vm/light/build')
+}
+
+/** Runs a script beside this file that makes something once, and resolves to the path that it prints. */
+async function made(script: string): Promise<string> {
+  return (await must([fileURLToPath(new URL(script, import.meta.url))], { timeoutMs: 20 * 60_000 })).trim()
 }

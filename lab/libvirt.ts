@@ -110,7 +110,7 @@ export class LibvirtSite {
 
   /** Takes it all down. */
   async down(): Promise<void> {
-    await Promise.all([...this.hosts.values()].map((host) => host.door?.close()))
+    await Promise.all([...this.hosts.values()].map(async (host) => host.door?.close()))
     await cleanUp(this.name)
   }
 

@@ -15,7 +15,7 @@ debian_packages=(
   # what gateways run beside the kernel's overlay: tunnels, DHCP and DNS, BGP
   wireguard-go wireguard-tools dnsmasq-base frr fping
   # hypervisor hosts, their machines and the machines' disks
-  libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients qemu-system-x86 qemu-utils ovmf xorriso cpio
+  libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients qemu-system-x86 qemu-utils ovmf xorriso
   # making the node image, the repository and the WAN cable
   mmdebstrap debian-archive-keyring apt-utils dpkg-dev gnupg xz-utils gcc libc6-dev
   # the package cache's clients and their repositories
@@ -141,4 +141,5 @@ bring_node_modules() {
 bring_lab_assets() {
   "$repository/lab/wandelay/build" >/dev/null || fail "The WAN cable could not be compiled: see why above."
   "$repository/lab/image/build" >/dev/null || exit 1 # it has said why
+  "$repository/lab/vm/light/build" >/dev/null || exit 1
 }
