@@ -22,7 +22,7 @@ import { ReadModel } from '../hooks/read-model.ts'
 import { connectScheduler } from '../hooks/schedulers/connect.ts'
 import { applyGateway } from '../network/apply.ts'
 import type { Overlay } from '../network/overlay.ts'
-import { loadBoot } from '../sites/seed.ts'
+import { loadBoot, loadJoin } from '../sites/seed.ts'
 import { EventStore } from '../store/event-store.ts'
 import { JobStore } from '../store/job-store.ts'
 import { NodeStore } from '../store/node-store.ts'
@@ -77,7 +77,7 @@ async function startController(
   const drivers = driversOf(config, hosts)
   const secret = await secretFile(join(stateDir, 'secret'))
   const apiToken = (await secretFile(tokenFile)).toString('utf8').trim()
-  const boot = await loadBoot()
+  const [boot, join] = await Promise.all([loadBoot(), loadJoin()])
   const connection = await connectScheduler(config.scheduler, hostOf(hosts, headGateway), clock, {
     possible: () => registrations(live.current),
     placement: () => live.policyAt(clock.now()).placement,
@@ -128,7 +128,7 @@ async function startController(
     paths: () => gateways.paths.paths(),
     overlay: (living) => overlayFromNodes(live.current, living, gateways.facts),
     registration: (node) => registrationOf(live.current, node),
-    machineSpec: (node, token) => machineSpec(live.current, node, { token, boot, role, facts: gateways.facts }),
+    machineSpec: (node, token) => machineSpec(live.current, node, { token, boot, join, role, facts: gateways.facts }),
   })
   const readModel = new ReadModel({
     clock,

@@ -1,6 +1,8 @@
 import { contains, formatIpv4, parseIpv4, parseSubnet, type Subnet } from '../base/ipv4.ts'
 import type { ControllerConfig } from './controller-schema.ts'
+import { ec2Contradictions } from './drivers/ec2-contradictions.ts'
 import { type Problem, problemAt } from './explain.ts'
+import { furtherHosts } from './further-hosts.ts'
 import { networkContradictions } from './network-contradictions.ts'
 import { type NodePlace, nodePlaces } from './node-places.ts'
 import { standardType } from './node-types.ts'
@@ -17,6 +19,7 @@ export function contradictions(config: ControllerConfig): Problem[] {
     ...taken(config),
     ...warming(config),
     ...networkContradictions(config),
+    ...ec2Contradictions(config),
   ]
 }
 
@@ -80,6 +83,10 @@ function* addresses(config: ControllerConfig, places: readonly Place[]): Generat
       yield problemAt(['sites', name, 'gateway', 'address'], `${gateway.address} is ${outside}`)
     }
   }
+  for (const { site, host, address } of furtherHosts(config)) {
+    if (inside(address)) continue
+    yield problemAt(['sites', site, 'driver', 'hosts', host, 'address'], `${address} is ${outside}`)
+  }
   for (const { pool: text, poolPath, prefix, names } of places) {
     const pool = parseSubnet(text)
     if (!pool) continue
@@ -98,6 +105,7 @@ function* addresses(config: ControllerConfig, places: readonly Place[]): Generat
 function* routers(config: ControllerConfig): Generator<[what: string, address: string]> {
   yield ['the head', config.head.address]
   for (const [name, { gateway }] of Object.entries(config.sites)) yield [`the gateway of ${name}`, gateway.address]
+  for (const { gateway, address } of furtherHosts(config)) yield [`host ${gateway}`, address]
 }
 
 function* overlaps(places: readonly Place[]): Generator<Problem> {

@@ -2,6 +2,7 @@ import { contains, parseIpv4, parseSubnet, type Subnet } from '../base/ipv4.ts'
 import { addressFamily } from '../base/ipv6.ts'
 import type { ControllerConfig } from './controller-schema.ts'
 import { type Problem, problemAt } from './explain.ts'
+import { furtherHosts, joinsByItself, poolOf } from './further-hosts.ts'
 import { nodePlaces } from './node-places.ts'
 
 /** Where the gateways' tunnel addresses come from unless the file says it: of 198.18.0.0/15, which RFC 2544 sets aside for benchmarks. */
@@ -16,6 +17,8 @@ export function networkContradictions(config: ControllerConfig): Problem[] {
     ...tunnels(config),
     ...reflectors(config, gateways),
     ...members(config),
+    ...pools(config),
+    ...joins(config),
   ]
 }
 
@@ -27,11 +30,48 @@ interface GatewayPlace {
   readonly nat: boolean
 }
 
-function gatewaysOf({ head, sites }: ControllerConfig): GatewayPlace[] {
+function gatewaysOf(config: Pick<ControllerConfig, 'head' | 'sites'>): GatewayPlace[] {
+  const { head, sites } = config
   const ofSites = Object.entries(sites).map(([name, { gateway }]) => {
     return { name, path: ['sites', name, 'gateway'], underlay: gateway.underlay, nat: gateway.nat }
   })
-  return [{ name: 'head', path: ['head'], underlay: head.underlay, nat: head.nat }, ...ofSites]
+  const further = furtherHosts(config).map(({ site, host, gateway: name, underlay }) => {
+    return { name, path: ['sites', site, 'driver', 'hosts', host], underlay, nat: false }
+  })
+  return [{ name: 'head', path: ['head'], underlay: head.underlay, nat: head.nat }, ...ofSites, ...further]
+}
+
+/** Each host of a pool is the gateway, or one that can be reached and has its place in the overlay. */
+function* pools({ sites }: ControllerConfig): Generator<Problem> {
+  for (const [site, { driver }] of Object.entries(sites)) {
+    const hosts = Object.entries(poolOf(driver))
+    const gateways = hosts.filter(([, { gateway }]) => gateway)
+    for (const [host, { gateway, ssh, underlay, address }] of hosts) {
+      const path = ['sites', site, 'driver', 'hosts', host]
+      if (gateway && gateways[0]?.[0] !== host) {
+        yield problemAt([...path, 'gateway'], `${gateways[0]?.[0]} is the gateway already: one of them can be it`)
+      }
+      for (const [key, value] of Object.entries({ ssh, underlay, address })) {
+        if (gateway && value !== undefined) {
+          yield problemAt([...path, key], `the gateway has it already: remove it, or gateway: true`)
+        }
+        if (!gateway && value === undefined) {
+          yield problemAt(path, `${host} has no ${key}: a host of the pool that is not the gateway needs it`)
+        }
+      }
+    }
+  }
+}
+
+/** What nodes can't have that join by themselves. */
+function* joins({ cluster, sites }: ControllerConfig): Generator<Problem> {
+  for (const [site, { driver }] of Object.entries(sites)) {
+    if (!joinsByItself(driver)) continue
+    const path = ['sites', site, 'driver', 'kind']
+    const who = `nodes of ${site} join the segment by themselves`
+    if (cluster.overlay.mode === 'evpn') yield problemAt(path, `${who}, which needs cluster.overlay.mode static`)
+    if (cluster.subnet6 !== undefined) yield problemAt(path, `${who}, which needs a cluster without subnet6`)
+  }
 }
 
 /** A VXLAN device has one address to send from: only tunnels can join gateways of both families. */
@@ -106,6 +146,7 @@ function* members(config: ControllerConfig): Generator<Problem> {
   const addresses = new Map([[config.head.address, 'head.address']])
   for (const [name, { gateway }] of Object.entries(config.sites))
     addresses.set(gateway.address, `the gateway of ${name}`)
+  for (const { gateway, address } of furtherHosts(config)) addresses.set(address, `host ${gateway}`)
   const macs = new Map<string, string>()
   for (const [name, { address, mac, gateway }] of Object.entries(config.cluster.members)) {
     const path = ['cluster', 'members', name]

@@ -1,7 +1,8 @@
 import { CausewayError } from '../base/errors.ts'
 import type { ControllerConfig } from '../config/controller-schema.ts'
+import { joinsByItself } from '../config/further-hosts.ts'
 import { nodePlace, nodePlaces } from '../config/node-places.ts'
-import { bridgeName, memberAddress6, memberMac, portName, segmentMtu } from '../network/addressing.ts'
+import { bridgeName, joinPort, memberAddress6, memberMac, portName, segmentMtu } from '../network/addressing.ts'
 import type { NetworkFacts } from '../network/facts.ts'
 import type { MachineSpec } from '../sites/driver.ts'
 import { type Host, type Role, renderSeed, type SeedFacts } from '../sites/seed.ts'
@@ -15,6 +16,8 @@ export interface SpecParts {
   /** The token of this life's reports. */
   readonly token: string
   readonly boot: string
+  /** The program by which a machine joins the segment by itself, where its site can't plug it in. */
+  readonly join: string
   readonly role: Role
   /** What the gateways told. */
   readonly facts: NetworkFacts
@@ -32,6 +35,7 @@ export function machineSpec(config: ControllerConfig, node: NodeRecord, parts: S
     throw new CausewayError('NotFound', `the configuration has no place for ${node.name} at site ${node.site}`)
   }
   const { address } = registration
+  const mac = memberMac(address)
   const { cluster, head, controller } = config
   const overlay = emptyOverlay(config, parts.facts)
   const prefixLength = Number(cluster.subnet.split('/')[1])
@@ -48,7 +52,7 @@ export function machineSpec(config: ControllerConfig, node: NodeRecord, parts: S
     cpus: registration.size.cpus,
     memoryMiB: registration.size.memoryMiB,
     nic: {
-      mac: memberMac(address),
+      mac,
       port: portName(node.id),
       bridge: bridgeName(cluster.vni),
       mtu,
@@ -71,6 +75,9 @@ export function machineSpec(config: ControllerConfig, node: NodeRecord, parts: S
       token: parts.token,
       boot: parts.boot,
       role: parts.role,
+      join: joinsByItself(site.driver)
+        ? { gateway: site.gateway.underlay, port: joinPort, vni: cluster.vni, mac, program: parts.join }
+        : null,
     }),
     avoidHosts: [],
   }

@@ -1,4 +1,5 @@
 import type { ControllerConfig } from '../config/controller-schema.ts'
+import { furtherGateway, furtherHosts, joinsByItself, poolOf } from '../config/further-hosts.ts'
 import { nodePlace } from '../config/node-places.ts'
 import { memberAddress6, memberMac, poolAddress, poolSize, portName } from '../network/addressing.ts'
 import { type NetworkFacts, noFacts } from '../network/facts.ts'
@@ -9,9 +10,9 @@ import { encryptionOf, modeOf, servicesOf } from './overlay-settings.ts'
 /** The name of the head's own gateway. */
 export const headGateway = 'head'
 
-/** What was made for a configuration and facts before: neither ever changes once it is there, and a life keeps its place. */
+/** What was made for a configuration and facts before: neither ever changes once it is there, and a life keeps its place once its host is known. */
 interface Made {
-  members: ReadonlyMap<string, Member>
+  members: ReadonlyMap<string, { readonly host: string | null; readonly member: Member }>
   overlay: Overlay
 }
 
@@ -30,16 +31,17 @@ export function overlayFromNodes(
   facts: NetworkFacts = noFacts,
 ): Overlay {
   const before = madeFor(config, facts)
-  const members = new Map<string, Member>()
+  const members = new Map<string, { readonly host: string | null; readonly member: Member }>()
   for (const node of nodes) {
     if (node.phase === 'planned' || node.phase === 'gone') continue
-    const member = before.members.get(node.id) ?? memberOf(config, node)
-    if (member) members.set(node.id, member)
+    const known = before.members.get(node.id)
+    const member = known?.host === node.host ? known.member : memberOf(config, node)
+    if (member) members.set(node.id, known?.member === member ? known : { host: node.host, member })
   }
-  if (members.size === before.members.size && [...members.keys()].every((id) => before.members.has(id)))
+  if (members.size === before.members.size && [...members].every(([id, one]) => before.members.get(id) === one))
     return before.overlay
   before.members = members
-  const all = [...fixedMembers(config), ...members.values()]
+  const all = [...fixedMembers(config), ...[...members.values()].map(({ member }) => member)]
   before.overlay = { ...before.overlay, members: all.sort((a, b) => (a.name < b.name ? -1 : 1)) }
   return before.overlay
 }
@@ -70,7 +72,8 @@ export function emptyOverlay(config: ControllerConfig, facts: NetworkFacts = noF
   }
 }
 
-function gatewaysOf({ cluster, head, sites }: ControllerConfig): Gateway[] {
+function gatewaysOf(config: ControllerConfig): Gateway[] {
+  const { cluster, head, sites } = config
   const station = (address: string) => ({
     address,
     address6: address6(cluster.subnet6, address),
@@ -84,7 +87,7 @@ function gatewaysOf({ cluster, head, sites }: ControllerConfig): Gateway[] {
     routes: false,
     nat: head.nat,
   }
-  const ofSites = Object.entries(sites).map(([name, { gateway, cache }]) => {
+  const ofSites = Object.entries(sites).map(([name, { gateway, cache, driver }]) => {
     const { underlay, address, nat } = gateway
     return {
       name,
@@ -93,9 +96,14 @@ function gatewaysOf({ cluster, head, sites }: ControllerConfig): Gateway[] {
       interception: cache ? { port: cache.port, origins: cache.origins } : null,
       routes: true,
       nat,
+      ...(joinsByItself(driver) ? { joins: true } : {}),
     }
   })
-  return [ofHead, ...ofSites]
+  const further = furtherHosts(config).map(({ site, gateway, underlay, address }) => {
+    const router = sites[site]?.gateway.address ?? address
+    return { name: gateway, underlay, ...station(address), interception: null, routes: false, router, nat: false }
+  })
+  return [ofHead, ...ofSites, ...further]
 }
 
 function fixedMembers({ cluster }: ControllerConfig): Member[] {
@@ -107,9 +115,18 @@ function fixedMembers({ cluster }: ControllerConfig): Member[] {
 function memberOf(config: ControllerConfig, node: NodeRecord): Member | null {
   const address = nodeAddress(config, node)
   if (address === null) return null
-  const { name, site: gateway } = node
+  const { name } = node
+  const gateway = gatewayOf(config, node)
   const of6 = address6(config.cluster.subnet6, address)
   return { name, address, address6: of6, mac: memberMac(address), gateway, port: portName(node.id), fixed: false }
+}
+
+/** The gateway that a node is behind: its site's, or the further host that has its machine. */
+function gatewayOf({ sites }: ControllerConfig, { site, host }: Pick<NodeRecord, 'site' | 'host'>): string {
+  const driver = sites[site]?.driver
+  if (!driver || host === null) return site
+  const at = poolOf(driver)[host]
+  return at && !at.gateway ? furtherGateway(site, host) : site
 }
 
 function address6(subnet6: string | undefined, address: string): string | null {

@@ -44,6 +44,8 @@ export interface Gateway {
   } | null
   /** Whether it routes its nodes to the outside (masquerading behind its underlay address). */
   readonly routes: boolean
+  /** Address in the segment of its nodes' router where that is another gateway of its site; left out: itself, if it routes. */
+  readonly router?: string
   /** Whether it is behind NAT: others can answer it, but not call it first. Matters only to an encrypted overlay. */
   readonly nat: boolean
   /**

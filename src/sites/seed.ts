@@ -43,6 +43,20 @@ export interface SeedFacts {
   /** The program that the machine runs at its first boot: brings it up, reports, and runs the role. */
   readonly boot: string
   readonly role: Role
+  /** How it joins the segment by itself; null: its site plugs it in. */
+  readonly join: Join | null
+}
+
+/** What a machine needs to join the segment by itself (`scripts/node/join`). */
+export interface Join {
+  /** Where its site's gateway is, in the site's own network. */
+  readonly gateway: string
+  /** UDP. */
+  readonly port: number
+  readonly vni: number
+  readonly mac: string
+  /** The program that does it. */
+  readonly program: string
 }
 
 /** What makes a machine a node of the queue; the same for all nodes of a cluster. */
@@ -60,12 +74,17 @@ export function loadBoot(): Promise<string> {
   return readPackageFile('scripts/node/boot')
 }
 
+/** Reads the program by which a machine joins the segment by itself. */
+export function loadJoin(): Promise<string> {
+  return readPackageFile('scripts/node/join')
+}
+
 /**
  * The files that turn a machine of a site's image into a node; `scripts/node/boot` reads them.
  * @throws CausewayError `InvalidRequest` for a name or address that could not stand in a line of its own.
  */
 export function renderSeed(facts: SeedFacts): SeedFile[] {
-  const { node, head, role, ipv6, resolver } = facts
+  const { node, head, role, ipv6, resolver, join } = facts
   const env = {
     NODE_ID: node.id,
     NODE_NAME: node.name,
@@ -81,6 +100,7 @@ export function renderSeed(facts: SeedFacts): SeedFile[] {
     ...(ipv6 === null ? {} : { ADDRESS6: `${ipv6.address}/${ipv6.prefixLength}`, ROUTER6: ipv6.router }),
     MTU: String(facts.mtu),
     ...(resolver === null ? {} : { NAME_SERVER: resolver.server, ZONE: resolver.zone }),
+    ...(join === null ? {} : joinEnv(join)),
     CONTROLLER_URL: facts.controllerUrl,
     HEAD_NAME: head.name,
     HEAD_ADDRESS: head.address,
@@ -92,8 +112,13 @@ export function renderSeed(facts: SeedFacts): SeedFile[] {
     { path: 'token', mode: 0o600, content: `${facts.token}\n` },
     { path: 'boot', mode: 0o755, content: facts.boot },
     { path: 'role', mode: 0o755, content: role.program },
+    ...(join === null ? [] : [{ path: 'join', mode: 0o755, content: join.program }]),
     ...role.files,
   ]
+}
+
+function joinEnv({ gateway, port, vni, mac }: Join): Record<string, string> {
+  return { JOIN_GATEWAY: gateway, JOIN_PORT: String(port), VNI: String(vni), MAC: mac }
 }
 
 /** Assignments for a POSIX shell to source; every value arrives as it is, whatever characters it has. */

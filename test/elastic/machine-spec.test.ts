@@ -7,7 +7,13 @@ import { noFacts } from '../../src/network/facts.ts'
 import type { NodeRecord } from '../../src/store/node-record.ts'
 import { someConfig } from '../support/controller-config.ts'
 
-const parts = { token: 't', boot: '#!/bin/sh\n', role: { program: '#!/bin/sh\n', env: {}, files: [] }, facts: noFacts }
+const parts = {
+  token: 't',
+  boot: '#!/bin/sh\n',
+  join: '',
+  role: { program: '#!/bin/sh\n', env: {}, files: [] },
+  facts: noFacts,
+}
 
 const node: NodeRecord = {
   id: '00000000-0000-4000-8000-0000000000e1',

@@ -77,7 +77,7 @@ test('it is the same object while nothing changes, and another when anything doe
 
 test('each seed knows all names once, its own first', () => {
   const config = load()
-  const secrets = { token: 't', boot: '', role: { program: '', env: {}, files: [] }, facts: noFacts }
+  const secrets = { token: 't', boot: '', join: '', role: { program: '', env: {}, files: [] }, facts: noFacts }
   const hosts = (k: number) =>
     machineSpec(config, node(k, 'creating'), secrets)
       .seed.find(({ path }) => path === 'hosts')

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { after, before, describe, it } from 'node:test'
 import { NamespaceDriver } from '../../src/sites/namespace-driver.ts'
-import { loadBoot, renderSeed, type SeedFacts } from '../../src/sites/seed.ts'
+import { loadBoot, loadJoin, renderSeed, type SeedFacts } from '../../src/sites/seed.ts'
 import { eventually } from '../contract/driver-contract.ts'
 import { machineSpec } from '../support/machine-spec.ts'
 import { machineRemains, ScratchSite } from '../support/scratch-site.ts'
@@ -59,6 +59,7 @@ describe('scripts/node/boot in a machine', () => {
       hosts: [{ name: 'mirror.lab', address: '10.250.9.2' }],
       boot,
       role: { program: `#!/bin/bash\n${role}\n`, env: {}, files: [] },
+      join: null,
       ...more,
     })
 
@@ -151,6 +152,31 @@ describe('scripts/node/boot in a machine', () => {
     const plain = await shown({})
     assert.doesNotMatch(plain, /fd77::|nameserver/)
     assert.match(plain, /resolv\.conf -> \/run\/away/)
+  })
+
+  it('joins the segment by itself where no bridge reaches it, and keeps its way to the gateway', async () => {
+    const program = await loadJoin()
+    const join = { gateway: '10.250.1.2', port: 4788, vni: 77, mac: '02:43:0a:4d:01:01', program }
+    // Its site's own network, as a cloud's DHCP would bring it up.
+    const cloud = ownBoot.replace(
+      'set -u',
+      'set -u; ip address add 10.250.7.9/24 dev eth0; ip link set eth0 up; ip route add default via 10.250.7.1',
+    )
+    const facts = 'ip -d -o link show cw0; ip -o -4 address show cw0; ip route'
+    await booted(
+      `printf '\\n%s\\nshown\\n' "$(${facts})"; sleep infinity`,
+      async () => {
+        await saysSoon(/^shown$/m)
+        const text = await driver.console('life-1')
+        assert.match(text, /vxlan id 77 remote 10\.250\.1\.2 local 10\.250\.7\.9 .*dstport 4788 nolearning/)
+        assert.match(text, /cw0: .* mtu 1450 .*02:43:0a:4d:01:01/)
+        assert.match(text, /cw0 +inet 10\.77\.1\.1\/16 /)
+        assert.match(text, /^default via 10\.77\.1\.254 dev cw0/m)
+        assert.match(text, /^10\.250\.1\.2 via 10\.250\.7\.1 dev eth0 src 10\.250\.7\.9/m)
+      },
+      cloud,
+      { join },
+    )
   })
 
   it('leaves no token where the role or a job could find it', () =>

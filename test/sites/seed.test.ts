@@ -33,6 +33,7 @@ const facts: SeedFacts = {
     env: { SCHEDULER_PORT: '6817' },
     files: [{ path: 'munge.key.base64', mode: 0o600, content: 'AP8KDQ==\n' }],
   },
+  join: null,
 }
 
 describe('renderSeed', () => {
@@ -64,6 +65,17 @@ describe('renderSeed', () => {
       boot: '#!/bin/sh\n',
       role: '#!/bin/sh\n:\n',
     })
+  })
+
+  it('has the program and the facts of a machine that joins the segment by itself', () => {
+    const join = { gateway: '10.0.0.5', port: 4788, vni: 77, mac: '02:43:0a:4d:01:01', program: '#!/bin/sh\n' }
+    const files = renderSeed({ ...facts, join })
+    assert.deepEqual(
+      files.find(({ path }) => path === 'join'),
+      { path: 'join', mode: 0o755, content: '#!/bin/sh\n' },
+    )
+    const env = files[0]?.content ?? ''
+    assert.match(env, /^JOIN_GATEWAY='10\.0\.0\.5'\nJOIN_PORT='4788'\nVNI='77'\nMAC='02:43:0a:4d:01:01'$/m)
   })
 
   it('adds IPv6 and the name server where the cluster has them', () => {

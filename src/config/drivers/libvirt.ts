@@ -1,5 +1,5 @@
 import { type StaticDecode, Type } from 'typebox'
-import { Ip, Name, namePattern, Path, Whole } from '../fields.ts'
+import { Ip, Ipv4, Name, namePattern, Path, Whole } from '../fields.ts'
 import { SshSchema } from '../ssh-schema.ts'
 import { Duration, Size } from '../units.ts'
 
@@ -38,8 +38,10 @@ const HostSchema = Type.Object({
   /** The host is the site's gateway. */
   gateway: Type.Boolean({ default: false }),
   ssh: Type.Optional(SshSchema),
-  /** Where the gateways reach it for the overlay. */
+  /** Where the gateways reach it for the overlay, which it joins as a gateway does. */
   underlay: Type.Optional(Ip()),
+  /** Its bridge's address in the segment. */
+  address: Type.Optional(Ipv4()),
   /** It takes no new machines, and those that it has are drained. */
   maintenance: Type.Boolean({ default: false }),
 })

@@ -31,6 +31,9 @@ export function checkOverlay(overlay: Overlay): void {
     claim(`underlay ${endpointOf(overlay, gateway)}`, gateway.name)
     station(gateway.name, gateway, `the bridge at ${gateway.name}`)
     checkInterception(gateway)
+    if (gateway.router !== undefined && !contains(parseNetwork(overlay.subnet), parseAddress(gateway.router))) {
+      throw invalid(`${gateway.name}: its router ${gateway.router} is outside the subnet`)
+    }
     checkJoins(overlay, gateway)
   }
   checkFamilies(overlay)

@@ -50,7 +50,9 @@ function nameLines({ subnet, subnet6 }: Overlay, { zone, forwarders, hosts }: Se
 }
 
 /** Known members get their address; nobody else gets anything, and nobody names himself. */
-function dhcpLines(overlay: Overlay, { zone }: Services, { address, routes }: Gateway, folder: string): string[] {
+function dhcpLines(overlay: Overlay, { zone }: Services, gateway: Gateway, folder: string): string[] {
+  const { address, routes } = gateway
+  const router = gateway.router ?? (routes ? address : null)
   const { base, prefix } = parseNetwork(overlay.subnet)
   const size = 2 ** (32 - prefix)
   const [network, netmask, broadcast] = [base, 2 ** 32 - size, base + size - 1].map(formatIpv4)
@@ -65,7 +67,7 @@ function dhcpLines(overlay: Overlay, { zone }: Services, { address, routes }: Ga
     'dhcp-ignore-clid',
     `domain=${zone}`,
     // Without an address it keeps dnsmasq from naming itself.
-    `dhcp-option=option:router${routes ? `,${address}` : ''}`,
+    `dhcp-option=option:router${router === null ? '' : `,${router}`}`,
     `dhcp-option=option:dns-server,${address}`,
     `dhcp-option=option:domain-search,${zone}`,
     // Forced: not every client asks for it.
