@@ -4,6 +4,7 @@ import type { ControllerConfig } from '../config/controller-schema.ts'
 import { headGateway } from '../elastic/overlay-from-nodes.ts'
 import { CommandDriver } from '../sites/command/command-driver.ts'
 import type { Driver } from '../sites/driver.ts'
+import { Ec2Driver } from '../sites/ec2/driver.ts'
 import { NamespaceDriver } from '../sites/namespace-driver.ts'
 import { PacedDriver } from '../sites/paced-driver.ts'
 import { hostOf } from './gateway-hosts.ts'
@@ -32,5 +33,7 @@ function driverOf(
       const options = { site, cluster: cluster.name, host, program, settings, types, timeoutMs: timeout }
       return new PacedDriver(new CommandDriver(options), pace, systemClock)
     }
+    case 'ec2':
+      return new PacedDriver(new Ec2Driver({ site, cluster: cluster.name, settings: driver }), driver.pace, systemClock)
   }
 }

@@ -1,5 +1,6 @@
 import { Type } from 'typebox'
 import { CommandSchema } from './drivers/command.ts'
+import { Ec2Schema } from './drivers/ec2.ts'
 import { Path } from './fields.ts'
 
 /** Light machines out of Linux namespaces on the gateway host itself. */
@@ -12,4 +13,4 @@ const Namespace = Type.Object({
 })
 
 /** How a site's machines are made, by the kind of site. */
-export const DriverSchema = Type.Union([Namespace, CommandSchema])
+export const DriverSchema = Type.Union([Namespace, CommandSchema, Ec2Schema])

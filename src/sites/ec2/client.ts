@@ -1,0 +1,107 @@
+import type { EC2 } from '@aws-sdk/client-ec2'
+import type { Clock } from '../../base/clock.ts'
+import type { CausewayError } from '../../base/errors.ts'
+import type { Ec2Settings } from '../../config/drivers/ec2.ts'
+import { ec2Failure } from './errors.ts'
+
+/** Times that an answer may take, ms. */
+const timeouts = { connectionTimeout: 5000, requestTimeout: 30_000, throwOnRequestTimeout: true }
+
+/** How long credentials out of a file are used before the file is read again, ms. */
+const credentialsKeptMs = 300_000
+
+/** Pauses before something that changes nothing is asked again, ms. */
+const pausesMs = [200, 1000]
+
+/**
+ * The way to the EC2 API of one region. The SDK is loaded by the first call, so that it costs nobody who has no such site.
+ * The SDK itself repeats nothing: what a broken connection left undone is the driver's to find out, and the pace after
+ * throttling is the engine's to choose.
+ */
+export class Ec2Api {
+  readonly site: string
+  readonly #settings: Pick<Ec2Settings, 'region' | 'endpoint' | 'credentials'>
+  readonly #clock: Clock
+  #client: Promise<EC2> | null = null
+
+  constructor(options: {
+    readonly site: string
+    readonly settings: Pick<Ec2Settings, 'region' | 'endpoint' | 'credentials'>
+    readonly clock: Clock
+  }) {
+    this.site = options.site
+    this.#settings = options.settings
+    this.#clock = options.clock
+  }
+
+  /**
+   * Carries out one call.
+   * @param action its name, for messages
+   * @throws CausewayError as `ec2Failure` maps it
+   */
+  async act<T>(action: string, ask: (ec2: EC2) => Promise<T>): Promise<T> {
+    try {
+      this.#client ??= open(this.#settings)
+      return await ask(await this.#client)
+    } catch (thrown) {
+      throw ec2Failure(thrown, { site: this.site, action })
+    }
+  }
+
+  /** A call that changes nothing: when no answer comes it is asked twice more. @throws CausewayError */
+  async read<T>(action: string, ask: (ec2: EC2) => Promise<T>): Promise<T> {
+    for (let tried = 0; ; tried += 1) {
+      try {
+        return await this.act(action, ask)
+      } catch (error) {
+        const pauseMs = pausesMs[tried]
+        if ((error as CausewayError).code !== 'HostUnreachable' || pauseMs === undefined) throw error
+        await this.#clock.sleep(pauseMs)
+      }
+    }
+  }
+
+  /** All pages of a call that changes nothing. @throws CausewayError */
+  async pages<P extends { NextToken?: string | undefined }>(
+    action: string,
+    ask: (ec2: EC2, page: { NextToken?: string }) => Promise<P>,
+  ): Promise<P[]> {
+    const pages: P[] = []
+    let token: string | undefined
+    do {
+      const page = await this.read(action, (ec2) => ask(ec2, token === undefined ? {} : { NextToken: token }))
+      pages.push(page)
+      token = page.NextToken || undefined
+    } while (token !== undefined)
+    return pages
+  }
+
+  /** Ends the connections that are kept open. */
+  async close(): Promise<void> {
+    const client = await this.#client
+    client?.destroy()
+  }
+}
+
+async function open({
+  region,
+  endpoint,
+  credentials,
+}: Pick<Ec2Settings, 'region' | 'endpoint' | 'credentials'>): Promise<EC2> {
+  const { EC2 } = await import('@aws-sdk/client-ec2')
+  return new EC2({
+    region,
+    maxAttempts: 1,
+    requestHandler: timeouts,
+    ...(endpoint === undefined ? {} : { endpoint }),
+    ...(credentials === undefined ? {} : { credentials: () => fromFile(credentials) }),
+  })
+}
+
+/** Keys change while the controller runs, so that what the file says is good for some minutes only. */
+async function fromFile({ file, profile }: NonNullable<Ec2Settings['credentials']>) {
+  const { fromIni } = await import('@aws-sdk/credential-provider-ini')
+  const found = await fromIni({ filepath: file, configFilepath: file, profile, ignoreCache: true })()
+  const soon = new Date(Date.now() + credentialsKeptMs)
+  return { ...found, expiration: found.expiration && found.expiration < soon ? found.expiration : soon }
+}
