@@ -6,6 +6,7 @@ import { CommandDriver } from '../sites/command/command-driver.ts'
 import type { Driver } from '../sites/driver.ts'
 import { Ec2Driver } from '../sites/ec2/driver.ts'
 import { NamespaceDriver } from '../sites/namespace-driver.ts'
+import { OpenStackDriver } from '../sites/openstack/openstack-driver.ts'
 import { PacedDriver } from '../sites/paced-driver.ts'
 import { hostOf } from './gateway-hosts.ts'
 
@@ -35,5 +36,9 @@ function driverOf(
     }
     case 'ec2':
       return new PacedDriver(new Ec2Driver({ site, cluster: cluster.name, settings: driver }), driver.pace, systemClock)
+    case 'openstack': {
+      const openstack = new OpenStackDriver({ site, cluster: cluster.name, settings: driver })
+      return new PacedDriver(openstack, driver.pace, systemClock)
+    }
   }
 }

@@ -1,6 +1,7 @@
 import { Type } from 'typebox'
 import { CommandSchema } from './drivers/command.ts'
 import { Ec2Schema } from './drivers/ec2.ts'
+import { OpenStackSchema } from './drivers/openstack.ts'
 import { Path } from './fields.ts'
 
 /** Light machines out of Linux namespaces on the gateway host itself. */
@@ -13,4 +14,4 @@ const Namespace = Type.Object({
 })
 
 /** How a site's machines are made, by the kind of site. */
-export const DriverSchema = Type.Union([Namespace, CommandSchema, Ec2Schema])
+export const DriverSchema = Type.Union([Namespace, CommandSchema, Ec2Schema, OpenStackSchema])
