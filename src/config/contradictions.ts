@@ -1,6 +1,7 @@
 import { contains, formatIpv4, parseIpv4, parseSubnet, type Subnet } from '../base/ipv4.ts'
 import type { ControllerConfig } from './controller-schema.ts'
 import { ec2Contradictions } from './drivers/ec2-contradictions.ts'
+import { openStackContradictions } from './drivers/openstack-contradictions.ts'
 import { type Problem, problemAt } from './explain.ts'
 import { furtherHosts } from './further-hosts.ts'
 import { networkContradictions } from './network-contradictions.ts'
@@ -20,6 +21,7 @@ export function contradictions(config: ControllerConfig): Problem[] {
     ...warming(config),
     ...networkContradictions(config),
     ...ec2Contradictions(config),
+    ...openStackContradictions(config),
   ]
 }
 

@@ -57,17 +57,3 @@ export const OpenStackSchema = Type.Object({
 
 /** The settings of an OpenStack site. */
 export type OpenStackSettings = Omit<StaticDecode<typeof OpenStackSchema>, 'kind' | 'pace'>
-
-/** What can't be true together there: where, below the driver, and why. */
-export function* openStackContradictions({
-  network,
-  port,
-}: OpenStackSettings): Generator<{ readonly path: readonly string[]; readonly message: string }> {
-  if (network === 'bridged' && port.subnet === undefined) {
-    const message = 'missing; a bridged network needs the id of the subnet that stands for the addresses of the cluster'
-    yield { path: ['port', 'subnet'], message }
-  }
-  if (!port.security && port.securityGroups.length > 0) {
-    yield { path: ['port', 'securityGroups'], message: 'a port without security has no groups: remove one of the two' }
-  }
-}
