@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import { CausewayError } from '../base/errors.ts'
 import type { Driver, MachineSpec } from '../sites/driver.ts'
+import type { Drain } from '../store/drain-store.ts'
 import type { NodeRecord } from '../store/node-record.ts'
 import type { Cause, NodeStore } from '../store/node-store.ts'
 import type { NetworkKeeper } from './network-keeper.ts'
@@ -17,6 +18,8 @@ export interface MachineMaker {
   readonly network: NetworkKeeper
   /** Says to the network keeper what the overlay must be for the nodes that are in the store now. */
   wantOverlay(): Promise<void>
+  /** Sites and hosts that are to be empty. */
+  drains(): Promise<readonly Drain[]>
   /** The machine for a node, with the token that its reports must carry in the seed. */
   machineSpec(node: NodeRecord, token: string): MachineSpec
   /** What the scheduler has to know of a node; null when the configuration has no place for it. */
@@ -48,6 +51,13 @@ export async function createMachine(node: NodeRecord, tools: MachineMaker): Prom
   }
   if (scheduler.capabilities.places === 'causeway') await scheduler.register([tools.registration(node) ?? []].flat())
   await network.settled([headGateway, node.site])
-  await driver.create(tools.machineSpec(node, token))
-  await nodes.move(node.id, ['creating'], 'booting', { code: 'Created', text: 'its machine has started' }, clock.now())
+  const avoidHosts = (await tools.drains()).flatMap(({ site, host }) =>
+    site === node.site && host !== null ? [host] : [],
+  )
+  const { host } = await driver.create({ ...tools.machineSpec(node, token), avoidHosts })
+  const created: Cause =
+    host === null
+      ? { code: 'Created', text: 'its machine has started' }
+      : { code: 'Created', text: `its machine has started on ${host}`, facts: { host } }
+  await nodes.move(node.id, ['creating'], 'booting', created, clock.now(), host ?? undefined)
 }

@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/log.ts'
 import type { Overlay } from '../network/overlay.ts'
 import type { Driver, MachineSpec } from '../sites/driver.ts'
+import type { Drain } from '../store/drain-store.ts'
 import type { EventStore } from '../store/event-store.ts'
 import type { JobStore } from '../store/job-store.ts'
 import type { NodeRecord } from '../store/node-record.ts'
@@ -41,6 +42,8 @@ export interface EnginePorts {
   tokenFor(id: string): string
   /** What is known of the paths between gateways; left out: nobody measures them. */
   paths?(): readonly Path[]
+  /** Sites and hosts that are to be empty; left out: none ever is. */
+  drains?(): Promise<readonly Drain[]>
   /** What the overlay must be for these nodes. */
   overlay(nodes: readonly NodeRecord[]): Overlay
   /** What the scheduler has to know of a node; null when there is no place for it. */
@@ -77,6 +80,7 @@ export function createEngine(ports: EnginePorts): Engine {
     return made
   }
   const policyAt = (now: number) => ports.policyAt(now)
+  const drains = async () => (await ports.drains?.()) ?? []
   const network = new NetworkKeeper(ports.applyGateway, clock)
   const acts: Acts = new Acts(clock, log, () => loop.wake())
   const { warm } = ports
@@ -109,8 +113,10 @@ export function createEngine(ports: EnginePorts): Engine {
     wantOverlay: async () => network.want(ports.overlay(await nodes.live())),
     registration: (node: Pick<NodeRecord, 'name' | 'site' | 'type'>) => ports.registration(node),
     machineSpec: (node: NodeRecord, token: string) => ports.machineSpec(node, token),
+    drains,
   }
-  const observer = new Observer(clock, scheduler, drivers, nodes, ports.paths && (() => ports.paths?.() ?? []))
+  const paths = ports.paths && (() => ports.paths?.() ?? [])
+  const observer = new Observer(clock, scheduler, drivers, nodes, { drains, ...(paths ? { paths } : {}) })
   const loop: Loop = new Loop(observer, tools, jobs, pace, decide)
   return { loop, acts, network, reports: new Reports(nodes, clock, policyAt, () => loop.wake()) }
 }

@@ -104,7 +104,7 @@ async function onNode(step: Exclude<NodeStep, { kind: 'create' }>, node: NodeRec
       return
     }
     case 'fail': {
-      await recordFailure(node, step.failure, tools)
+      await recordFailure(node, step.failure, tools, step.expected)
       return
     }
     case 'drain':
@@ -228,9 +228,14 @@ async function recordSuccess(node: NodeRecord, { nodes }: Tools): Promise<void> 
   if (breaker && (breaker.failures > 0 || breaker.closedUntilMs !== null)) await nodes.setBreaker(afterSuccess(node))
 }
 
-async function recordFailure(node: NodeRecord, failure: Failure, tools: Tools): Promise<void> {
+/** @param expected the node had to go anyway: its type's breaker stays as it is */
+async function recordFailure(node: NodeRecord, failure: Failure, tools: Tools, expected = false): Promise<void> {
   const { nodes } = tools
   const now = tools.clock.now()
+  if (expected) {
+    await nodes.fail(node.id, failure, null, now)
+    return
+  }
   const before = (await nodes.breakers()).get(typeKey(node))
   await nodes.fail(node.id, failure, afterFailure(before, node, tools.policyAt(now).breaker, now), now)
 }

@@ -1,14 +1,23 @@
 import type { Clock } from '../base/clock.ts'
 import { CausewayError, toCausewayError } from '../base/errors.ts'
 import type { Driver } from '../sites/driver.ts'
+import type { Drain } from '../store/drain-store.ts'
 import type { NodeStore } from '../store/node-store.ts'
 import type { QueueSnapshot } from './plan/demand.ts'
-import type { Observation, Path, Reading, SiteMachine } from './plan/observation.ts'
+import type { Observation, Path, Reading, SiteMachine, SiteReading, UnreadHost } from './plan/observation.ts'
 import { type Budget, budgetKey } from './plan/policy.ts'
 import type { Capabilities, Scheduler } from './scheduler.ts'
 
 /** How long a round waits for a source before it goes on without it, ms. */
 const patienceMs = 5_000
+
+/** What others know that a round stands on. */
+interface Known {
+  /** What is known of the paths between gateways; left out: nobody measures them. */
+  readonly paths?: () => readonly Path[]
+  /** Sites and hosts that are to be empty; left out: none ever is. */
+  readonly drains?: () => Promise<readonly Drain[]>
+}
 
 /** Reads the queue and the sites for one round after another. */
 export class Observer {
@@ -16,25 +25,24 @@ export class Observer {
   readonly #nodes: NodeStore
   readonly #capabilities: Capabilities
   readonly #queue: Source<QueueSnapshot>
-  readonly #sites: ReadonlyMap<string, Source<readonly SiteMachine[]>>
-  readonly #paths: (() => readonly Path[]) | undefined
+  readonly #sites: ReadonlyMap<string, Source<SiteListing>>
+  readonly #known: Known
   readonly #orphansSinceMs = new Map<string, number>()
 
-  /** @param paths what is known of the paths between gateways; left out: nobody measures them */
   constructor(
     clock: Clock,
     scheduler: Scheduler,
     drivers: ReadonlyMap<string, Driver>,
     nodes: NodeStore,
-    paths?: () => readonly Path[],
+    known: Known = {},
   ) {
     this.#clock = clock
-    this.#paths = paths
+    this.#known = known
     this.#nodes = nodes
     this.#capabilities = scheduler.capabilities
     this.#queue = new Source('the queue', clock, () => scheduler.snapshot())
     this.#sites = new Map(
-      [...drivers].map(([name, driver]) => [name, new Source(`site ${name}`, clock, () => machinesOf(driver))]),
+      [...drivers].map(([name, driver]) => [name, new Source(`site ${name}`, clock, () => listingOf(driver))]),
     )
   }
 
@@ -50,7 +58,7 @@ export class Observer {
   ): Promise<Observation> {
     const [queue, ...sites] = await Promise.all([
       this.#queue.read(),
-      ...[...this.#sites].map(async ([name, source]) => [name, await source.read()] as const),
+      ...[...this.#sites].map(async ([name, source]) => [name, siteReading(await source.read())] as const),
     ])
     // The store is read last: a node recorded while the sources were read is then known, and is no orphan.
     const nodes = await this.#nodes.live()
@@ -63,7 +71,8 @@ export class Observer {
       registers: this.#capabilities.registers,
       confines: this.#capabilities.confines,
       sites: siteReadings,
-      ...(this.#paths ? { paths: this.#paths() } : {}),
+      ...(this.#known.drains ? { drains: await this.#known.drains() } : {}),
+      ...(this.#known.paths ? { paths: this.#known.paths() } : {}),
       nodes,
       inFlight: new Set(acts.inFlight),
       settledAtMs: new Map(acts.settledAtMs),
@@ -75,10 +84,7 @@ export class Observer {
     }
   }
 
-  #orphans(
-    sites: ReadonlyMap<string, Reading<readonly SiteMachine[]>>,
-    known: ReadonlySet<string>,
-  ): ReadonlyMap<string, number> {
+  #orphans(sites: ReadonlyMap<string, SiteReading>, known: ReadonlySet<string>): ReadonlyMap<string, number> {
     const present = new Set<string>()
     for (const reading of sites.values()) {
       for (const machine of reading.ok ? reading.value : []) {
@@ -87,7 +93,7 @@ export class Observer {
         if (!this.#orphansSinceMs.has(machine.id)) this.#orphansSinceMs.set(machine.id, this.#clock.now())
       }
     }
-    const allRead = [...sites.values()].every((reading) => reading.ok)
+    const allRead = [...sites.values()].every((reading) => reading.ok && (reading.unread ?? []).length === 0)
     for (const id of this.#orphansSinceMs.keys()) {
       if (known.has(id) || (allRead && !present.has(id))) this.#orphansSinceMs.delete(id)
     }
@@ -95,12 +101,24 @@ export class Observer {
   }
 }
 
-/** The machines of a site; while one of its hosts can't be read, nothing is concluded about any. */
-async function machinesOf(driver: Driver): Promise<readonly SiteMachine[]> {
+interface SiteListing {
+  readonly machines: readonly SiteMachine[]
+  readonly unread: readonly UnreadHost[]
+}
+
+/** As much of a driver's listing as is decided on. */
+async function listingOf(driver: Driver): Promise<SiteListing> {
   const { machines, unread } = await driver.list()
-  const [first] = unread
-  if (first) throw first.error
-  return machines
+  return {
+    machines: machines.map(({ id, name, state, host, leaving }) => ({ id, name, state, host, leaving })),
+    unread: unread.map(({ host, error }) => ({ host, code: error.code, text: error.message })),
+  }
+}
+
+function siteReading(reading: Reading<SiteListing>): SiteReading {
+  if (!reading.ok) return reading
+  const { machines, unread } = reading.value
+  return { ...reading, value: machines, ...(unread.length > 0 ? { unread } : {}) }
 }
 
 /** One thing that is read every round, never twice at the same time. */

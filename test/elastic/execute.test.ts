@@ -56,6 +56,7 @@ beforeEach(async () => {
     newId: () => `id-${++ids}`,
     tokenFor: (id) => `token-${id}`,
     wantOverlay: async () => network.want(overlay((await nodes.live()).map(({ name }) => name))),
+    drains: async () => [],
     registration: (node) => someRegistration(node),
     machineSpec: (node) => {
       told.push(`create ${node.name}`)

@@ -61,6 +61,7 @@ beforeEach(async () => {
     newId: () => 'new',
     tokenFor: (id: string) => `token-${id}`,
     wantOverlay: async () => undefined,
+    drains: async () => [],
     registration: () => null,
     machineSpec: (node: NodeRecord) => machineSpec(node.id, { name: node.name, image: '/images/base' }),
   }

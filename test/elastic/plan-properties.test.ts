@@ -48,7 +48,8 @@ always('no node on which a job runs is drained by idleness or moved on from a dr
   )
   const byId = new Map(obs.nodes.map((n) => [n.id, n]))
   for (const step of plan(obs, policy, now).steps) {
-    if (step.kind === 'drain' || (step.kind === 'move' && step.to === 'deleting')) {
+    const departs = ['SiteDrained', 'HostDrained', 'MachineLeaving'].includes(step.reason.code)
+    if ((step.kind === 'drain' && !departs) || (step.kind === 'move' && step.to === 'deleting')) {
       assert.ok(!busy.has(byId.get(step.id)?.name ?? ''), JSON.stringify(step))
     }
   }
@@ -60,6 +61,32 @@ always('at an unread site nothing is deleted as an orphan, nothing is lost, noth
     if (obs.sites.get(site ?? '')?.ok) continue
     assert.ok(!['collect', 'adopt', 'dismiss'].includes(step.kind))
     if (step.kind === 'fail') assert.notEqual(step.failure.code, 'MachineLost')
+  }
+})
+
+always('of a dark host nothing is lost, drained, deleted or replaced, whatever the other hosts say', (obs, policy) => {
+  const steps = plan(obs, policy, now).steps
+  for (const { id, name, site, host, phase } of obs.nodes) {
+    const reading = obs.sites.get(site)
+    if (!reading?.ok || !reading.unread || reading.value.some((machine) => machine.id === id)) continue
+    if (host !== null && !reading.unread.some((dark) => dark.host === host)) continue
+    const about = steps.filter((step) => ('id' in step && step.id === id) || ('name' in step && step.name === name))
+    const finished = phase === 'ready' || phase === 'draining'
+    if (finished) assert.deepEqual(about, [])
+    for (const step of about) {
+      assert.ok(step.kind !== 'begin' && step.kind !== 'adopt', JSON.stringify(step))
+      if (step.kind === 'fail') assert.notEqual(step.failure.code, 'MachineLost')
+    }
+  }
+})
+
+always('nothing begins at a drained site, and what has to go is not kept', (obs, policy) => {
+  const isDrained = (site: string) => obs.drains?.some((drain) => drain.site === site && drain.host === null) ?? false
+  const sites = new Map(obs.nodes.map(({ id, site }) => [id, site]))
+  for (const step of plan(obs, policy, now).steps) {
+    if (step.kind === 'begin' || step.kind === 'power-up' || step.kind === 'reopen') assert.ok(!isDrained(step.site))
+    if (step.kind !== 'cancel-drain' || step.reason.code !== 'DemandReturned') continue
+    assert.ok(!isDrained(sites.get(step.id) ?? ''), JSON.stringify(step))
   }
 })
 

@@ -2,6 +2,7 @@ import * as fc from 'fast-check'
 import type { Job, QueueNode } from '../../src/elastic/plan/demand.ts'
 import type { Observation, Path } from '../../src/elastic/plan/observation.ts'
 import type { Budget, Cap, PlacementRule, Policy } from '../../src/elastic/plan/policy.ts'
+import type { Drain } from '../../src/store/drain-store.ts'
 import type { NodeRecord, Phase } from '../../src/store/node-record.ts'
 import { job, machine, node, now, observation, policy, queueNode } from './world.ts'
 
@@ -57,6 +58,8 @@ const anyNode = (name: string): fc.Arbitrary<NodeRecord> =>
       unreachableSinceMs: fc.option(someTime),
       nextAttemptAtMs: fc.integer({ min: now - 10, max: now + 10 }),
       hasFailed: fc.boolean(),
+      host: fc.constantFrom(null, 'h1', 'h2'),
+      leavingAtMs: fc.constantFrom(null, null, null, now + 60_000),
     })
     .map(({ hasFailed, ...over }) => {
       const failed = over.phase === 'failed' || (over.phase === 'deleting' && hasFailed)
@@ -120,6 +123,12 @@ const someLimits = fc.record({
   ),
 })
 
+const allDrains: Drain[] = [
+  { site: 'east', host: null, reason: 'move', sinceMs: now - 5000 },
+  { site: 'east', host: 'h1', reason: '', sinceMs: now - 5000 },
+  { site: 'west', host: 'h2', reason: 'new disks', sinceMs: now - 5000 },
+]
+
 const ends = ['head', 'east', 'west']
 const allPaths = ends.flatMap((from) => ends.flatMap((to) => (from === to ? [] : { from, to })))
 
@@ -156,6 +165,10 @@ export const someWorld: fc.Arbitrary<SomeWorld> = fc
     orphans: rarely(names),
     unreadQueue: seldom,
     unreadSites: rarely(['east', 'west']),
+    hosts: fc.tuple(...names.map(() => fc.constantFrom(null, 'h1', 'h2'))),
+    unreadHosts: rarely(['h1', 'h2']),
+    leaving: rarely(names),
+    drains: rarely(allDrains),
     inFlight: rarely(names),
     inFlightNames: rarely(names),
     settled: rarely(names),
@@ -168,8 +181,15 @@ export const someWorld: fc.Arbitrary<SomeWorld> = fc
     paths: somePaths,
   })
   .map((w) => {
+    const place = (n: string) => ({
+      host: w.hosts[names.indexOf(n)] ?? null,
+      leaving: w.leaving.includes(n) ? { atMs: now + 60_000, reason: 'spot' } : null,
+    })
+    const isRead = (n: string) => !(w.unreadHosts as string[]).includes(place(n).host ?? '')
     const at = (site: string) => [
-      ...names.filter((n) => n.startsWith(site) && !w.lost.includes(n)).map((n) => machine({ id: `id-${n}`, name: n })),
+      ...names
+        .filter((n) => n.startsWith(site) && !w.lost.includes(n) && isRead(n))
+        .map((n) => machine({ id: `id-${n}`, name: n, ...place(n) })),
       ...w.orphans.filter((n) => n.startsWith(site)).map((n) => machine({ id: `lost-${n}`, name: n })),
     ]
     const { budgets, caps, placement, ...ofTypes } = w.limits
@@ -193,6 +213,8 @@ export const someWorld: fc.Arbitrary<SomeWorld> = fc
       machines: { east: at('east'), west: at('west') },
       unreadQueue: w.unreadQueue,
       unreadSites: w.unreadSites,
+      unreadHosts: w.unreadHosts,
+      drains: w.drains,
       inFlight: new Set([...w.inFlight.map((n) => `id-${n}`), ...w.inFlightNames]),
       settledAtMs: new Map(w.settled.flatMap((n) => [n, `id-${n}`, `lost-${n}`].map((key) => [key, now]))),
       lastFailureMs: new Map(w.rested.map((n) => [n, now - policy.breaker.cooldownMs + 1000])),

@@ -1,5 +1,5 @@
 import type { Job, QueueNode } from '../../src/elastic/plan/demand.ts'
-import type { Observation, SiteMachine } from '../../src/elastic/plan/observation.ts'
+import type { Observation, SiteMachine, UnreadHost } from '../../src/elastic/plan/observation.ts'
 import type { Policy, TypePolicy } from '../../src/elastic/plan/policy.ts'
 import type { NodeRecord } from '../../src/store/node-record.ts'
 
@@ -116,12 +116,24 @@ export function observation(
     machines?: { east?: readonly SiteMachine[]; west?: readonly SiteMachine[] }
     unreadQueue?: boolean
     unreadSites?: readonly string[]
+    /** Hosts of either site that can't be read. */
+    unreadHosts?: readonly string[]
   } = {},
 ): Observation {
   const startedAtMs = now
   const unread = { ok: false, startedAtMs, code: 'HostUnreachable', text: 'no answer' } as const
+  const dark = (over.unreadHosts ?? []).map(
+    (host): UnreadHost => ({ host, code: 'HostUnreachable', text: 'no answer' }),
+  )
   const site = (name: 'east' | 'west') =>
-    over.unreadSites?.includes(name) ? unread : ({ ok: true, startedAtMs, value: over.machines?.[name] ?? [] } as const)
+    over.unreadSites?.includes(name)
+      ? unread
+      : ({
+          ok: true,
+          startedAtMs,
+          value: over.machines?.[name] ?? [],
+          ...(dark.length > 0 ? { unread: dark } : {}),
+        } as const)
   return {
     queue: over.unreadQueue
       ? { ...unread, code: 'SchedulerUnreachable' }
@@ -131,6 +143,7 @@ export function observation(
     confines: over.confines ?? false,
     spent: over.spent ?? new Map(),
     ...(over.paths ? { paths: over.paths } : {}),
+    ...(over.drains ? { drains: over.drains } : {}),
     sites: new Map([
       ['east', site('east')],
       ['west', site('west')],

@@ -8,8 +8,8 @@ import { isStale } from './stale.ts'
 import type { Reason, Step } from './steps.ts'
 
 /**
- * Where the scheduler places the jobs: takes names that it could not be given out of its choice (a closed type, a site that the
- * head does not reach, a budget that one more node would exceed, numbers beyond the maximum that is in force, as many more as live beyond it), and puts them back
+ * Where the scheduler places the jobs: takes names that it could not be given out of its choice (a closed type, a drained site, one
+ * that the head does not reach, a budget that one more node would exceed, numbers beyond the maximum that is in force, as many more as live beyond it), and puts them back
  * when their time has come. Names that it does not know are made known to it first.
  */
 export function availabilitySteps(ctx: Context, room: Room): Step[] {
@@ -64,13 +64,16 @@ function availabilityOf(type: TypePolicy, readAtMs: number, ctx: Context, room: 
   return steps
 }
 
+/** What closes a type for as long as it lasts. */
+const shutting: ReadonlySet<Reason['code']> = new Set(['SiteDrained', 'OverBudget', 'PathBroken'])
+
 function whyShut(type: TypePolicy, ctx: Context, room: Room): Reason | null {
   if (ctx.closed(type)) {
     const until = ctx.obs.breakers.get(typeKey(type))?.closedUntilMs ?? null
     return { code: 'SiteClosed', text: `${typeKey(type)} is closed after failures in a row`, facts: { until } }
   }
   const refusal = room.refusal(type, leastEndMs(type, [], ctx.now))
-  return refusal?.code === 'OverBudget' || refusal?.code === 'PathBroken' ? refusal : null
+  return refusal && shutting.has(refusal.code) ? refusal : null
 }
 
 /**
@@ -87,17 +90,21 @@ export function dismissSteps(ctx: Context): Step[] {
     lists.set(site, listed)
     return listed
   }
-  const leaving = new Set(
-    ctx.obs.nodes.flatMap(({ phase, failure, name }) => (phase === 'deleting' && failure !== null ? [name] : [])),
+  const leaving = new Map(
+    ctx.obs.nodes.flatMap((node) => (node.phase === 'deleting' && node.failure !== null ? [[node.name, node]] : [])),
   )
   const steps: Step[] = []
   for (const inQueue of queue.value.nodes) {
-    const givenUp = leaving.has(inQueue.name)
+    const givenUp = leaving.get(inQueue.name)
     if (inQueue.power !== 'present' || isStale(inQueue.name, queue.startedAtMs, ctx)) continue
     if (ctx.alive.has(inQueue.name) && !givenUp) continue
     const site = parseNodeName(inQueue.name, ctx.policy)?.type.site
     const machines = site === undefined ? undefined : ctx.machines(site)
-    if (site === undefined || !machines?.ok || (!givenUp && listedAt(site, machines.value).has(inQueue.name))) continue
+    if (site === undefined || !machines?.ok) continue
+    const mayBeThere = givenUp
+      ? ctx.unread(givenUp) !== null
+      : (machines.unread ?? []).length > 0 || listedAt(site, machines.value).has(inQueue.name)
+    if (mayBeThere) continue
     const text = givenUp
       ? `${inQueue.name} was given up and came after all`
       : `the queue shows ${inQueue.name} as present, but ${site} has no such machine`

@@ -1,12 +1,16 @@
+import type { NodeRecord } from '../../store/node-record.ts'
 import { isClosed, isHalfOpen } from './breaker.ts'
 import { ByWish, type Wish } from './by-wish.ts'
 import type { Job, QueueNode, Size } from './demand.ts'
+import { siteDrain, whyToGo } from './departure.ts'
 import { couldUse } from './features.ts'
-import type { Observation, Reading, SiteMachine } from './observation.ts'
+import type { Observation, SiteMachine, SiteReading } from './observation.ts'
 import { judgePaths, type Paths } from './paths.ts'
 import { isCapacity } from './phases.ts'
 import { type PlacementRule, type Policy, type TypePolicy, typeKey } from './policy.ts'
 import { sharesIn } from './shares.ts'
+import type { Reason } from './steps.ts'
+import { whyUnread } from './unread.ts'
 
 /** What a type is known by. */
 type TypeName = Pick<TypePolicy, 'site' | 'type'>
@@ -36,9 +40,15 @@ export interface Context {
   usableTypes(job: Wish): readonly TypePolicy[]
   /** Where a job may go and how it spreads. */
   placementOf(job: Wish & Pick<Job, 'anySite'>): PlacementRule
-  machines(site: string): Reading<readonly SiteMachine[]> | undefined
+  machines(site: string): SiteReading | undefined
   /** The machine of this id that the site lists. */
   machine(site: string, id: string): SiteMachine | undefined
+  /** Why nothing is known of a node's machine; null: something is, or its site is not in the configuration. */
+  unread(node: NodeRecord): string | null
+  /** Why the site takes no new nodes; null: it does. */
+  drained(site: string): Reason | null
+  /** Why the node has to go as soon as its jobs have ended; null: it may stay. */
+  toGo(node: NodeRecord): Reason | null
 }
 
 const anywhere: PlacementRule = { queue: '', feature: '', spread: 'one-site', sites: [] }
@@ -78,6 +88,9 @@ export function createContext(obs: Observation, policy: Policy, now: number): Co
     placementOf: (job) => placementOf(job, policy),
     machines: (site) => obs.sites.get(site),
     machine: (site, id) => machines.get(site)?.get(id),
+    unread: (node) => whyUnread(node, obs.sites.get(node.site), machines.get(node.site)?.get(node.id)),
+    drained: (site) => siteDrain(site, obs),
+    toGo: (node) => whyToGo(node, machines.get(node.site)?.get(node.id), obs),
   }
 }
 

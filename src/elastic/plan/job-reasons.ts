@@ -53,6 +53,7 @@ function remember<K, V>(known: Map<K, V>, key: K, make: () => V): V {
 const codes: Readonly<Partial<Record<Reason['code'], JobReason['code']>>> = {
   AboveMaximum: 'AllNodesBusy',
   SiteClosed: 'SitesClosed',
+  SiteDrained: 'SitesDrained',
   OverBudget: 'OverBudget',
   OverCap: 'OverCap',
   NoTypeFits: 'NoTypeFits',
@@ -107,12 +108,17 @@ function pendingReason(job: Job, ctx: Context, placed: boolean, room: Room): Wor
     const { perNode, features } = job
     return { code: 'NoTypeFits', text: 'no node type has what it asks for', facts: { perNode, features } }
   }
-  const unclosed = usable.filter((type) => !ctx.closed(type))
+  const undrained = usable.filter((type) => !ctx.drained(type.site))
+  if (undrained.length === 0) {
+    const texts = new Set(usable.map((type) => ctx.drained(type.site)?.text))
+    return { code: 'SitesDrained', text: `every type it could use is at a drained site: ${[...texts].join('; ')}` }
+  }
+  const unclosed = undrained.filter((type) => !ctx.closed(type))
   const open = unclosed.filter((type) => ctx.paths.cutOff(type.site) === null)
   const cutOff = unclosed[0] && open.length === 0 ? ctx.paths.cutOff(unclosed[0].site) : null
   if (cutOff) return fromObstacle(cutOff)
   if (open.length === 0) {
-    const names = usable.map(typeKey).join(', ')
+    const names = undrained.map(typeKey).join(', ')
     return { code: 'SitesClosed', text: `every type it could use is closed after failures: ${names}` }
   }
   if (placed) return { code: 'NodesComing', text: 'its nodes are there or being made; the scheduler will start it' }
@@ -144,6 +150,7 @@ function overBudget(job: Job, types: readonly TypePolicy[], ctx: Context, room: 
 function describe(name: string, node: NodeRecord | undefined, now: number): { ready: boolean; text: string } {
   if (!node) return { ready: false, text: `${name} is asked for` }
   const seconds = Math.max(0, Math.round((now - node.phaseSinceMs) / 1000))
-  const unreachable = node.unreachableSinceMs === null ? '' : ', its site is unreachable'
+  const where = node.host === null ? 'its site' : `host ${node.host} of ${node.site}`
+  const unreachable = node.unreachableSinceMs === null ? '' : `, ${where} is unreachable`
   return { ready: node.phase === 'ready', text: `${name} is ${node.phase} for ${seconds} s${unreachable}` }
 }

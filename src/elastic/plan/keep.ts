@@ -26,7 +26,7 @@ export function keepSteps(ctx: Context, room: Room, growing: readonly Step[]): S
   const asked = askedFor(ctx)
   const free = freeNodes(ctx)
   return ctx.policy.types.flatMap((type) => {
-    if (ctx.closed(type)) return []
+    if (ctx.closed(type) || ctx.drained(type.site)) return []
     const key = typeKey(type)
     const { all = 0, forJobs = 0 } = begun.get(key) ?? {}
     const unmade = Math.max(asked.get(type) ?? 0, all)
@@ -45,7 +45,7 @@ export function freeNodes(ctx: Context): Map<string, number> {
       node.phase === 'ready'
         ? inQueue?.power === 'present' && !inQueue.busy && !inQueue.drained && !inQueue.down
         : node.phase !== 'draining' && node.phase !== 'failed' && node.phase !== 'deleting' && node.jobs.length === 0
-    if (isFree) free.set(typeKey(node), (free.get(typeKey(node)) ?? 0) + 1)
+    if (isFree && !ctx.toGo(node)) free.set(typeKey(node), (free.get(typeKey(node)) ?? 0) + 1)
   }
   return free
 }

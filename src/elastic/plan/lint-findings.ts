@@ -16,6 +16,7 @@ import type { Step } from './steps.ts'
  * - `AboveMaximum`: no type has more nodes than its maximum.
  * - `BelowMinimum`: no type is drained below its minimum.
  * - `SiteClosed`: nothing begins of a closed type, and of a half-open one nothing beside its probe.
+ * - `SiteDrained`: nothing begins at a drained site, and no node stays that has to go.
  * - `PathBroken`: nothing begins at a site that the head does not reach, and none of its names is put back.
  * - `OverBudget`: nothing begins that, with all that is bound to come, exceeds a budget.
  * - `OverCap`: no node begins for jobs whose user, account or queue has its cap of nodes; no such job is released.
@@ -37,6 +38,7 @@ export type Invariant =
   | 'AboveMaximum'
   | 'BelowMinimum'
   | 'SiteClosed'
+  | 'SiteDrained'
   | 'PathBroken'
   | 'OverBudget'
   | 'OverCap'

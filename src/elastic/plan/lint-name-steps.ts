@@ -1,3 +1,4 @@
+import { isDark } from './lint-departures.ts'
 import type { Breach } from './lint-findings.ts'
 import { machineOf, numberOf, typeOf, type World } from './lint-world.ts'
 import type { NameStep } from './steps.ts'
@@ -32,7 +33,13 @@ export function nameFactsMissing(step: NameStep, world: World): Breach {
     if (power !== undefined && power !== powers[step.kind]) {
       return { text: `the queue shows ${name} as ${power}, not as ${powers[step.kind]}`, facts: { name, power } }
     }
-    const givenUp = world.byName.get(name)?.phase === 'deleting' && world.byName.get(name)?.failure
+    const life = world.byName.get(name)
+    const givenUp = life?.phase === 'deleting' && life.failure
+    const reading = world.obs.sites.get(step.site)
+    const hidden = givenUp ? isDark(life, world) : reading?.ok && (reading.unread ?? []).length > 0
+    if (step.kind === 'dismiss' && hidden) {
+      return { text: `a host of ${step.site} that could not be read may have ${name}`, facts: { name } }
+    }
     if (step.kind === 'dismiss' && !givenUp && world.machineNames.get(step.site)?.has(name)) {
       return { text: `${step.site} has a machine called ${name}`, facts: { name } }
     }

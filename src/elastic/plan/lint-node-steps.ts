@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../../base/errors.ts'
 import type { NodeRecord, Phase } from '../../store/node-record.ts'
+import { hasToGo, isDark, isDrained } from './lint-departures.ts'
 import type { Breach } from './lint-findings.ts'
 import { deadlineMs } from './lint-phases.ts'
 import { isShut, machineOf, type World } from './lint-world.ts'
@@ -8,11 +9,20 @@ import type { NodeStep } from './steps.ts'
 /** Whether the readings show what a step on a node takes for given. Sources that were not read say nothing here. */
 export function nodeFactsMissing(step: NodeStep, node: NodeRecord, world: World): Breach {
   if (step.kind === 'move') return moveNotShown(step.to, node, world)
-  if (step.kind === 'fail') return failureNotShown(step.failure.code, node, world)
+  if (step.kind === 'fail') {
+    if (step.expected && !hasToGo(node, world)) return { text: 'nothing said that it had to go' }
+    return failureNotShown(step.failure.code, node, world)
+  }
+  if (step.kind === 'drain' && departures.has(step.reason.code) && !hasToGo(node, world)) {
+    return { text: 'nothing says that it has to go' }
+  }
   const counts = world.queueNodes.get(node.name)?.power === 'present'
   if (step.kind !== 'remove' || step.tellQueue || node.failure || !counts) return null
   return { text: 'the queue counts on it and would not be told' }
 }
+
+/** Reasons for which a node has to go. */
+const departures: ReadonlySet<string> = new Set(['SiteDrained', 'HostDrained', 'MachineLeaving'])
 
 function moveNotShown(to: Phase, node: NodeRecord, world: World): Breach {
   if (to === 'booting' && world.machines.has(node.site) && !machineRuns(node, world)) {
@@ -30,8 +40,10 @@ function moveNotShown(to: Phase, node: NodeRecord, world: World): Breach {
 
 function failureNotShown(code: ErrorCode, node: NodeRecord, world: World): Breach {
   if (code === 'MachineLost' && machineRuns(node, world)) return { text: `${node.site} lists its machine as running` }
-  if (code === 'HostUnreachable' && world.machines.has(node.site)) return { text: `${node.site} was read` }
-  if (code === 'InsufficientCapacity' && !isShut(node, world))
+  if (code === 'HostUnreachable' && world.machines.has(node.site) && !isDark(node, world)) {
+    return { text: `${node.site} was read` }
+  }
+  if (code === 'InsufficientCapacity' && !isShut(node, world) && !isDrained(node.site, world))
     return { text: `${node.site}/${node.type} is not closed` }
   return null
 }
@@ -43,7 +55,7 @@ function machineRuns(node: NodeRecord, world: World): boolean {
 /** Unless there are too many of its type, or too dear, a node stays for its idle time and its least lifetime. */
 function drainTooEarly({ reason }: NodeStep, node: NodeRecord, world: World): Breach {
   const type = world.types.get(`${node.site}/${node.type}`)
-  if (!type) return null
+  if (!type || hasToGo(node, world)) return null
   const paidForMs = node.billingMs - ((world.now - node.beganAtMs) % (node.billingMs || 1))
   if (node.billingMs > 0 && paidForMs > node.billingMs / 10) {
     return { text: 'it is paid for, for a while yet', facts: { paidForMs } }

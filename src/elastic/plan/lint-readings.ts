@@ -1,3 +1,4 @@
+import { isDark } from './lint-departures.ts'
 import type { Breach } from './lint-findings.ts'
 import { deedOf } from './lint-phases.ts'
 import { siteOf, type World } from './lint-world.ts'
@@ -18,9 +19,9 @@ const needs = {
   create: { site: 'read' },
   'move booting': { site: 'fresh' },
   'move ready': { queue: 'fresh' },
-  'move deleting': { queue: 'fresh' },
-  drain: { queue: 'fresh' },
-  'cancel-drain': { queue: 'fresh' },
+  'move deleting': { queue: 'fresh', site: 'read' },
+  drain: { queue: 'fresh', site: 'read' },
+  'cancel-drain': { queue: 'fresh', site: 'read' },
   'give-up': {},
   hold: { queue: 'fresh' },
   release: { queue: 'fresh' },
@@ -55,6 +56,9 @@ export function readingMissing(step: Step, world: World): Breach {
   const since = readingsCountSinceMs(step, world)
   if (queue && !obs.queue.ok) return { text: 'it stands on the queue, which could not be read' }
   if (site && !reading?.ok) return { text: `it stands on what ${siteName} has, which could not be read` }
+  // Where a machine is made, the driver chooses among the hosts that answer.
+  const node = isNodeStep(step) && step.kind !== 'create' ? world.byId.get(step.id) : undefined
+  if (site && node && isDark(node, world)) return { text: 'it stands on what a host has that could not be read' }
   if (queue === 'fresh' && obs.queue.startedAtMs <= since) {
     return stale('the queue', obs.queue.startedAtMs, since)
   }

@@ -1,3 +1,4 @@
+import { hasToGo, keepsDrained } from './lint-departures.ts'
 import type { Breach, Invariant } from './lint-findings.ts'
 import { strangeJob } from './lint-job-steps.ts'
 import { nameFactsMissing, nameTooEarly, strangeName } from './lint-name-steps.ts'
@@ -20,6 +21,7 @@ export const stepChecks: readonly (readonly [Invariant, (step: Step, world: Worl
   ['TooEarly', tooEarly],
   ['JobRunning', jobRunning],
   ['SiteClosed', siteClosed],
+  ['SiteDrained', keepsDrained],
   ['PathBroken', pathBroken],
   ['AdminDrain', adminDrain],
 ]
@@ -69,10 +71,11 @@ function tooEarly(step: Step, world: World): Breach {
   return node ? nodeTooEarly(step, node, world) : null
 }
 
-/** A node that has failed is lost to its job already; the job of a name belongs to the life that has the name now. */
+/** A drain ends no job: one that a job runs on is drained only when it has to go. A node that has failed is lost to its job already; the job of a name belongs to the life that has the name now. */
 function jobRunning(step: Step, world: World): Breach {
   const node = isNodeStep(step) && world.byId.get(step.id)
-  const takesNode = step.kind === 'drain' || step.kind === 'remove' || (step.kind === 'move' && step.to === 'deleting')
+  const drains = node && step.kind === 'drain' && !hasToGo(node, world)
+  const takesNode = drains || step.kind === 'remove' || (step.kind === 'move' && step.to === 'deleting')
   if (!(node ? takesNode && !node.failure : step.kind === 'collect')) return null
   for (const name of namesOf(step, world)) {
     if (!node && world.byName.has(name)) continue

@@ -1,3 +1,4 @@
+import { hasToGo } from './lint-departures.ts'
 import type { Breach, Finding, Invariant } from './lint-findings.ts'
 import { gangBreaches } from './lint-gangs.ts'
 import { capBreaches, moneyBreaches } from './lint-limits.ts'
@@ -94,8 +95,8 @@ function lives(world: World, report: Report): void {
 }
 
 /**
- * Drains, in the plan's order: none that leaves a type with fewer useful nodes than its minimum, none for a maximum that is
- * not exceeded.
+ * Drains, in the plan's order: none that leaves a type with fewer useful nodes than its minimum unless the node has to go, none
+ * for a maximum that is not exceeded.
  */
 function drains(world: World, report: Report): void {
   const left = new Map<string, number>()
@@ -114,7 +115,8 @@ function drains(world: World, report: Report): void {
     const rest = (left.get(key) ?? 0) - 1
     const { minimum, maximum } = type
     left.set(key, rest)
-    if (rest < minimum) {
+    const node = world.byId.get(step.id)
+    if (rest < minimum && !(node && hasToGo(node, world))) {
       report('BelowMinimum', step, { text: `${key} would keep ${rest} nodes of ${minimum}`, facts: { rest, minimum } })
     }
     if (step.reason.code === 'AboveMaximum' && rest < maximum) {

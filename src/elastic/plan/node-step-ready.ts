@@ -22,6 +22,11 @@ export function readyStep(node: NodeRecord, ctx: Shrinking): Conclusion {
     const text = 'the queue asks for it anew: this machine belongs to an earlier request'
     return moveTo(node, 'deleting', { code: 'RestartedByQueue', text })
   }
+  const isOurs = inQueue.reason.startsWith(reasonPrefix)
+  const toGo = ctx.toGo(node)
+  // It gets no new jobs; those that it has go on.
+  const mayDrain = isOurs || !(inQueue.drained || inQueue.down)
+  if (toGo && inQueue.busy && mayDrain) return { step: { kind: 'drain', id: node.id, reason: toGo }, idleSinceMs: null }
   if (inQueue.busy) {
     const jobs = ctx.jobsOn(node.name).map((job) => job.id)
     return { wait: { code: 'Busy', text: 'it works', facts: { jobs } }, idleSinceMs: null }
@@ -32,9 +37,10 @@ export function readyStep(node: NodeRecord, ctx: Shrinking): Conclusion {
       wait: { code: 'QueueSaysDown', text: `the queue can't reach it (${inQueue.reason || 'no reason given'})` },
     }
   }
-  if (inQueue.drained && !inQueue.reason.startsWith(reasonPrefix)) {
+  if (inQueue.drained && !isOurs) {
     return { wait: { code: 'DrainedByAdmin', text: `an admin has drained it: ${inQueue.reason}` }, idleSinceMs }
   }
+  if (toGo) return { step: { kind: 'drain', id: node.id, reason: toGo }, idleSinceMs }
   const type = ctx.typeOf(node)
   if (!type && !ctx.isSite(node.site)) {
     return { wait: { code: 'UnknownSite', text: `site ${node.site} is not in the configuration` }, idleSinceMs }
@@ -126,7 +132,8 @@ export function drainingStep(node: NodeRecord, ctx: Shrinking): Conclusion {
   }
   const job = ctx.neededBy(node)
   const type = ctx.typeOf(node)
-  if (job !== undefined && type && ctx.useful(type) < type.maximum && !ctx.exceeded(node.site)) {
+  const mayStay = type && ctx.useful(type) < type.maximum && !ctx.exceeded(node.site) && !ctx.toGo(node)
+  if (job !== undefined && mayStay) {
     const reason: Reason = { code: 'DemandReturned', text: `job ${job} waits and could use it`, facts: { job } }
     return { step: { kind: 'cancel-drain', id: node.id, reason } }
   }

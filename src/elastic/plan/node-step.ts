@@ -4,7 +4,7 @@ import { type Conclusion, isFresh } from './conclusion.ts'
 import type { Context } from './context.ts'
 import type { QueueNode } from './demand.ts'
 import { drainingStep, readyStep } from './node-step-ready.ts'
-import type { Reading } from './observation.ts'
+import type { Reading, SiteReading } from './observation.ts'
 import { typeKey } from './policy.ts'
 import type { Shrinking } from './shrink.ts'
 import type { Reason } from './steps.ts'
@@ -92,18 +92,31 @@ function createStep(node: NodeRecord, ctx: Context): Conclusion {
   if (found) return found
   const overdue = deadlinePassed(node, ctx, ctx.policy.deadlines.createMs, 'CreateTimeout', 'was not created')
   // A try whose answer was lost may have made the machine, and a job may run on it by now.
-  const mayWork = node.phase === 'creating' && (!isRead(node, ctx) || (!machines.ok && enrolled(node, ctx) !== null))
+  const unread = ctx.unread(node)
+  const mayWork = node.phase === 'creating' && (!isRead(node, ctx) || (unread !== null && enrolled(node, ctx) !== null))
   if (overdue && !mayWork) return overdue
-  if (!machines.ok) return { wait: siteUnreachable(node.site, machines.text) }
+  // While some hosts of a pool can't be read, it may be made at another one; the driver knows whether it must not.
+  if (unread !== null && (!machines.ok || node.host !== null || overdue)) return { wait: unreachable(unread) }
   if (overdue) return { wait: queueUnread(ctx.obs.queue), againAtMs: ctx.now + 1 }
   if (node.phase === 'planned' && ctx.closed(node)) {
     return failStep(node, 'InsufficientCapacity', `${typeKey(node)} was closed before the node was created`)
+  }
+  const drained = ctx.drained(node.site)
+  if (drained && isUnmade(node, machines, ctx)) {
+    return failStep(node, 'InsufficientCapacity', `${drained.text}; the node was not created yet`, true)
   }
   return (
     backingOff(node, ctx) ?? {
       step: { kind: 'create', id: node.id, reason: { code: 'WantedByQueue', text: 'its machine is to be made' } },
     }
   )
+}
+
+/** Whether certainly no machine was made for a node that is to have one. */
+function isUnmade(node: NodeRecord, machines: SiteReading, ctx: Context): boolean {
+  if (node.phase === 'planned') return true
+  if (!isFresh(node, machines.startedAtMs, ctx.obs) || ctx.unread(node) !== null) return false
+  return ctx.machine(node.site, node.id) === undefined
 }
 
 /**
@@ -159,24 +172,22 @@ function machineGone(node: NodeRecord, ctx: Context): Conclusion | null {
   if (!machines) return { wait: { code: 'UnknownSite', text: `site ${node.site} is not in the configuration` } }
   if (!machines.ok || !isFresh(node, machines.startedAtMs, ctx.obs)) return null
   const machine = ctx.machine(node.site, node.id)
-  if (machine?.state === 'running') return null
-  return failStep(node, 'MachineLost', machine ? 'its machine stopped by itself' : 'its machine is gone from the site')
+  if (machine?.state === 'running' || ctx.unread(node) !== null) return null
+  const toGo = ctx.toGo(node)
+  const what = machine ? 'its machine stopped by itself' : 'its machine is gone from the site'
+  return failStep(node, 'MachineLost', toGo ? `${what}; ${toGo.text}` : what, toGo !== null)
 }
 
-/** While the site can't say: a wait, and for an unfinished node a failure after the grace; else null. */
+/** While the site, or the host that has it, can't say: a wait, and for an unfinished node a failure after the grace; else null. */
 function siteUnread(node: NodeRecord, ctx: Context): Conclusion | null {
-  const machines = ctx.machines(node.site)
-  if (!machines || machines.ok) return null
+  const unread = ctx.unread(node)
+  if (unread === null) return null
   const finished = node.phase === 'ready' || node.phase === 'draining'
   const sinceMs = node.unreachableSinceMs ?? ctx.now
   if (finished || ctx.now - sinceMs < ctx.policy.grace.unreachableMs) {
-    return { wait: siteUnreachable(node.site, machines.text), againAtMs: sinceMs + ctx.policy.grace.unreachableMs }
+    return { wait: unreachable(unread), againAtMs: sinceMs + ctx.policy.grace.unreachableMs }
   }
-  return failStep(
-    node,
-    'HostUnreachable',
-    `site ${node.site} could not be read for longer than the grace: ${machines.text}`,
-  )
+  return failStep(node, 'HostUnreachable', `for longer than the grace, ${unread}`)
 }
 
 function untilDeadline(node: NodeRecord, ctx: Context, limitMs: number, code: ErrorCode, what: string): Conclusion {
@@ -200,8 +211,10 @@ function deadlinePassed(
   return failStep(node, code, `${node.name} ${what} within ${limitMs / 1000} s`)
 }
 
-function failStep(node: NodeRecord, code: ErrorCode, text: string): Conclusion {
-  return { step: { kind: 'fail', id: node.id, failure: { code, text }, reason: { code: 'Failed', text } } }
+/** @param expected it had to go anyway: that says nothing against its type */
+function failStep(node: NodeRecord, code: ErrorCode, text: string, expected = false): Conclusion {
+  const reason: Reason = { code: 'Failed', text }
+  return { step: { kind: 'fail', id: node.id, failure: { code, text }, ...(expected ? { expected } : {}), reason } }
 }
 
 function backingOff(node: NodeRecord, ctx: Context): Conclusion | null {
@@ -210,8 +223,8 @@ function backingOff(node: NodeRecord, ctx: Context): Conclusion | null {
   return { wait: { code: 'BackingOff', text }, againAtMs: node.nextAttemptAtMs }
 }
 
-function siteUnreachable(site: string, why: string): Reason {
-  return { code: 'SiteUnreachable', text: `site ${site} can't be read: ${why}` }
+function unreachable(text: string): Reason {
+  return { code: 'SiteUnreachable', text }
 }
 
 function queueUnread(queue: Context['obs']['queue']): Reason {

@@ -1,4 +1,6 @@
 import type { ErrorCode } from '../../base/errors.ts'
+import type { Leaving } from '../../sites/driver.ts'
+import type { Drain } from '../../store/drain-store.ts'
 import type { BreakerRecord, NodeRecord } from '../../store/node-record.ts'
 import type { QueueSnapshot } from './demand.ts'
 
@@ -12,7 +14,21 @@ export interface SiteMachine {
   readonly id: string
   readonly name: string
   readonly state: 'running' | 'stopped'
+  /** The host of the pool, or the zone, that has it; null or left out: the site has only one. */
+  readonly host?: string | null
+  /** What the site announces of taking it away; null or left out: nothing. */
+  readonly leaving?: Leaving | null
 }
+
+/** A host of a pool that could not be read in this round: nothing is known of what it holds. */
+export interface UnreadHost {
+  readonly host: string
+  readonly code: ErrorCode
+  readonly text: string
+}
+
+/** The machines of a site, and the hosts whose machines are not among them because they could not be read. */
+export type SiteReading = Reading<readonly SiteMachine[]> & { readonly unread?: readonly UnreadHost[] }
 
 /** What is known of the path from one gateway (a site's, or the `head`'s) to another. */
 export interface Path {
@@ -39,7 +55,9 @@ export interface Observation {
   /** Whether the scheduler has to be told to which site a job of several nodes is confined. Left out: no. */
   readonly confines?: boolean
   /** By site name. */
-  readonly sites: ReadonlyMap<string, Reading<readonly SiteMachine[]>>
+  readonly sites: ReadonlyMap<string, SiteReading>
+  /** Sites and hosts that are to be empty. Left out: none. */
+  readonly drains?: readonly Drain[]
   /** Between all gateways. Left out: nobody measures them. */
   readonly paths?: readonly Path[]
   /** All lives that are not gone. */

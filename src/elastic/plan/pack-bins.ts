@@ -71,7 +71,8 @@ function heldOf(job: Job): Size {
 }
 
 /** 0: it is there. 1: it comes. 2: its drain would have to be cancelled. null: it takes no jobs. */
-function rankOf(node: NodeRecord, { queueNodes, obs }: Context): number | null {
+function rankOf(node: NodeRecord, { queueNodes, obs, toGo }: Context): number | null {
+  if (toGo(node)) return null
   if (growingPhases.has(node.phase)) return 1
   if (node.phase !== 'ready' && node.phase !== 'draining') return null
   const inQueue = queueNodes.get(node.name)

@@ -278,7 +278,7 @@ function sitesOf(types: readonly TypePolicy[]): string[] {
 /** What is said of a job that finds no place: every obstacle once, under the code of the one that weighs most. */
 function summary(refusals: readonly Reason[]): Reason {
   const texts = [...new Set(refusals.map(({ text }) => text))]
-  const weight = ['OverBudget', 'AboveMaximum', 'ProbeUnderWay', 'SiteClosed', 'PathBroken', 'PathBad']
+  const weight = ['OverBudget', 'AboveMaximum', 'ProbeUnderWay', 'SiteClosed', 'SiteDrained', 'PathBroken', 'PathBad']
   const first = refusals.toSorted((a, b) => weight.indexOf(a.code) - weight.indexOf(b.code))[0]
   const text = texts.join('; ') || 'no node is free'
   return { code: first?.code ?? 'AboveMaximum', text, ...(first?.facts ? { facts: first.facts } : {}) }

@@ -42,11 +42,13 @@ export function plan(obs: Observation, policy: Policy, now: number): Plan {
   const shrinking = createShrinking(ctx, room, packing, held)
   for (const node of dispensableFirst(obs)) {
     const conclusion = nodeStep(node, shrinking)
-    const unreachableSinceMs = unreachable(node.site, node.unreachableSinceMs, obs, now)
+    const machine = ctx.machine(node.site, node.id)
     const note = {
       id: node.id,
       ...changed('idleSinceMs', node.idleSinceMs, conclusion.idleSinceMs),
-      ...changed('unreachableSinceMs', node.unreachableSinceMs, unreachableSinceMs),
+      ...changed('unreachableSinceMs', node.unreachableSinceMs, unreachable(node, ctx)),
+      ...changed('host', node.host, machine?.host ?? undefined),
+      ...changed('leavingAtMs', node.leavingAtMs, machine && (machine.leaving?.atMs ?? null)),
     }
     if (Object.keys(note).length > 1) notes.push(note)
     if ('wait' in conclusion) {
@@ -111,16 +113,16 @@ function dispensableFirst(obs: Observation): NodeRecord[] {
   )
 }
 
-function unreachable(site: string, before: number | null, obs: Observation, now: number): number | null {
-  const reading = obs.sites.get(site)
-  if (!reading) return before
-  return reading.ok ? null : (before ?? now)
+/** Since when nothing is known of the node's machine. One that is not made yet may come to any host that is read. */
+function unreachable(node: NodeRecord, ctx: Context): number | null {
+  const { site, host, phase, unreachableSinceMs } = node
+  const reading = ctx.machines(site)
+  if (!reading) return unreachableSinceMs
+  const isUnmade = host === null && (phase === 'planned' || phase === 'creating')
+  if (reading.ok && isUnmade) return null
+  return ctx.unread(node) === null ? null : (unreachableSinceMs ?? ctx.now)
 }
 
-function changed<K extends string>(
-  key: K,
-  before: number | null,
-  after: number | null | undefined,
-): { [P in K]?: number | null } {
-  return after === undefined || after === before ? {} : ({ [key]: after } as { [P in K]?: number | null })
+function changed<K extends string, T>(key: K, before: T | null, after: T | undefined): { [P in K]?: T } {
+  return after === undefined || after === before ? {} : ({ [key]: after } as { [P in K]?: T })
 }

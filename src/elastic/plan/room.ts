@@ -29,6 +29,8 @@ export class Room {
     const ctx = this.#ctx
     const key = typeKey(type)
     if (ctx.closed(type)) return { code: 'SiteClosed', text: `${key} is closed after failures` }
+    const drained = ctx.drained(type.site)
+    if (drained) return drained
     const cutOff = ctx.paths.cutOff(type.site)
     if (cutOff) return cutOff
     const lives = this.#lives.get(key) ?? 0

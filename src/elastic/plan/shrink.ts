@@ -43,7 +43,8 @@ export function createShrinking(
     useful: (type) => useful.get(typeKey(type)) ?? 0,
     change: (node, by) => {
       const key = typeKey(node)
-      free.set(key, (free.get(key) ?? 0) + by)
+      // One that has to go was not counted as free.
+      if (!ctx.toGo(node)) free.set(key, (free.get(key) ?? 0) + by)
       useful.set(key, (useful.get(key) ?? 0) + by)
     },
   }

@@ -10,7 +10,7 @@ export interface Reason {
 /**
  * The reasons of plans.
  *
- * Acting: `WantedByQueue`, `NeededByJobs`, `BelowMinimum`, `BelowSpare`, `Enrolled`, `Idle`, `Drained`, `DemandReturned`, `PoweredDownByQueue`, `RestartedByQueue`,
+ * Acting: `SiteDrained`, `HostDrained`, `MachineLeaving`, `WantedByQueue`, `NeededByJobs`, `BelowMinimum`, `BelowSpare`, `Enrolled`, `Idle`, `Drained`, `DemandReturned`, `PoweredDownByQueue`, `RestartedByQueue`,
  * `NotWanted`, `Failed`, `SiteClosed`, `SiteReopened`, `AboveMaximum`, `OverBudget`, `OverCap`, `WithinCap`, `OneSite`, `NotRegistered`, `Orphan`,
  * `MachineFound`.
  * Waiting: `ActUnderWay`, `BackingOff`, `SiteUnreachable`, `QueueUnreachable`, `StaleReading`, `InTime`, `Busy`, `IdleTimeRunning`,
@@ -23,6 +23,9 @@ type ReasonCode =
   | 'BelowMinimum'
   | 'BelowSpare'
   | 'Enrolled'
+  | 'SiteDrained'
+  | 'HostDrained'
+  | 'MachineLeaving'
   | 'Idle'
   | 'Drained'
   | 'DemandReturned'
@@ -72,8 +75,14 @@ export type NodeStep =
   | { readonly kind: 'create'; readonly id: string; readonly reason: Reason }
   /** Record that the node is in another phase; nothing is done outside. */
   | { readonly kind: 'move'; readonly id: string; readonly to: Phase; readonly reason: Reason }
-  /** Record that the node failed. */
-  | { readonly kind: 'fail'; readonly id: string; readonly failure: Failure; readonly reason: Reason }
+  /** Record that the node failed. `expected`: it had to go anyway, which says nothing against its type. */
+  | {
+      readonly kind: 'fail'
+      readonly id: string
+      readonly failure: Failure
+      readonly expected?: true
+      readonly reason: Reason
+    }
   /** Tell the queue that a failed node won't come, then go on to delete it. */
   | { readonly kind: 'give-up'; readonly id: string; readonly reason: Reason }
   | { readonly kind: 'drain'; readonly id: string; readonly reason: Reason }
@@ -140,6 +149,8 @@ export interface Note {
   /** New value, or undefined to leave it. */
   readonly idleSinceMs?: number | null
   readonly unreachableSinceMs?: number | null
+  readonly host?: string
+  readonly leavingAtMs?: number | null
 }
 
 /** Why a job is where it is. */
@@ -152,6 +163,7 @@ export interface JobReason {
     | 'NodesComing'
     | 'NodesReady'
     | 'SitesClosed'
+    | 'SitesDrained'
     | 'AllNodesBusy'
     | 'OverBudget'
     | 'OverCap'
