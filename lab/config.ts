@@ -1,4 +1,6 @@
+import { join } from 'node:path'
 import { stringify } from 'yaml'
+import { lightImage } from './assets.ts'
 import { underlayAddress, underlayAddress6 } from './network.ts'
 import { sgeCell, sgeExecdPort, sgePort, sgeRoot } from './sge.ts'
 import { slurmConfPath } from './slurm.ts'
@@ -21,6 +23,12 @@ export const usualSites: readonly SiteName[] = ['east', 'west']
 /** The most nodes at each site where nobody says otherwise. */
 export const usualNodes: Readonly<Record<SiteName, number>> = { east: 2, west: 4, south: 2 }
 
+/** What the sites' machines can be: light ones out of namespaces, or virtual machines by libvirt that boot the light image. */
+export const labMachines = ['namespace', 'libvirt'] as const
+
+/** One of them. */
+export type LabMachines = (typeof labMachines)[number]
+
 /** Where the hosts of the lab have the files that their configurations name. */
 export const places = {
   config: '/etc/causeway/causeway.yaml',
@@ -30,11 +38,16 @@ export const places = {
   causeway: '/opt/causeway/bin/causeway',
   cacheConfig: '/etc/causeway/cache.yaml',
   cacheLog: '/var/log/causeway/cache-access.jsonl',
+  images: '/var/lib/causeway/images',
   image: '/var/lib/causeway/images/base',
+  lightImage: '/var/lib/causeway/images/light',
 } as const
 
-/** Every node of the lab is this large. */
-export const nodeSize = { cpus: 2, memoryMiB: 1500 } as const
+/** Every node of a lab with these machines is this large. */
+export const nodeSizes: Readonly<Record<LabMachines, { readonly cpus: number; readonly memoryMiB: number }>> = {
+  namespace: { cpus: 2, memoryMiB: 1500 },
+  libvirt: { cpus: 1, memoryMiB: 192 },
+}
 
 /** The lower, the more preferred; also the third number of a site's addresses. */
 export const siteOrder: Readonly<Record<SiteName, number>> = { east: 1, west: 2, south: 3 }
@@ -121,15 +134,16 @@ function schedulerGroup(scheduler: LabScheduler): string {
 /** A site in the lab's configuration. */
 type LabSite = ReturnType<typeof siteConfig>
 
-function siteConfig(name: SiteName, hostKey: string, maximum: number, overlay: LabOverlay) {
+function siteConfig(name: SiteName, hostKey: string, maximum: number, machines: LabMachines, overlay: LabOverlay) {
+  const { cpus, memoryMiB } = nodeSizes[machines]
   return {
     order: siteOrder[name],
     nodes: {
       minimum: 0,
       maximum,
       idle: '20s',
-      cpus: nodeSize.cpus,
-      memory: `${nodeSize.memoryMiB}MiB`,
+      cpus,
+      memory: `${memoryMiB}MiB`,
     } as LabNodes,
     pool: `10.77.${siteOrder[name]}.0/24`,
     gateway: {
@@ -150,8 +164,31 @@ function siteConfig(name: SiteName, hostKey: string, maximum: number, overlay: L
       config: places.cacheConfig as string,
       program: places.causeway as string,
     },
-    driver: { kind: 'namespace', image: places.image as string, shared: ['/home'] },
+    driver: driverConfigs[machines] as LabDriver,
   }
+}
+
+/** What makes a site's machines: the configuration of a driver of any kind. */
+export interface LabDriver {
+  readonly kind: string
+  readonly [setting: string]: unknown
+}
+
+const driverConfigs: Readonly<Record<LabMachines, LabDriver>> = {
+  namespace: { kind: 'namespace', image: places.image, shared: ['/home'] },
+  libvirt: {
+    kind: 'libvirt',
+    image: join(places.lightImage, lightImage.disk),
+    firmware: 'kernel',
+    kernel: {
+      kernel: join(places.lightImage, lightImage.kernel),
+      initrd: join(places.lightImage, lightImage.initrd),
+      cmdline: 'console=ttyS0 quiet mitigations=off',
+    },
+    // Virtual machines wait most of the time, and what they use is taken from this machine, which others use too.
+    cpuOvercommit: 16,
+    reserve: { memory: '256MiB', disk: '256MiB' },
+  },
 }
 
 /** Where the other gateways reach this one. */
@@ -164,12 +201,14 @@ function gatewayAddress(host: SiteName | 'head', { underlay6 = false }: LabOverl
  * @param maximum most nodes at each site
  * @param scheduler what is on the head
  * @param overlay how the sites are joined
+ * @param machines what the sites' machines are
  */
 export function labConfig(
   hostKeys: Readonly<Partial<Record<SiteName, string>>>,
   maximum: Readonly<Partial<Record<SiteName, number>>>,
   scheduler: LabScheduler = 'slurm',
   overlay: LabOverlay = {},
+  machines: LabMachines = 'namespace',
 ) {
   const { subnet6, underlay6: _underlay6, ...joined } = overlay
   const sites = Object.fromEntries(
@@ -177,7 +216,7 @@ export function labConfig(
       const hostKey = hostKeys[name]
       return hostKey === undefined
         ? []
-        : [[name, siteConfig(name, hostKey, maximum[name] ?? usualNodes[name], overlay)]]
+        : [[name, siteConfig(name, hostKey, maximum[name] ?? usualNodes[name], machines, overlay)]]
     }),
   ) as Record<'east' | 'west', LabSite> & { south?: LabSite }
   return {
@@ -203,7 +242,7 @@ export function labConfig(
     },
     sites,
     policy: {
-      deadlines: { create: '30s', boot: '60s', install: '3m', enrol: '1m' },
+      deadlines: { create: '30s', boot: machines === 'libvirt' ? '3m' : '60s', install: '3m', enrol: '1m' },
       grace: { unreachable: '10m', orphan: '10m' },
       breaker: { failures: 2, cooldown: '5m' },
     } as LabPolicy,

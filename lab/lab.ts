@@ -6,17 +6,18 @@ import { fileURLToPath } from 'node:url'
 import { CausewayError } from '../src/base/errors.ts'
 import type { ExecResult } from '../src/base/host.ts'
 import { alice, nameServiceFiles } from './accounts.ts'
-import { type Assets, assets } from './assets.ts'
+import { type Assets, assets, lightImageFolder } from './assets.ts'
 import type { Cable } from './cable.ts'
 import { cleanUp, diskName, labFolder, leftovers } from './clean-up.ts'
 import {
   cacheConfig,
   cachePort,
   type LabConfig,
+  type LabMachines,
   type LabOverlay,
   type LabScheduler,
   labConfig,
-  nodeSize,
+  nodeSizes,
   places,
   type SiteName,
   siteNames,
@@ -26,6 +27,7 @@ import {
   yaml,
 } from './config.ts'
 import { type Bind, type LabExecOptions, LabHost, type LabProcess } from './host.ts'
+import { startLibvirtd } from './libvirt.ts'
 import { Mirror, mirrorFolder } from './mirror.ts'
 import {
   addRouter,
@@ -74,6 +76,10 @@ export interface LabOptions {
   readonly caches?: boolean
   /** What runs on the head. Default `slurm`. */
   readonly scheduler?: LabScheduler
+  /** What the sites' machines are. Default `namespace`. */
+  readonly machines?: LabMachines
+  /** Folders of this machine that the sites see at /var/lib/causeway/images/NAME, by name; `base` and `light` are the lab's. */
+  readonly images?: Readonly<Record<string, string>>
 }
 
 /**
@@ -97,6 +103,10 @@ export class Lab {
   readonly scheduler: LabScheduler
   /** How the sites are joined. */
   readonly overlay: LabOverlay
+  /** What the sites' machines are. */
+  readonly machineKind: LabMachines
+  /** The libvirtds that were started last. */
+  readonly libvirtds: Partial<Record<SiteName, LabProcess>> = {}
   /** It, where it is Slurm. */
   slurm: LabSlurm | undefined
   /** It, where it is Grid Engine. */
@@ -114,9 +124,10 @@ export class Lab {
   static async up(options: LabOptions): Promise<Lab> {
     refuseIfOwned(options.name)
     const made = await assets()
+    const light: Record<string, string> = options.machines === 'libvirt' ? { light: await lightImageFolder() } : {}
     await cleanUp(options.name)
     own(options.name)
-    const lab = new Lab(options, made)
+    const lab = new Lab({ ...options, images: { ...options.images, ...light } }, made)
     try {
       await lab.#build(options)
     } catch (error) {
@@ -140,11 +151,12 @@ export class Lab {
     this.sites = options.sites ?? usualSites
     this.nodes = { ...usualNodes, ...options.nodes }
     this.scheduler = options.scheduler ?? 'slurm'
+    this.machineKind = options.machines ?? 'namespace'
     this.overlay = options.overlay ?? {}
     this.#assets = made
     const { subnet6, underlay6 = false } = this.overlay
     this.#underlay = { lab: this.name, wandelay: made.wandelay, ipv6: underlay6 || subnet6 !== undefined }
-    const hosts = hostNames.map((host): [HostName, LabHost] => [host, this.#host(host)])
+    const hosts = hostNames.map((host): [HostName, LabHost] => [host, this.#host(host, options.images ?? {})])
     this.hosts = Object.fromEntries(hosts) as Record<HostName, LabHost>
     this.mirror = new Mirror(this.hosts.mirror)
   }
@@ -178,7 +190,7 @@ export class Lab {
   /** Writes the controller's configuration file; `change` may alter it first. A running controller does not notice. */
   configure(change: (config: LabConfig) => void = () => undefined): void {
     const hostKeys = Object.fromEntries(this.sites.map((site) => [site, this.#keys.get(site)?.publicKey ?? '']))
-    const config = labConfig(hostKeys, this.nodes, this.scheduler, this.overlay)
+    const config = labConfig(hostKeys, this.nodes, this.scheduler, this.overlay, this.machineKind)
     change(config)
     this.head.write(places.config, { content: yaml(config) })
   }
@@ -230,6 +242,13 @@ export class Lab {
     })
     this.caches[site] = daemon
     await serving(daemon, host, 'cache', () => listens(host, cachePort))
+    return daemon
+  }
+
+  /** Starts a site's libvirtd, again where it was killed; resolves when it answers. */
+  async startLibvirtd(site: SiteName): Promise<LabProcess> {
+    const daemon = await startLibvirtd(this.hosts[site])
+    this.libvirtds[site] = daemon
     return daemon
   }
 
@@ -311,6 +330,7 @@ export class Lab {
     await Promise.all([
       startSshd(this.hosts[site], hostKey, [controllerKey.publicKey]),
       cache ? this.startCache(site) : undefined,
+      this.machineKind === 'libvirt' ? this.startLibvirtd(site) : undefined,
     ])
   }
 
@@ -321,7 +341,7 @@ export class Lab {
         const sites = this.sites.map((name) => ({
           name,
           maximum: this.nodes[name],
-          ...nodeSize,
+          ...nodeSizes[this.machineKind],
           order: siteOrder[name],
         }))
         const dynamic = this.scheduler === 'slurm-dynamic'
@@ -350,12 +370,13 @@ export class Lab {
     return `127.0.0.1 localhost\n${address} ${name}\n`
   }
 
-  #host(name: HostName): LabHost {
+  #host(name: HostName, images: Readonly<Record<string, string>>): LabHost {
     const folder = (target: string, source: string, writable = false): Bind => ({ source, target, writable })
     const home = folder('/home', this.#file('disk/home'), true)
     const ours = [folder('/opt/causeway', repository), folder('/opt/node', dirname(process.execPath))]
     const image = folder(places.image, this.#assets.image)
-    const site = [...ours, home, image]
+    const more = Object.entries(images).map(([image, source]) => folder(join(places.images, image), source))
+    const site = [...ours, home, image, ...more]
     const mirror = [folder(mirrorFolder, this.#assets.mirror)]
     const binds = { head: [...ours, home], east: site, west: site, south: site, mirror }
     return new LabHost({

@@ -2,7 +2,15 @@ import { spawn } from 'node:child_process'
 import { Command, Option } from 'commander'
 import { alice } from './accounts.ts'
 import { cleanUp, leftovers } from './clean-up.ts'
-import { type LabOverlay, type LabScheduler, labSchedulers, siteNames, usualSites } from './config.ts'
+import {
+  type LabMachines,
+  type LabOverlay,
+  type LabScheduler,
+  labMachines,
+  labSchedulers,
+  siteNames,
+  usualSites,
+} from './config.ts'
 import { Lab } from './lab.ts'
 import { type HostName, hostNames } from './network.ts'
 import { crashedLabs, refuseIfOwned } from './owner.ts'
@@ -11,7 +19,7 @@ const program = new Command('lab').description('the multi-site test bed on this 
 const named = (command: Command) => command.option('--name <NAME>', 'the lab', 'demo')
 type Named = { readonly name: string }
 type Switches = Partial<Record<'controller' | 'south' | 'evpn' | 'encrypt' | 'services' | 'ipv6', true>>
-type UpOptions = Switches & { caches: boolean; scheduler: LabScheduler }
+type UpOptions = Switches & { caches: boolean; scheduler: LabScheduler; machines: LabMachines }
 
 function overlayOf({ evpn, encrypt, services, ipv6 }: Switches): LabOverlay {
   return {
@@ -26,15 +34,16 @@ named(program.command('up').description('bring a lab up and leave it'))
   .option('--controller', 'start the controller too')
   .option('--no-caches', 'start no package caches')
   .addOption(new Option('--scheduler <KIND>', 'what runs on the head').choices(labSchedulers).default('slurm'))
+  .addOption(new Option('--machines <KIND>', "what the sites' machines are").choices(labMachines).default('namespace'))
   .option('--south', 'a third site')
   .option('--evpn', 'gateways exchange their entries by BGP EVPN')
   .option('--encrypt', 'WireGuard under the VXLAN')
   .option('--services', 'DHCP and DNS on every gateway')
   .option('--ipv6', 'members have IPv6 addresses too')
   .action(async (options: Named & UpOptions) => {
-    const { name, controller, caches, scheduler } = options
+    const { name, controller, caches, scheduler, machines } = options
     const sites = options.south ? siteNames : usualSites
-    const lab = await Lab.up({ name, caches, scheduler, sites, overlay: overlayOf(options) })
+    const lab = await Lab.up({ name, caches, scheduler, machines, sites, overlay: overlayOf(options) })
     if (controller) await lab.startController()
     lab.leave()
     console.log(`The lab "${name}" is up. Look around: node lab/main.ts shell head --name ${name}`)
