@@ -20,6 +20,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   simulate: async () => (await import('./cli/simulate.ts')).simulateCommand(),
   'slurm-nodes': async () => (await import('./cli/slurm-nodes.ts')).slurmNodesCommand(),
   hosts: async () => (await import('./cli/hosts.ts')).hostsCommand(),
+  driver: async () => (await import('./cli/driver.ts')).driverCommand(),
 }
 
 const program = new Command('causeway')

@@ -41,11 +41,16 @@ export class DriverProgram {
     return `${this.#options.host.name}: ${this.#options.program[0]} ${verb}`
   }
 
-  /** Runs the program with any text on its standard input, and returns how it ended. @throws CausewayError as `Host.exec` */
-  async run(verb: string, stdin: string): Promise<ExecResult> {
+  /**
+   * Runs the program with any text on its standard input, and returns how it ended.
+   * @param killAfterMs for tests of programs: it is killed at this time, as a crash would
+   * @throws CausewayError as `Host.exec`
+   */
+  async run(verb: string, stdin: string, killAfterMs?: number): Promise<ExecResult> {
     const { host, program, timeoutMs } = this.#options
-    const limit = ['timeout', '-k', String(graceSeconds), String(timeoutMs / 1000)]
-    const argv = [...limit, 'env', '-i', ...environment, ...program, verb]
+    const [end, withinMs] =
+      killAfterMs === undefined ? [['-k', `${graceSeconds}`], timeoutMs] : [['-s', 'KILL'], killAfterMs]
+    const argv = ['timeout', ...end, String(withinMs / 1000), 'env', '-i', ...environment, ...program, verb]
     try {
       return await host.exec(argv, { stdin, timeoutMs: timeoutMs + (graceSeconds + 2) * 1000 })
     } catch (error) {
