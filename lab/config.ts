@@ -183,7 +183,7 @@ const driverConfigs: Readonly<Record<LabMachines, LabDriver>> = {
     kernel: {
       kernel: join(places.lightImage, lightImage.kernel),
       initrd: join(places.lightImage, lightImage.initrd),
-      cmdline: 'console=ttyS0 quiet mitigations=off',
+      cmdline: 'quiet mitigations=off',
     },
     // Virtual machines wait most of the time, and what they use is taken from this machine, which others use too.
     cpuOvercommit: 16,

@@ -284,14 +284,13 @@ export class Lab {
   /** The machines that the sites still hold, as `SITE/ID`; to be asked while the lab is up. */
   machines(): string[] {
     return this.sites.flatMap((site) => {
-      const folder = this.hosts[site].path('/var/lib/causeway/machines')
-      try {
-        const ids = readdirSync(folder).filter((entry) => !entry.startsWith('.'))
-        return ids.map((id) => `${site}/${id}`)
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
-        throw error
-      }
+      const entries = (folder: string) => entriesOf(this.hosts[site].path(folder))
+      const ids = [
+        ...entries('/var/lib/causeway/machines').filter((entry) => !entry.startsWith('.')),
+        // A domain may be left of a machine whose folder is gone; its name is that of the node, a dot, and the id.
+        ...entries('/etc/libvirt/qemu').flatMap((entry) => /^[^.]+\.(.+)\.xml$/.exec(entry)?.[1] ?? []),
+      ]
+      return [...new Set(ids)].map((id) => `${site}/${id}`)
     })
   }
 
@@ -390,6 +389,16 @@ export class Lab {
 
   #file(path: string): string {
     return join(labFolder(this.name), path)
+  }
+}
+
+/** What is in a folder, which may not be there. */
+function entriesOf(folder: string): string[] {
+  try {
+    return readdirSync(folder)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    throw error
   }
 }
 
