@@ -20,10 +20,9 @@ const Purchase = Type.Object({
     expected: 'a list of at least one instance type',
   }),
   /** `spot-first`: on demand only where no spot machine is to be had. */
-  market: Type.Union(
-    ['on-demand', 'spot', 'spot-first'].map((market) => Type.Literal(market)),
-    { default: 'on-demand' },
-  ),
+  market: Type.Union([Type.Literal('on-demand'), Type.Literal('spot'), Type.Literal('spot-first')], {
+    default: 'on-demand',
+  }),
   /** The most that is paid for a spot machine per hour; left out: the price on demand. */
   maxPrice: Type.Optional(Price),
 })

@@ -69,14 +69,15 @@ export class Ec2Driver implements Driver {
   }
 
   async create(spec: MachineSpec): Promise<Machine> {
-    const founds = await this.#registry.ofId(spec.id)
+    const first = await this.#registry.ofId(spec.id)
+    const { founds } = first
     const [best] = oneOfEach(founds)
     if (best?.state === 'running') {
       await this.#terminate(founds.filter((found) => isLiving(found) && found !== best))
       return await this.#made(best)
     }
     // A stopped one would go on with the disk that it has; it is to be fresh from its image.
-    const past = await this.#end(spec.id, founds)
+    const past = await this.#end(spec.id, first)
     return await this.#made(await this.#launcher.launch(spec, past))
   }
 
@@ -86,7 +87,7 @@ export class Ec2Driver implements Driver {
   }
 
   async console(id: string): Promise<string> {
-    const [found] = oneOfEach(await this.#registry.ofId(id))
+    const [found] = oneOfEach((await this.#registry.ofId(id)).founds)
     return found ? await readConsole(this.#api, found.instanceId) : ''
   }
 
@@ -105,14 +106,13 @@ export class Ec2Driver implements Driver {
   }
 
   /** Ends all instances of an id and waits until EC2 must show whatever was made for it. Resolves to all it had. */
-  async #end(id: string, first: readonly Found[]): Promise<ReadonlySet<string>> {
-    let founds = first
+  async #end(id: string, first: Awaited<ReturnType<InstanceRegistry['ofId']>>): Promise<ReadonlySet<string>> {
     const past = new Set<string>()
     await this.#until(`${id} has ended`, async (look) => {
-      if (look > 0) founds = await this.#registry.ofId(id)
+      const { founds, settled } = look === 0 ? first : await this.#registry.ofId(id)
       for (const { instanceId } of founds) past.add(instanceId)
       await this.#terminate(founds.filter(isLiving))
-      return founds.every(({ state }) => state === 'gone') && this.#clock.now() >= this.#registry.settledAtMs(id)
+      return founds.every(({ state }) => state === 'gone') && settled
     })
     return past
   }

@@ -27,17 +27,28 @@ export class InstanceRegistry {
 
   /** The living instances of a cluster that were made for a site. @throws CausewayError */
   async ofCluster(cluster: string, site: string): Promise<Found[]> {
+    const askedAtMs = this.#clock.now()
     const shown = await this.#describe([
       { Name: `tag:${tag.cluster}`, Values: [cluster] },
       { Name: `tag:${tag.site}`, Values: [site] },
       { Name: 'instance-state-name', Values: livingStates },
     ])
-    return this.#known(shown, (found) => found.cluster === cluster).filter(isLiving)
+    return this.#known(askedAtMs, shown, (found) => found.cluster === cluster).filter(isLiving)
   }
 
-  /** All instances that bear an id, also those that end or have ended lately. @throws CausewayError */
-  async ofId(id: string): Promise<Found[]> {
-    return this.#known(await this.#describe([{ Name: `tag:${tag.id}`, Values: [id] }]), (found) => found.id === id)
+  /**
+   * All instances that bear an id, also those that end or have ended lately; and whether EC2 must have shown by then whatever
+   * may have been made for it.
+   * @throws CausewayError
+   */
+  async ofId(id: string): Promise<{ readonly founds: readonly Found[]; readonly settled: boolean }> {
+    const askedAtMs = this.#clock.now()
+    const shown = await this.#describe([{ Name: `tag:${tag.id}`, Values: [id] }])
+    const lastActAtMs = Math.max(this.#startedAtMs, this.#unclear.get(id)?.atMs ?? 0)
+    return {
+      founds: this.#known(askedAtMs, shown, (found) => found.id === id),
+      settled: askedAtMs >= lastActAtMs + this.#visibleWithinMs,
+    }
   }
 
   /** What EC2 says of one instance; null when it does not know it (yet). @throws CausewayError */
@@ -57,11 +68,6 @@ export class InstanceRegistry {
     this.#unclear.set(id, { atMs: this.#clock.now() })
   }
 
-  /** From when on, ms since the epoch, EC2 shows whatever may have been made for an id. */
-  settledAtMs(id: string): number {
-    return Math.max(this.#startedAtMs, this.#unclear.get(id)?.atMs ?? 0) + this.#visibleWithinMs
-  }
-
   async #describe(filters: Filter[]): Promise<Found[]> {
     const input: DescribeInstancesCommandInput = { Filters: filters, MaxResults: 1000 }
     const pages = await this.#api.pages('DescribeInstances', (ec2, page) =>
@@ -73,8 +79,9 @@ export class InstanceRegistry {
     return instances.flatMap((instance) => foundOf(instance) ?? [])
   }
 
-  #known(shown: readonly Found[], ours: (found: Found) => boolean): Found[] {
-    this.#forget()
+  /** What EC2 showed, put right by what is in mind. However late the answer came, it is as old as the question. */
+  #known(askedAtMs: number, shown: readonly Found[], ours: (found: Found) => boolean): Found[] {
+    this.#forget(askedAtMs - this.#visibleWithinMs)
     for (const { instanceId, state } of shown) {
       if (state !== 'gone') continue
       this.#made.delete(instanceId)
@@ -88,8 +95,7 @@ export class InstanceRegistry {
     ]
   }
 
-  #forget(): void {
-    const before = this.#clock.now() - this.#visibleWithinMs
+  #forget(before: number): void {
     for (const acts of [this.#made, this.#ended, this.#unclear]) {
       for (const [key, { atMs }] of acts) if (atMs < before) acts.delete(key)
     }
