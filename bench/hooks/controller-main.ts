@@ -38,6 +38,7 @@ const nobody = () => Promise.reject(new CausewayError('NotFound', 'nobody asks i
 const calls: ControllerCalls = {
   ...controllerCalls({
     readModel: { status: nobody, nodes: nobody, timeline: nobody, why: nobody },
+    sites: { report: nobody, drain: nobody, undrain: nobody },
     policy: { reload: nobody },
     network: () => {
       throw new CausewayError('NotFound', 'nobody asks in this benchmark')

@@ -21,12 +21,17 @@ interface Refused {
 }
 
 /**
- * Asks the controller on this machine; with `method` POST, tells it to do something.
+ * Asks the controller on this machine; with `method` POST, tells it to do something, which `body` may say more of.
  * @throws CausewayError with the code that the controller answered, or `HostUnreachable` when nobody answers
  */
-export function askController<T>(socket: string, path: string, method: 'GET' | 'POST' = 'GET'): Promise<T> {
+export function askController<T>(
+  socket: string,
+  path: string,
+  method: 'GET' | 'POST' = 'GET',
+  body?: object,
+): Promise<T> {
   const hint = 'is "causeway controller" running?'
-  return askSocket<T>({ socket, path, method, who: 'controller', hint })
+  return askSocket<T>({ socket, path, method, ...(body ? { body } : {}), who: 'controller', hint })
 }
 
 /**

@@ -14,6 +14,7 @@ import { networkReport } from '../elastic/network-report.ts'
 import { emptyOverlay, headGateway, overlayFromNodes } from '../elastic/overlay-from-nodes.ts'
 import { Recorder } from '../elastic/recorder.ts'
 import { registrationOf, registrations } from '../elastic/registrations.ts'
+import { SiteKeeper } from '../elastic/site-keeper.ts'
 import { hashToken, tokenFor } from '../elastic/tokens.ts'
 import { controllerCalls } from '../hooks/controller-calls.ts'
 import { openDoors } from '../hooks/doors.ts'
@@ -23,6 +24,7 @@ import { connectScheduler } from '../hooks/schedulers/connect.ts'
 import { applyGateway } from '../network/apply.ts'
 import type { Overlay } from '../network/overlay.ts'
 import { loadBoot, loadJoin } from '../sites/seed.ts'
+import { DrainStore } from '../store/drain-store.ts'
 import { EventStore } from '../store/event-store.ts'
 import { JobStore } from '../store/job-store.ts'
 import { NodeStore } from '../store/node-store.ts'
@@ -77,7 +79,7 @@ async function startController(
   const drivers = driversOf(config, hosts)
   const secret = await secretFile(join(stateDir, 'secret'))
   const apiToken = (await secretFile(tokenFile)).toString('utf8').trim()
-  const [boot, join] = await Promise.all([loadBoot(), loadJoin()])
+  const [boot, joinProgram] = await Promise.all([loadBoot(), loadJoin()])
   const connection = await connectScheduler(config.scheduler, hostOf(hosts, headGateway), clock, {
     possible: () => registrations(live.current),
     placement: () => live.policyAt(clock.now()).placement,
@@ -90,6 +92,16 @@ async function startController(
   const nodes = new NodeStore(db)
   const events = new EventStore(db)
   const jobs = new JobStore(db)
+  const sites = new SiteKeeper({
+    clock,
+    config: live,
+    drivers,
+    drains: new DrainStore(db),
+    nodes,
+    events,
+    view: () => loop.view,
+    wake: () => loop.wake(),
+  })
   const { record } = config.controller
   const recorder = record && new Recorder({ folder: record.folder, keepMs: record.keep }, clock, log)
   const watch = new EngineWatch(clock)
@@ -126,9 +138,17 @@ async function startController(
     newId: randomUUID,
     tokenFor: (id) => tokenFor(secret, id),
     paths: () => gateways.paths.paths(),
+    drains: () => sites.drains(),
     overlay: (living) => overlayFromNodes(live.current, living, gateways.facts),
     registration: (node) => registrationOf(live.current, node),
-    machineSpec: (node, token) => machineSpec(live.current, node, { token, boot, join, role, facts: gateways.facts }),
+    machineSpec: (node, token) =>
+      machineSpec(live.current, node, {
+        token,
+        boot,
+        join: joinProgram,
+        role,
+        facts: gateways.facts,
+      }),
   })
   const readModel = new ReadModel({
     clock,
@@ -141,6 +161,7 @@ async function startController(
   })
   const calls = controllerCalls({
     readModel,
+    sites,
     policy: live,
     network: () =>
       networkReport({

@@ -12,16 +12,18 @@ export function nodesCommand(): Command {
   )
 }
 
-/** Nodes as a table. */
+/** Nodes as a table; with their hosts where a site has several. */
 export function nodeTable(nodes: readonly NodeReport[]): string {
+  const pooled = nodes.some(({ host }) => host !== null)
   const rows = nodes.map((node) => [
     node.name,
     node.site,
+    ...(pooled ? [node.host ?? '-'] : []),
     node.phase,
     ago(node.ageMs),
     node.address ?? '-',
     node.jobs.join(',') || '-',
     node.reason,
   ])
-  return table(['NODE', 'SITE', 'PHASE', 'AGE', 'ADDRESS', 'MADE FOR', 'REASON'], rows)
+  return table(['NODE', 'SITE', ...(pooled ? ['HOST'] : []), 'PHASE', 'AGE', 'ADDRESS', 'MADE FOR', 'REASON'], rows)
 }

@@ -1,6 +1,12 @@
 import { Command } from 'commander'
+import { siteDrainCommand, siteUndrainCommand } from './site-drain.ts'
+import { siteListCommand } from './site-list.ts'
 
 /** `causeway site`: what admins do with sites. */
 export function siteCommand(): Command {
-  return new Command('site').description('look at the sites and what runs there, take them out of use and back')
+  return new Command('site')
+    .description('look at the sites and what runs there, take them out of use and back')
+    .addCommand(siteListCommand())
+    .addCommand(siteDrainCommand())
+    .addCommand(siteUndrainCommand())
 }

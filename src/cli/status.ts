@@ -33,6 +33,7 @@ export function showStatus(status: StatusReport): string {
     `cluster ${status.cluster}: ${looked}`,
     `queue: ${queueLine}`,
     ...(status.windows.length > 0 ? [`windows in force: ${status.windows.join(', ')}`] : []),
+    ...status.drains.map((drain) => showDrain(drain, status.atMs)),
     ...status.budgets.map(showBudget),
     ...refused(status.refusedSteps),
     '',
@@ -48,6 +49,11 @@ function refused(steps: number): string[] {
   return [
     `held back: ${steps} ${steps === 1 ? 'step' : 'steps'} of the plan that would break an invariant (see the log)`,
   ]
+}
+
+function showDrain({ site, host, reason, sinceMs }: StatusReport['drains'][number], now: number): string {
+  const what = host === null ? `site ${site}` : `host ${host} of ${site}`
+  return `${what} is drained for ${ago(now - sinceMs)}${reason === '' ? '' : `: ${reason}`}`
 }
 
 function showBudget({ period, site, amount, spent, projected }: StatusReport['budgets'][number]): string {

@@ -16,6 +16,7 @@ import { policyRoutes } from './policy-routes.ts'
 import { limitRates } from './rates.ts'
 import { readRoutes } from './read-routes.ts'
 import { selfRoutes } from './self-routes.ts'
+import { siteRoutes } from './site-routes.ts'
 
 /** Largest request body, bytes: a resume file of some ten thousand jobs. */
 const bodyLimitBytes = 4 * 1024 * 1024
@@ -56,6 +57,7 @@ export function buildApp(services: AppServices, options: DoorOptions): FastifyIn
     const guarded: TypedApp = scope.withTypeProvider<TypeBoxTypeProvider>()
     hookRoutes(guarded, services)
     readRoutes(guarded, services)
+    siteRoutes(guarded, services)
     policyRoutes(guarded, services)
     networkRoutes(guarded, services)
     keyRoutes(guarded, services)

@@ -2,6 +2,7 @@ import { CausewayError } from '../base/errors.ts'
 import type { ReloadReport } from '../elastic/live-config.ts'
 import type { KeyReport, NetworkReport } from '../elastic/network-report.ts'
 import type { PhaseReport, Reports } from '../elastic/reports.ts'
+import type { SiteKeeper, SiteReport } from '../elastic/site-keeper.ts'
 import type { EventStore, NewEvent } from '../store/event-store.ts'
 import type { EngineFigures, EngineWatch } from './engine-figures.ts'
 import type { ReadModel } from './read-model.ts'
@@ -16,6 +17,11 @@ export interface ControllerCalls {
   nodes(all: boolean): Promise<NodeReport[]>
   timeline(nodeOrId: string): Promise<TimelineReport>
   why(job: string): Promise<JobReport>
+  /** The sites and their hosts. */
+  sites(): Promise<readonly SiteReport[]>
+  /** Takes a site, or a host of it, out of use; and back. */
+  drainSite(site: string, host: string | null, reason: string): Promise<SiteReport>
+  undrainSite(site: string, host: string | null): Promise<SiteReport>
   /** Reads the policy again, and wakes the loop. */
   reloadPolicy(): Promise<ReloadReport>
   /** The gateways and the paths between them. */
@@ -35,6 +41,7 @@ export interface ControllerCalls {
 /** What the calls are answered from. */
 export interface ControllerParts {
   readonly readModel: Pick<ReadModel, 'status' | 'nodes' | 'timeline' | 'why'>
+  readonly sites: Pick<SiteKeeper, 'report' | 'drain' | 'undrain'>
   readonly policy: { reload(): Promise<ReloadReport> }
   network(): NetworkReport
   /** Null where the overlay is not encrypted. */
@@ -48,12 +55,15 @@ export interface ControllerParts {
 
 /** The calls as the controller itself answers them. */
 export function controllerCalls(parts: ControllerParts): ControllerCalls {
-  const { readModel, policy, reports, events, watch } = parts
+  const { readModel, sites, policy, reports, events, watch } = parts
   return {
     status: () => readModel.status(),
     nodes: (all) => readModel.nodes(all),
     timeline: (node) => readModel.timeline(node),
     why: (job) => readModel.why(job),
+    sites: () => sites.report(),
+    drainSite: (site, host, reason) => sites.drain(site, host, reason),
+    undrainSite: (site, host) => sites.undrain(site, host),
     reloadPolicy: async () => {
       const report = await policy.reload()
       parts.wake()
@@ -87,6 +97,9 @@ export const controllerCallNames = [
   'nodes',
   'timeline',
   'why',
+  'sites',
+  'drainSite',
+  'undrainSite',
   'reloadPolicy',
   'network',
   'keys',

@@ -39,6 +39,7 @@ export function describeRoutes(app: FastifyInstance): void {
         { name: 'hooks', description: 'Events in the queue. Each is recorded and wakes the loop.' },
         { name: 'nodes', description: 'What nodes report, and what is known of them.' },
         { name: 'status', description: 'What the controller sees and does.' },
+        { name: 'sites', description: 'Where nodes are made, and what is out of use.' },
         { name: 'policy', description: "The admin's rules." },
         { name: 'network', description: 'The overlay between the gateways.' },
       ],

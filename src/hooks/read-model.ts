@@ -54,6 +54,7 @@ export class ReadModel {
       observedAtMs: view?.plan.atMs ?? null,
       refusedSteps: countBadSteps(view?.findings ?? []),
       queue: { reachable: queue?.ok ?? false, text: queue && !queue.ok ? queue.text : '', jobs },
+      drains: view?.observation.drains ?? [],
       windows: config.windowsAt(now),
       budgets: view ? new Ledger(createContext(view.observation, policy, now)).state() : [],
       types: policy.types.map((type) => {
@@ -76,6 +77,9 @@ export class ReadModel {
           halfOpen: isHalfOpen(breaker, now),
           trouble: [
             reading && !reading.ok ? reading.text : '',
+            ...(reading?.ok ? (reading.unread ?? []) : []).map(
+              ({ host, text }) => `host ${host} can't be read: ${text}`,
+            ),
             paths?.cutOff(site)?.text ?? '',
             broken.get(site)?.message ?? '',
           ]
@@ -132,6 +136,7 @@ export class ReadModel {
       id: node.id,
       site: node.site,
       type: node.type,
+      host: node.host,
       phase: node.unreachableSinceMs === null || node.phase === 'gone' ? node.phase : 'unreachable',
       sinceMs: node.unreachableSinceMs ?? node.phaseSinceMs,
       ageMs: now - (node.unreachableSinceMs ?? node.phaseSinceMs),

@@ -1,4 +1,5 @@
 import type { JobReason } from '../elastic/plan/steps.ts'
+import type { Drain } from '../store/drain-store.ts'
 import type { StoredEvent } from '../store/event-store.ts'
 import type { JobRecord } from '../store/job-store.ts'
 import type { Failure } from '../store/node-record.ts'
@@ -9,7 +10,9 @@ export interface NodeReport {
   readonly id: string
   readonly site: string
   readonly type: string
-  /** Its phase, or `unreachable` while its site can't be read. */
+  /** The host of the pool, or the zone, that has it; null: its site has only one, or it is not known. */
+  readonly host: string | null
+  /** Its phase, or `unreachable` while its site, or the host that has it, can't be read. */
   readonly phase: string
   readonly sinceMs: number
   readonly ageMs: number
@@ -35,6 +38,8 @@ export interface StatusReport {
     readonly text: string
     readonly jobs: Readonly<Record<string, number>>
   }
+  /** Sites, and hosts of pools, that are out of use, as of the last round. */
+  readonly drains: readonly Drain[]
   /** The policy's windows that are in force. */
   readonly windows: readonly string[]
   /** In the currency of the policy: what is gone, and with what lives bound to be, in the periods that run. */

@@ -10,9 +10,9 @@ export interface NewEvent {
   readonly atMs: number
   /**
    * `phase`: a node came into a phase (`facts.phase`). `attempt`: an act failed and will be tried again. `lint`: a step of a
-   * plan was held back because it would break an invariant.
+   * plan was held back because it would break an invariant. `site`: a site or a host was taken out of use, or back.
    */
-  readonly kind: 'phase' | 'attempt' | 'breaker' | 'hook' | 'queue' | 'network' | 'lint' | 'cache'
+  readonly kind: 'phase' | 'attempt' | 'breaker' | 'hook' | 'queue' | 'network' | 'lint' | 'cache' | 'site'
   readonly site: string | null
   readonly nodeId: string | null
   readonly nodeName: string | null

@@ -19,6 +19,8 @@ export interface NodesTable {
   type: string
   /** The host of the pool, or the zone, that has its machine; null: its site has only one, or it is not known. */
   host: string | null
+  /** Where its site's own network reaches its machine; null: nowhere but in the segment, or it is not known. */
+  address: string | null
   /** When the site is going to take its machine away; null: it says nothing of the kind. */
   leaving_at: number | null
   cost_per_hour: number
@@ -45,7 +47,7 @@ export interface NodesTable {
 export interface EventsTable {
   seq: Generated<number>
   at: number
-  /** `phase`, `attempt`, `breaker`, `hook`, `queue`, `network`, `lint`, `cache`. */
+  /** `phase`, `attempt`, `breaker`, `hook`, `queue`, `network`, `lint`, `cache`, `site`. */
   kind: string
   site: string | null
   node_id: string | null

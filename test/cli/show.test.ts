@@ -10,6 +10,7 @@ const node: NodeReport = {
   id: 'id',
   site: 'east',
   type: 'standard',
+  host: null,
   phase: 'installing',
   sinceMs: 0,
   ageMs: 3100,
@@ -40,6 +41,7 @@ const status: StatusReport = {
   observedAtMs: 9500,
   refusedSteps: 0,
   queue: { reachable: true, text: '', jobs: { pending: 2, running: 1, ended: 9 } },
+  drains: [],
   windows: ['nights'],
   budgets: [{ period: 'day', site: 'west', amount: 50, spent: 12.5, projected: 20 }],
   types: [
@@ -70,6 +72,19 @@ describe('what the command line prints', () => {
         'NODE    SITE  PHASE       AGE   ADDRESS    MADE FOR  REASON',
         'east-1  east  installing  3.1s  10.77.1.1  7         installing, within its deadline',
       ].join('\n'),
+    )
+    const pooled = { ...status, nodes: [{ ...node, host: 'h1' }, node] }
+    assert.match(
+      showStatus(pooled),
+      /NODE    SITE  HOST  PHASE .*\neast-1  east  h1    installing .*\neast-1  east  -     inst/,
+    )
+    const drains = [
+      { site: 'east', host: null, reason: 'power', sinceMs: 4000 },
+      { site: 'west', host: 'h1', reason: '', sinceMs: 9000 },
+    ]
+    assert.match(
+      showStatus({ ...status, drains }),
+      /\nsite east is drained for 6.0s: power\nhost h1 of west is drained for 1.0s\n/,
     )
     assert.match(showStatus({ ...status, refusedSteps: 2 }), /\nheld back: 2 steps of the plan/)
     const dark = { ...status, observedAtMs: null, queue: { reachable: false, text: '', jobs: {} }, nodes: [] }

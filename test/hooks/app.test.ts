@@ -6,6 +6,7 @@ import { silentLog } from '../../src/base/log.ts'
 import type { ControllerConfig } from '../../src/config/controller-schema.ts'
 import { LiveConfig } from '../../src/elastic/live-config.ts'
 import { Reports } from '../../src/elastic/reports.ts'
+import { SiteKeeper } from '../../src/elastic/site-keeper.ts'
 import { hashToken } from '../../src/elastic/tokens.ts'
 import { buildApp } from '../../src/hooks/app.ts'
 import { controllerCalls } from '../../src/hooks/controller-calls.ts'
@@ -13,11 +14,13 @@ import { EngineWatch } from '../../src/hooks/engine-figures.ts'
 import { HookInbox } from '../../src/hooks/hook-inbox.ts'
 import { Metrics } from '../../src/hooks/metrics.ts'
 import { ReadModel } from '../../src/hooks/read-model.ts'
+import { DrainStore } from '../../src/store/drain-store.ts'
 import { EventStore } from '../../src/store/event-store.ts'
 import { JobStore } from '../../src/store/job-store.ts'
 import { NodeStore } from '../../src/store/node-store.ts'
 import { type Db, openStore } from '../../src/store/open.ts'
 import { policy } from '../elastic/world.ts'
+import { FakeDriver } from '../fakes/driver.ts'
 import { someConfig } from '../support/controller-config.ts'
 import { someNetwork } from '../support/network-report.ts'
 
@@ -55,10 +58,14 @@ describe('the HTTP application', () => {
       view: () => null,
       brokenGateways: () => new Map(),
     })
+    const drivers = new Map([['east', new FakeDriver({ site: 'east', cluster: 'lab', clock })]])
+    const drains = new DrainStore(db)
+    const sites = new SiteKeeper({ clock, config: live, drivers, drains, nodes, events, view: () => null, wake })
     const reports = new Reports(nodes, clock, () => policy, wake)
     const watch = new EngineWatch(clock)
     const controller = controllerCalls({
       readModel,
+      sites,
       policy: live,
       network: () => someNetwork,
       keys: null,
@@ -196,6 +203,23 @@ describe('the HTTP application', () => {
       assert.equal(answer.json().error.code, 'RateLimited')
     }
     assert.deepEqual(statuses, [200, 200, 429, 429, 429])
+  })
+
+  test('a site is drained with a reason, and taken back, over the API', async () => {
+    const post = (url: string, payload: object) => app.inject({ method: 'POST', url, payload })
+    const drained = await post('/v1/sites/east/drain', { reason: 'new roof' })
+    assert.deepEqual([drained.statusCode, drained.json().drain], [200, { reason: 'new roof', sinceMs: 5000 }])
+    assert.equal(drained.json().nodes, 1)
+    assert.equal((await app.inject('/v1/sites')).json()[0].drain.reason, 'new roof')
+    assert.equal(wakes, 1)
+    const back = await post('/v1/sites/east/undrain', {})
+    assert.deepEqual([back.statusCode, back.json().drain], [200, null])
+    assert.equal((await post('/v1/sites/east/undrain', {})).statusCode, 404)
+    assert.equal((await post('/v1/sites/nowhere/drain', {})).statusCode, 404)
+    for (const body of [{ host: '../x' }, { reason: 'two\nlines' }, { colour: 'red' }]) {
+      assert.equal((await post('/v1/sites/east/drain', body)).statusCode, 400, JSON.stringify(body))
+    }
+    assert.equal((await remote.inject({ method: 'POST', url: '/v1/sites/east/drain', payload: {} })).statusCode, 401)
   })
 
   test("behind the nodes' door there is no API", async () => {

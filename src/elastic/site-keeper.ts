@@ -1,0 +1,193 @@
+import type { Clock } from '../base/clock.ts'
+import { CausewayError, toCausewayError } from '../base/errors.ts'
+import type { ControllerConfig } from '../config/controller-schema.ts'
+import type { Capacity, Driver, HostCapacity } from '../sites/driver.ts'
+import type { Drain, DrainStore } from '../store/drain-store.ts'
+import type { EventStore } from '../store/event-store.ts'
+import type { BreakerRecord, NodeRecord } from '../store/node-record.ts'
+import type { NodeStore } from '../store/node-store.ts'
+import type { View } from './loop.ts'
+
+/** How long a site may take to tell its capacity, ms. */
+const patienceMs = 10_000
+
+/** A site as the API and the CLI show it. */
+export interface SiteReport {
+  readonly site: string
+  /** Whether it could be read in the last round, and what went wrong if not. */
+  readonly reachable: boolean
+  readonly trouble: string
+  readonly drain: DrainReport | null
+  /** Nodes of it that are not gone. */
+  readonly nodes: number
+  /** How many machines more its quota allows; null: it has none, or does not tell. */
+  readonly machinesLeft: number | null
+  /** Why it does not tell what it has to offer; '' if it does. */
+  readonly silence: string
+  readonly hosts: readonly HostReport[]
+  /** Types of it that failed lately. */
+  readonly breakers: readonly BreakerRecord[]
+}
+
+/** A host of a site's pool, or a zone. */
+export interface HostReport extends HostCapacity {
+  readonly drain: DrainReport | null
+  /** Nodes that it has. */
+  readonly nodes: number
+}
+
+type DrainReport = Pick<Drain, 'reason' | 'sinceMs'>
+
+/** What a site keeper stands on. */
+export interface SiteSources {
+  readonly clock: Clock
+  readonly config: { readonly current: Pick<ControllerConfig, 'sites'> }
+  readonly drivers: ReadonlyMap<string, Driver>
+  readonly drains: DrainStore
+  readonly nodes: NodeStore
+  readonly events: EventStore
+  view(): Pick<View, 'observation'> | null
+  /** Has the loop look at once. */
+  wake(): void
+}
+
+/** Takes sites and hosts out of use and back, and tells how it stands with them. */
+export class SiteKeeper {
+  readonly #from: SiteSources
+  readonly #sinceMs: number
+
+  constructor(sources: SiteSources) {
+    this.#from = sources
+    this.#sinceMs = sources.clock.now()
+  }
+
+  /** What is to be empty: by order of an admin, and hosts that the configuration has in maintenance. */
+  async drains(): Promise<readonly Drain[]> {
+    return [...(await this.#from.drains.all()), ...this.#maintenance()]
+  }
+
+  /** All sites, in the order of the configuration. */
+  async report(): Promise<readonly SiteReport[]> {
+    const { config, nodes } = this.#from
+    const [live, breakers, drains] = [await nodes.live(), [...(await nodes.breakers()).values()], await this.drains()]
+    const sites = Object.keys(config.current.sites)
+    return Promise.all(sites.map((site) => this.#reportOf(site, live, breakers, drains)))
+  }
+
+  /**
+   * The site, or the host of its pool, takes no new nodes; those that it has go as soon as their jobs have ended. It lasts until it
+   * is taken back.
+   * @throws CausewayError `NotFound` for a site or a host that there is not
+   */
+  async drain(site: string, host: string | null, reason: string): Promise<SiteReport> {
+    const { drains, clock } = this.#from
+    await this.#check(site, host)
+    await drains.begin({ site, host, reason, sinceMs: clock.now() })
+    return this.#done(site, host, host === null ? 'SiteDrained' : 'HostDrained', `is drained${reason && `: ${reason}`}`)
+  }
+
+  /**
+   * Takes a drain back: the site or the host takes nodes again.
+   * @throws CausewayError `NotFound` when it is not drained; `Conflict` when the configuration has the host in maintenance
+   */
+  async undrain(site: string, host: string | null): Promise<SiteReport> {
+    const what = described(site, host)
+    const wasDrained = await this.#from.drains.end(site, host)
+    if (this.#maintenance().some((drain) => drain.site === site && drain.host === host)) {
+      const way = 'set its "maintenance" to false there and restart the controller'
+      throw new CausewayError('Conflict', `the configuration has ${what} in maintenance: ${way}`)
+    }
+    if (!wasDrained) throw new CausewayError('NotFound', `${what} is not drained`)
+    return this.#done(site, host, 'Undrained', 'takes nodes again')
+  }
+
+  async #done(site: string, host: string | null, code: string, text: string): Promise<SiteReport> {
+    const { clock, events, nodes, wake } = this.#from
+    await events.append({
+      atMs: clock.now(),
+      kind: 'site',
+      site,
+      nodeId: null,
+      nodeName: null,
+      code,
+      text: `${described(site, host)} ${text}`,
+      facts: { host },
+      jobs: [],
+    })
+    wake()
+    const breakers = [...(await nodes.breakers()).values()]
+    return this.#reportOf(site, await nodes.live(), breakers, await this.drains())
+  }
+
+  /** A host that does not answer may be drained, too: only a site that tells all of its hosts knows better. */
+  async #check(site: string, host: string | null): Promise<void> {
+    const { config } = this.#from
+    if (!Object.hasOwn(config.current.sites, site)) {
+      const known = Object.keys(config.current.sites).join(', ')
+      throw new CausewayError('NotFound', `there is no site ${site} in the configuration; it has: ${known}`)
+    }
+    if (host === null) return
+    const told = await this.#capacity(site)
+    const hosts = told instanceof CausewayError ? [] : told.hosts.map((one) => one.host)
+    if (hosts.length === 0 || hosts.includes(host)) return
+    throw new CausewayError('NotFound', `site ${site} has no host ${host}; it has: ${hosts.join(', ')}`)
+  }
+
+  async #reportOf(
+    site: string,
+    live: readonly NodeRecord[],
+    breakers: readonly BreakerRecord[],
+    drains: readonly Drain[],
+  ): Promise<SiteReport> {
+    const told = await this.#capacity(site)
+    const reading = this.#from.view()?.observation.sites.get(site)
+    const dark = reading?.ok ? (reading.unread ?? []).map(({ host, text }) => `host ${host}: ${text}`) : []
+    const ofSite = live.filter((node) => node.site === site)
+    const drainOf = (host: string | null): DrainReport | null => {
+      const drain = drains.find((one) => one.site === site && one.host === host)
+      return drain ? { reason: drain.reason, sinceMs: drain.sinceMs } : null
+    }
+    const silent = told instanceof CausewayError
+    return {
+      site,
+      reachable: reading?.ok ?? false,
+      trouble: reading && !reading.ok ? reading.text : dark.join('; '),
+      drain: drainOf(null),
+      nodes: ofSite.length,
+      machinesLeft: silent ? null : told.machinesLeft,
+      silence: silent ? told.message : '',
+      hosts: (silent ? [] : told.hosts).map((one) => ({
+        ...one,
+        drain: drainOf(one.host),
+        nodes: ofSite.filter(({ host }) => host === one.host).length,
+      })),
+      breakers: breakers.filter((breaker) => breaker.site === site && breaker.failures > 0),
+    }
+  }
+
+  async #capacity(site: string): Promise<Capacity | CausewayError> {
+    const { clock, drivers } = this.#from
+    const driver = drivers.get(site)
+    if (!driver) return new CausewayError('NotFound', `site ${site} has no driver`)
+    const done = new AbortController()
+    const late = clock
+      .sleep(patienceMs, done.signal)
+      .then(() => new CausewayError('CommandTimeout', `it has not answered within ${patienceMs / 1000} s`))
+    const told = await Promise.race([driver.capacity().catch(toCausewayError), late])
+    done.abort()
+    return told
+  }
+
+  /** Hosts that the configuration has in maintenance, where the kind of site has such a setting. */
+  #maintenance(): Drain[] {
+    return Object.entries(this.#from.config.current.sites).flatMap(([site, { driver }]) =>
+      Object.entries(('hosts' in driver ? driver.hosts : undefined) ?? {}).flatMap(([host, { maintenance }]) =>
+        maintenance ? [{ site, host, reason: 'in maintenance by the configuration', sinceMs: this.#sinceMs }] : [],
+      ),
+    )
+  }
+}
+
+function described(site: string, host: string | null): string {
+  return host === null ? `site ${site}` : `host ${host} of ${site}`
+}
