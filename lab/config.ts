@@ -164,8 +164,16 @@ function siteConfig(name: SiteName, hostKey: string, maximum: number, machines: 
       config: places.cacheConfig as string,
       program: places.causeway as string,
     },
-    driver: driverConfigs[machines] as LabDriver,
+    driver: driverConfigs[machines],
   }
+}
+
+/** The configuration of a site's libvirt with two hosts: the gateway and the lab's annex. */
+export function withAnnex(driver: LabDriver, gateway: SiteName, hostKey: string): LabDriver {
+  const underlay = underlayAddress('annex')
+  const ssh = { address: underlay, port: 22, user: 'root', keyFile: places.sshKey, hostKey }
+  const address = `10.77.${siteOrder[gateway]}.253`
+  return { ...driver, hosts: { [gateway]: { gateway: true }, annex: { ssh, underlay, address } } }
 }
 
 /** What makes a site's machines: the configuration of a driver of any kind. */

@@ -24,6 +24,7 @@ import {
   siteOrder,
   usualNodes,
   usualSites,
+  withAnnex,
   yaml,
 } from './config.ts'
 import { type Bind, type LabExecOptions, LabHost, type LabProcess } from './host.ts'
@@ -62,6 +63,9 @@ function installedPackages(root: string): string[] {
   )
 }
 
+/** A host of the lab that can have machines: a site's gateway, or the second host of east. */
+export type MachineHost = SiteName | 'annex'
+
 /** What a lab is to be like. */
 export interface LabOptions {
   /** Labs with different names can be up at the same time; up to 12 lower-case letters and digits. */
@@ -78,6 +82,8 @@ export interface LabOptions {
   readonly scheduler?: LabScheduler
   /** What the sites' machines are. Default `namespace`. */
   readonly machines?: LabMachines
+  /** Whether the site east has a second host for its virtual machines, `annex`. */
+  readonly annex?: boolean
   /** Folders of this machine that the sites see at /var/lib/causeway/images/NAME, by name; `base` and `light` are the lab's. */
   readonly images?: Readonly<Record<string, string>>
 }
@@ -106,7 +112,7 @@ export class Lab {
   /** What the sites' machines are. */
   readonly machineKind: LabMachines
   /** The libvirtds that were started last. */
-  readonly libvirtds: Partial<Record<SiteName, LabProcess>> = {}
+  readonly libvirtds: Partial<Record<MachineHost, LabProcess>> = {}
   /** It, where it is Slurm. */
   slurm: LabSlurm | undefined
   /** It, where it is Grid Engine. */
@@ -114,6 +120,7 @@ export class Lab {
   readonly #cables = new Map<HostName, Cable>()
   readonly #keys = new Map<string, SshKey>()
   readonly #assets: Assets
+  readonly #annex: boolean
   readonly #underlay: Underlay
 
   /**
@@ -141,7 +148,7 @@ export class Lab {
   static async open(name: string): Promise<Lab> {
     const pidFile = (host: HostName) => join(labFolder(name), `${host}.pid`)
     const sites = siteNames.filter((site) => existsSync(pidFile(site)))
-    const lab = new Lab({ name, sites }, await assets())
+    const lab = new Lab({ name, sites, annex: existsSync(pidFile('annex')) }, await assets())
     for (const host of lab.hostNames) lab.hosts[host].adopt(Number(readFileSync(pidFile(host), 'utf8')))
     return lab
   }
@@ -154,6 +161,7 @@ export class Lab {
     this.machineKind = options.machines ?? 'namespace'
     this.overlay = options.overlay ?? {}
     this.#assets = made
+    this.#annex = options.annex ?? false
     const { subnet6, underlay6 = false } = this.overlay
     this.#underlay = { lab: this.name, wandelay: made.wandelay, ipv6: underlay6 || subnet6 !== undefined }
     const hosts = hostNames.map((host): [HostName, LabHost] => [host, this.#host(host, options.images ?? {})])
@@ -163,7 +171,11 @@ export class Lab {
 
   /** The names of the hosts that there are. */
   get hostNames(): HostName[] {
-    return ['head', ...this.sites, 'mirror']
+    return ['head', ...this.#machineHosts, 'mirror']
+  }
+
+  get #machineHosts(): MachineHost[] {
+    return this.#annex ? [...this.sites, 'annex'] : [...this.sites]
   }
 
   get head(): LabHost {
@@ -189,8 +201,9 @@ export class Lab {
 
   /** Writes the controller's configuration file; `change` may alter it first. A running controller does not notice. */
   configure(change: (config: LabConfig) => void = () => undefined): void {
-    const hostKeys = Object.fromEntries(this.sites.map((site) => [site, this.#keys.get(site)?.publicKey ?? '']))
+    const hostKeys = Object.fromEntries(this.sites.map((site) => [site, this.#hostKey(site)]))
     const config = labConfig(hostKeys, this.nodes, this.scheduler, this.overlay, this.machineKind)
+    if (this.#annex) config.sites.east.driver = withAnnex(config.sites.east.driver, 'east', this.#hostKey('annex'))
     change(config)
     this.head.write(places.config, { content: yaml(config) })
   }
@@ -245,24 +258,24 @@ export class Lab {
     return daemon
   }
 
-  /** Starts a site's libvirtd, again where it was killed; resolves when it answers. */
-  async startLibvirtd(site: SiteName): Promise<LabProcess> {
-    const daemon = await startLibvirtd(this.hosts[site])
-    this.libvirtds[site] = daemon
+  /** Starts a host's libvirtd, again where it was killed; resolves when it answers. */
+  async startLibvirtd(host: MachineHost): Promise<LabProcess> {
+    const daemon = await startLibvirtd(this.hosts[host])
+    this.libvirtds[host] = daemon
     return daemon
   }
 
   /** A power cut at a site: its gateway and machines are gone from one moment to the next, files on its disk stay. */
-  async powerOff(site: SiteName): Promise<void> {
-    await this.hosts[site].powerOff()
-    await disconnect(this.name, site, this.#cables.get(site) ?? null)
-    this.#cables.delete(site)
+  async powerOff(host: MachineHost): Promise<void> {
+    await this.hosts[host].powerOff()
+    await disconnect(this.name, host, this.#cables.get(host) ?? null)
+    this.#cables.delete(host)
   }
 
-  /** The end of a power cut: the gateway boots and starts its sshd and, if asked, its cache; no machine comes back. */
-  async powerOn(site: SiteName, options: { readonly cache?: boolean } = {}): Promise<void> {
-    await this.#switchOn(site)
-    await this.#startSite(site, options.cache ?? true)
+  /** The end of a power cut: the host boots and starts what it had, a cache only if asked; no machine comes back. */
+  async powerOn(host: MachineHost, options: { readonly cache?: boolean } = {}): Promise<void> {
+    await this.#switchOn(host)
+    await this.#startHost(host, options.cache ?? true)
   }
 
   /** Lets this process end while the lab stays up, free for `Lab.open` or to be replaced. */
@@ -281,16 +294,16 @@ export class Lab {
     return leftovers(this.name)
   }
 
-  /** The machines that the sites still hold, as `SITE/ID`; to be asked while the lab is up. */
+  /** The machines that the sites still hold, as `HOST/ID`; to be asked while the lab is up. */
   machines(): string[] {
-    return this.sites.flatMap((site) => {
-      const entries = (folder: string) => entriesOf(this.hosts[site].path(folder))
+    return this.#machineHosts.flatMap((host) => {
+      const entries = (folder: string) => entriesOf(this.hosts[host].path(folder))
       const ids = [
         ...entries('/var/lib/causeway/machines').filter((entry) => !entry.startsWith('.')),
         // A domain may be left of a machine whose folder is gone; its name is that of the node, a dot, and the id.
         ...entries('/etc/libvirt/qemu').flatMap((entry) => /^[^.]+\.(.+)\.xml$/.exec(entry)?.[1] ?? []),
       ]
-      return [...new Set(ids)].map((id) => `${site}/${id}`)
+      return [...new Set(ids)].map((id) => `${host}/${id}`)
     })
   }
 
@@ -303,14 +316,16 @@ export class Lab {
     await addRouter(this.#underlay)
     await Promise.all([
       ...this.hostNames.map((host) => this.#switchOn(host)),
-      ...['controller', ...this.sites].map(async (who) => this.#keys.set(who, await makeSshKey(this.#file(who)))),
+      ...['controller', ...this.#machineHosts].map(async (who) =>
+        this.#keys.set(who, await makeSshKey(this.#file(who))),
+      ),
     ])
     this.head.write(places.sshKey, { content: this.#keys.get('controller')?.privateKey ?? '', mode: 0o600 })
     this.head.write(places.token, { content: `${randomBytes(24).toString('hex')}\n`, mode: 0o600 })
     this.configure()
     await Promise.all([
       this.mirror.start(),
-      ...this.sites.map((site) => this.#startSite(site, options.caches ?? true)),
+      ...this.#machineHosts.map((host) => this.#startHost(host, options.caches ?? true)),
       this.#startScheduler(),
     ])
   }
@@ -322,15 +337,20 @@ export class Lab {
     writeFileSync(this.#file(`${name}.pid`), String(this.hosts[name].pid))
   }
 
-  async #startSite(site: SiteName, cache: boolean): Promise<void> {
-    const hostKey = this.#keys.get(site)
+  async #startHost(host: MachineHost, cache: boolean): Promise<void> {
+    const hostKey = this.#keys.get(host)
     const controllerKey = this.#keys.get('controller')
-    if (!hostKey || !controllerKey) throw new Error('keys are made before sites start')
+    if (!hostKey || !controllerKey) throw new Error('keys are made before hosts start')
     await Promise.all([
-      startSshd(this.hosts[site], hostKey, [controllerKey.publicKey]),
-      cache ? this.startCache(site) : undefined,
-      this.machineKind === 'libvirt' ? this.startLibvirtd(site) : undefined,
+      startSshd(this.hosts[host], hostKey, [controllerKey.publicKey]),
+      cache && host !== 'annex' ? this.startCache(host) : undefined,
+      this.machineKind === 'libvirt' ? this.startLibvirtd(host) : undefined,
     ])
+  }
+
+  /** The key that a host's sshd shows, as in a .pub file. */
+  #hostKey(host: MachineHost): string {
+    return this.#keys.get(host)?.publicKey ?? ''
   }
 
   async #startScheduler(): Promise<void> {
@@ -377,7 +397,7 @@ export class Lab {
     const more = Object.entries(images).map(([image, source]) => folder(join(places.images, image), source))
     const site = [...ours, home, image, ...more]
     const mirror = [folder(mirrorFolder, this.#assets.mirror)]
-    const binds = { head: [...ours, home], east: site, west: site, south: site, mirror }
+    const binds = { head: [...ours, home], east: site, annex: site, west: site, south: site, mirror }
     return new LabHost({
       name,
       netns: netnsOf(this.name, name),

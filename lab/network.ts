@@ -5,6 +5,7 @@ import { must } from './process.ts'
 export const underlay = {
   head: { subnet: 0, cable: null },
   east: { subnet: 1, cable: null },
+  annex: { subnet: 4, cable: null },
   west: { subnet: 2, cable: { delayMs: 10, rate: '100m' } },
   south: { subnet: 3, cable: { delayMs: 20, rate: '50m' } },
   mirror: { subnet: 9, cable: { delayMs: 5, rate: '1g' } },

@@ -2,7 +2,17 @@ import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import fc from 'fast-check'
+import {
+  assert as assertProperty,
+  constant,
+  constantFrom,
+  oneof,
+  property,
+  record,
+  string,
+  stringMatching,
+  uniqueArray,
+} from 'fast-check'
 import { renderNoCloud } from '../../src/sites/cloud-init/no-cloud.ts'
 import type { SeedFile } from '../../src/sites/driver.ts'
 import { machineSpec } from '../support/machine-spec.ts'
@@ -15,18 +25,18 @@ function read(seed: readonly SeedFile[]): string[] {
   return execFileSync(reader, { input: userData, encoding: 'utf8' }).split('\n').slice(0, -1)
 }
 
-const files = fc.uniqueArray(
-  fc.record({
-    path: fc.stringMatching(/^[a-z0-9][A-Za-z0-9._-]{0,20}(\/[a-z0-9_-]{1,9})?$/),
-    mode: fc.constantFrom(0o600, 0o644, 0o755),
-    content: fc.oneof(fc.string({ unit: 'binary' }), fc.constant('{path: "/x", content: "eA=="}\n'.repeat(2000))),
+const files = uniqueArray(
+  record({
+    path: stringMatching(/^[a-z0-9][A-Za-z0-9._-]{0,20}(\/[a-z0-9_-]{1,9})?$/),
+    mode: constantFrom(0o600, 0o644, 0o755),
+    content: oneof(string({ unit: 'binary' }), constant('{path: "/x", content: "eA=="}\n'.repeat(2000))),
   }),
   { selector: (file) => file.path, maxLength: 5 },
 )
 
 test('the light image reads every file of a seed out of the user data that cloud-init would get', () => {
-  fc.assert(
-    fc.property(files, (seed) => {
+  assertProperty(
+    property(files, (seed) => {
       const expected = seed.map(({ path, mode, content }) => {
         const text = Buffer.from(content).toString('base64')
         return `0${mode.toString(8)} /var/lib/causeway/seed/${path} ${text}`
