@@ -1,6 +1,7 @@
 import { type StaticDecode, Type } from 'typebox'
 import { DriverSchema } from './driver-schema.ts'
 import { Ip, Ipv4, Ipv4Endpoint, Ipv4Subnet, Name, namePattern, Path, Whole } from './fields.ts'
+import { ImagesSchema } from './images-schema.ts'
 import { ClusterSchema } from './network-schema.ts'
 import { policyParts, SiteSchema } from './policy-schema.ts'
 import { SchedulerSchema } from './scheduler-schema.ts'
@@ -111,6 +112,7 @@ export const ControllerConfigSchema = Type.Object({
       { default: 'info' },
     ),
   }),
+  images: ImagesSchema,
   sites: Type.Record(Type.String({ pattern: namePattern }), Site, { minProperties: 1 }),
   ...policyParts,
 })

@@ -1,0 +1,23 @@
+import { type StaticDecode, Type } from 'typebox'
+import { Ipv4Endpoint, Path } from './fields.ts'
+
+/** The name by which sites' caches know the head's image server, as an origin of their configuration. */
+export const imageOrigin = 'images.causeway'
+
+/** The images of virtual machines on the head, and how sites get them. */
+export const ImagesSchema = Type.Object(
+  {
+    /** Where the head keeps them. */
+    folder: Path({ default: '/var/lib/causeway/images' }),
+    /** Where the controller serves them to the sites, on the underlay; left out: hosts have what they have. */
+    listen: Type.Optional(Ipv4Endpoint()),
+    /** How sites reach that; left out: at the head's underlay address. */
+    url: Type.Optional(
+      Type.String({ pattern: '^http://[A-Za-z0-9.:[\\]-]+$', expected: 'a URL such as http://192.0.2.1:8471' }),
+    ),
+  },
+  { default: {} },
+)
+
+/** Its values. */
+export type ImagesConfig = StaticDecode<typeof ImagesSchema>
