@@ -32,19 +32,17 @@ type Announcement = readonly [instanceId: string, leaving: Leaving]
 /** By the events' codes: most accounts have few events and many machines. */
 async function scheduled(api: Ec2Api): Promise<Announcement[]> {
   const codes = ['instance-stop', 'instance-retirement', 'instance-reboot', 'system-reboot', 'system-maintenance']
-  const pages = await api.pages('DescribeInstanceStatus', (ec2, page) =>
+  const statuses = await api.all('DescribeInstanceStatus', 'InstanceStatuses', (ec2, page) =>
     ec2.describeInstanceStatus({ Filters: [{ Name: 'event.code', Values: codes }], MaxResults: 1000, ...page }),
   )
-  return pages
-    .flatMap(({ InstanceStatuses }) => InstanceStatuses ?? [])
-    .flatMap(({ InstanceId = '', Events = [] }) =>
-      Events.flatMap(({ Code, Description = '', NotBefore }): Announcement[] =>
-        // What is over stays in the list for a week.
-        !NotBefore || /^\[(Completed|Canceled)\]/.test(Description)
-          ? []
-          : [[InstanceId, { atMs: NotBefore.getTime(), reason: `${Code}: ${Description}` }]],
-      ),
-    )
+  return statuses.flatMap(({ InstanceId = '', Events = [] }) =>
+    Events.flatMap(({ Code, Description = '', NotBefore }): Announcement[] =>
+      // What is over stays in the list for a week.
+      !NotBefore || /^\[(Completed|Canceled)\]/.test(Description)
+        ? []
+        : [[InstanceId, { atMs: NotBefore.getTime(), reason: `${Code}: ${Description}` }]],
+    ),
+  )
 }
 
 async function interrupted(api: Ec2Api, instanceIds: readonly string[]): Promise<Announcement[]> {
@@ -54,10 +52,10 @@ async function interrupted(api: Ec2Api, instanceIds: readonly string[]): Promise
       { Name: 'instance-id', Values: instanceIds.slice(from, from + mostIds) },
       { Name: 'status-code', Values: ['marked-for-termination', 'marked-for-stop'] },
     ]
-    const pages = await api.pages('DescribeSpotInstanceRequests', (ec2, page) =>
+    const requests = await api.all('DescribeSpotInstanceRequests', 'SpotInstanceRequests', (ec2, page) =>
       ec2.describeSpotInstanceRequests({ Filters: filters, ...page }),
     )
-    for (const { InstanceId, Status } of pages.flatMap(({ SpotInstanceRequests }) => SpotInstanceRequests ?? [])) {
+    for (const { InstanceId, Status } of requests) {
       if (!InstanceId || !Status?.UpdateTime) continue
       const reason = `spot interruption: ${Status.Message ?? Status.Code}`
       found.push([InstanceId, { atMs: Status.UpdateTime.getTime() + noticeMs, reason }])

@@ -11,8 +11,8 @@ export async function zonesNow(
   founds: readonly Found[],
 ): Promise<HostCapacity[]> {
   const request = { SubnetIds: [...new Set(Object.values(zones))] }
-  const { Subnets } = await api.read('DescribeSubnets', (ec2) => ec2.describeSubnets(request))
-  const subnets = new Map(Subnets?.map((subnet) => [subnet.SubnetId, subnet]))
+  const found = await api.all('DescribeSubnets', 'Subnets', (ec2, page) => ec2.describeSubnets({ ...request, ...page }))
+  const subnets = new Map(found.map((subnet) => [subnet.SubnetId, subnet]))
   return Object.entries(zones).map(([zone, id]) => ({
     host: zone,
     closed: closedFor(zone, id, subnets.get(id)),

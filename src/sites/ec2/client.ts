@@ -1,6 +1,6 @@
 import type { EC2 } from '@aws-sdk/client-ec2'
 import type { Clock } from '../../base/clock.ts'
-import type { CausewayError } from '../../base/errors.ts'
+import { CausewayError } from '../../base/errors.ts'
 import type { Ec2Settings } from '../../config/drivers/ec2.ts'
 import { ec2Failure } from './errors.ts'
 
@@ -12,6 +12,9 @@ const credentialsKeptMs = 300_000
 
 /** Pauses before something that changes nothing is asked again, ms. */
 const pausesMs = [200, 1000]
+
+/** One page of a list. */
+type Page<K extends string, T> = { readonly [k in K]?: T[] | undefined } & { NextToken?: string | undefined }
 
 /**
  * The way to the EC2 API of one region. The SDK is loaded by the first call, so that it costs nobody who has no such site.
@@ -61,19 +64,27 @@ export class Ec2Api {
     }
   }
 
-  /** All pages of a call that changes nothing. @throws CausewayError */
-  async pages<P extends { NextToken?: string | undefined }>(
+  /**
+   * All that a call lists, which changes nothing, page after page.
+   * @param list where its answers have them
+   * @throws CausewayError also `MalformedOutput`, for an answer without a list is not EC2's: a proxy's page must not look
+   *   like an empty site
+   */
+  async all<K extends string, T>(
     action: string,
-    ask: (ec2: EC2, page: { NextToken?: string }) => Promise<P>,
-  ): Promise<P[]> {
-    const pages: P[] = []
+    list: K,
+    ask: (ec2: EC2, page: { NextToken?: string }) => Promise<Page<K, T>>,
+  ): Promise<T[]> {
+    const found: T[] = []
     let token: string | undefined
     do {
       const page = await this.read(action, (ec2) => ask(ec2, token === undefined ? {} : { NextToken: token }))
-      pages.push(page)
+      const items = page[list]
+      if (!items) throw new CausewayError('MalformedOutput', `${this.site}: ${action}: not an answer of EC2`)
+      for (const item of items) found.push(item)
       token = page.NextToken || undefined
     } while (token !== undefined)
-    return pages
+    return found
   }
 
   /** Ends the connections that are kept open. */

@@ -69,20 +69,15 @@ export class Ec2Driver implements Driver {
   }
 
   async create(spec: MachineSpec): Promise<Machine> {
-    const first = await this.#registry.ofId(spec.id)
-    const { founds } = first
-    const [best] = oneOfEach(founds)
-    if (best?.state === 'running') {
-      await this.#terminate(founds.filter((found) => isLiving(found) && found !== best))
-      return await this.#made(best)
-    }
-    // A stopped one would go on with the disk that it has; it is to be fresh from its image.
-    const past = await this.#end(spec.id, first)
-    return await this.#made(await this.#launcher.launch(spec, past))
+    const past = new Set<string>()
+    const running = await this.#end(spec.id, past, (founds) =>
+      oneOfEach(founds).find(({ state }) => state === 'running'),
+    )
+    return await this.#made(running ?? (await this.#launcher.launch(spec, past)))
   }
 
   async delete(id: string): Promise<void> {
-    await this.#end(id, await this.#registry.ofId(id))
+    await this.#end(id, new Set(), () => undefined)
     await this.#until(`what ${id} left behind is gone`, async () => (await removeLeftovers(this.#api, id)) === 0)
   }
 
@@ -105,16 +100,26 @@ export class Ec2Driver implements Driver {
     return this.#api.close()
   }
 
-  /** Ends all instances of an id and waits until EC2 must show whatever was made for it. Resolves to all it had. */
-  async #end(id: string, first: Awaited<ReturnType<InstanceRegistry['ofId']>>): Promise<ReadonlySet<string>> {
-    const past = new Set<string>()
-    await this.#until(`${id} has ended`, async (look) => {
-      const { founds, settled } = look === 0 ? first : await this.#registry.ofId(id)
-      for (const { instanceId } of founds) past.add(instanceId)
-      await this.#terminate(founds.filter(isLiving))
-      return founds.every(({ state }) => state === 'gone') && settled
+  /**
+   * Ends the instances of an id and waits until EC2 must show whatever was made for it, or until one is to be kept. One that
+   * is stopped is never: it would go on with the disk that it has.
+   * @param past gets the ids of those that ended
+   */
+  async #end(
+    id: string,
+    past: Set<string>,
+    keep: (founds: readonly Found[]) => Found | undefined,
+  ): Promise<Found | undefined> {
+    let kept: Found | undefined
+    await this.#until(`${id} has ended`, async () => {
+      const { founds, settled } = await this.#registry.ofId(id)
+      kept = keep(founds)
+      const others = founds.filter((found) => found !== kept)
+      for (const { instanceId } of others) past.add(instanceId)
+      await this.#terminate(others.filter(isLiving))
+      return kept !== undefined || (settled && others.every(({ state }) => state === 'gone'))
     })
-    return past
+    return kept
   }
 
   async #terminate(founds: readonly Found[]): Promise<void> {
@@ -148,10 +153,10 @@ export class Ec2Driver implements Driver {
   }
 
   /** Looks until it is so. @throws CausewayError `CommandTimeout` when it never is */
-  async #until(what: string, look: (count: number) => Promise<boolean>): Promise<void> {
+  async #until(what: string, look: () => Promise<boolean>): Promise<void> {
     const untilMs = this.#clock.now() + this.#endsWithinMs
     let pauseMs = Math.min(lookMs.first, this.#visibleWithinMs)
-    for (let count = 0; !(await look(count)); count += 1) {
+    while (!(await look())) {
       if (this.#clock.now() >= untilMs) {
         throw new CausewayError('CommandTimeout', `${this.site}: not within ${this.#endsWithinMs} ms: ${what}`)
       }

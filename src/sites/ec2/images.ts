@@ -48,7 +48,7 @@ export class AmiFinder {
     }
     let images: readonly Image[]
     try {
-      images = (await this.#api.read('DescribeImages', (ec2) => ec2.describeImages(query))).Images ?? []
+      images = await this.#api.all('DescribeImages', 'Images', (ec2, page) => ec2.describeImages({ ...query, ...page }))
     } catch (error) {
       if (error instanceof CausewayError && ec2Code(error).startsWith('InvalidAMIID.')) {
         throw missing(site, image, error.message, error)

@@ -12,24 +12,23 @@ import { tag } from './instances.ts'
 export async function removeLeftovers(api: Ec2Api, id: string): Promise<number> {
   const Filters = [{ Name: `tag:${tag.id}`, Values: [id] }]
   const [volumes, nics] = await Promise.all([
-    api.pages('DescribeVolumes', (ec2, page) => ec2.describeVolumes({ Filters, ...page })),
-    api.pages('DescribeNetworkInterfaces', (ec2, page) => ec2.describeNetworkInterfaces({ Filters, ...page })),
+    api.all('DescribeVolumes', 'Volumes', (ec2, page) => ec2.describeVolumes({ Filters, ...page })),
+    api.all('DescribeNetworkInterfaces', 'NetworkInterfaces', (ec2, page) =>
+      ec2.describeNetworkInterfaces({ Filters, ...page }),
+    ),
   ])
-  const leftVolumes = volumes
-    .flatMap(({ Volumes }) => Volumes ?? [])
-    .filter(({ State }) => State !== 'deleting' && State !== 'deleted')
-  const leftNics = nics.flatMap(({ NetworkInterfaces }) => NetworkInterfaces ?? [])
+  const leftVolumes = volumes.filter(({ State }) => State !== 'deleting' && State !== 'deleted')
   for (const { VolumeId, State } of leftVolumes) {
     if (State !== 'available' && State !== 'error') continue
     await deleteUnlessUsed(api.act('DeleteVolume', (ec2) => ec2.deleteVolume({ VolumeId })))
   }
-  for (const { NetworkInterfaceId, Status } of leftNics) {
+  for (const { NetworkInterfaceId, Status } of nics) {
     if (Status !== 'available') continue
     await deleteUnlessUsed(
       api.act('DeleteNetworkInterface', (ec2) => ec2.deleteNetworkInterface({ NetworkInterfaceId })),
     )
   }
-  return leftVolumes.length + leftNics.length
+  return leftVolumes.length + nics.length
 }
 
 /** What is gone meanwhile is what was wanted; what is still in use is looked at again. */

@@ -67,22 +67,18 @@ export class OfferReader {
 
   async #kinds(names: readonly string[]): Promise<Map<string, InstanceTypeInfo>> {
     const filters = [{ Name: 'instance-type', Values: [...names] }]
-    const pages = await this.#api.pages('DescribeInstanceTypes', (ec2, page) =>
+    const found = await this.#api.all('DescribeInstanceTypes', 'InstanceTypes', (ec2, page) =>
       ec2.describeInstanceTypes({ Filters: filters, ...page }),
     )
-    return new Map(
-      pages.flatMap(({ InstanceTypes }) => InstanceTypes ?? []).map((kind) => [kind.InstanceType ?? '', kind]),
-    )
+    return new Map(found.map((kind) => [kind.InstanceType ?? '', kind]))
   }
 
   async #places(names: readonly string[]): Promise<{ name: string; zone: string }[]> {
     const filters = [{ Name: 'instance-type', Values: [...names] }]
-    const pages = await this.#api.pages('DescribeInstanceTypeOfferings', (ec2, page) =>
+    const found = await this.#api.all('DescribeInstanceTypeOfferings', 'InstanceTypeOfferings', (ec2, page) =>
       ec2.describeInstanceTypeOfferings({ LocationType: 'availability-zone', Filters: filters, ...page }),
     )
-    return pages
-      .flatMap(({ InstanceTypeOfferings }) => InstanceTypeOfferings ?? [])
-      .map(({ InstanceType, Location }) => ({ name: InstanceType ?? '', zone: Location ?? '' }))
+    return found.map(({ InstanceType, Location }) => ({ name: InstanceType ?? '', zone: Location ?? '' }))
   }
 
   /** What spot machines cost now, by TYPE/ZONE. */
@@ -94,12 +90,10 @@ export class OfferReader {
       // From now on: the history then begins with the price that is in force.
       StartTime: new Date(this.#clock.now()),
     }
-    const pages = await this.#api.pages('DescribeSpotPriceHistory', (ec2, page) =>
+    const history = await this.#api.all('DescribeSpotPriceHistory', 'SpotPriceHistory', (ec2, page) =>
       ec2.describeSpotPriceHistory({ ...input, ...page }),
     )
-    const history = pages
-      .flatMap(({ SpotPriceHistory }) => SpotPriceHistory ?? [])
-      .sort((a, b) => (a.Timestamp?.getTime() ?? 0) - (b.Timestamp?.getTime() ?? 0))
+    history.sort((a, b) => (a.Timestamp?.getTime() ?? 0) - (b.Timestamp?.getTime() ?? 0))
     const prices = new Map<string, number>()
     for (const { InstanceType, AvailabilityZone, SpotPrice } of history) {
       const price = Number(SpotPrice)

@@ -70,13 +70,10 @@ export class InstanceRegistry {
 
   async #describe(filters: Filter[]): Promise<Found[]> {
     const input: DescribeInstancesCommandInput = { Filters: filters, MaxResults: 1000 }
-    const pages = await this.#api.pages('DescribeInstances', (ec2, page) =>
+    const reservations = await this.#api.all('DescribeInstances', 'Reservations', (ec2, page) =>
       ec2.describeInstances({ ...input, ...page }),
     )
-    const instances = pages.flatMap(({ Reservations }) =>
-      (Reservations ?? []).flatMap(({ Instances }) => Instances ?? []),
-    )
-    return instances.flatMap((instance) => foundOf(instance) ?? [])
+    return reservations.flatMap(({ Instances }) => Instances ?? []).flatMap((instance) => foundOf(instance) ?? [])
   }
 
   /** What EC2 showed, put right by what is in mind. However late the answer came, it is as old as the question. */

@@ -8,10 +8,10 @@ import { Refusal } from './refusal.ts'
 import { answerXml, errorXml } from './xml.ts'
 
 /**
- * What happens to a call: it is turned down; the connection is cut before or after the act; or it is cut and the act
- * comes later, `ms` from now.
+ * What happens to a call: it is turned down; the connection is cut before or after the act; it is cut and the act comes
+ * later; or somebody else answers.
  */
-export type Fault = Refusal | 'cut before' | 'cut after' | { readonly actsInMs: number }
+export type Fault = Refusal | 'cut before' | 'cut after' | { readonly actsInMs: number } | { readonly body: string }
 
 /** A call that came. */
 export interface FakeCall {
@@ -72,7 +72,8 @@ export class FakeEc2 {
     this.actLate()
     const fault = this.interfere(call)
     if (fault === 'cut before') return void request.socket.destroy()
-    if (fault !== null && fault !== 'cut after' && 'actsInMs' in fault) {
+    if (fault instanceof Object && 'body' in fault) return void response.end(fault.body)
+    if (fault instanceof Object && 'actsInMs' in fault) {
       this.#late.push({ atMs: this.cloud.now() + fault.actsInMs, act: () => this.#answer(call, null) })
       return void request.socket.destroy()
     }
