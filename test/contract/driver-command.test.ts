@@ -56,7 +56,7 @@ async function begin(program: string, ports: string, spec: (id: string, cluster:
         await scratch.run(`ip -o link show type ${ports}`),
         await scratch.run('ps -eo args='),
       ].flatMap((text) => text.split('\n'))
-      return lines.filter((line) => /\/mnt\/machines\/|^\d+: /.test(line) && !/^find /.test(line))
+      return lines.filter((line) => /\/mnt\/machines\/|^\d+: /.test(line) && !line.startsWith('find '))
     },
     darken: async ({ length }: readonly string[]) => host.cut(length > 0),
     close: () => scratch.close(),

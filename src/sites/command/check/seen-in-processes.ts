@@ -10,17 +10,15 @@ const everyMs = 5
  */
 export async function seenInProcesses(text: string, during: Promise<unknown>): Promise<readonly string[]> {
   const seen = new Set<string>()
-  let isOver = false
-  const over = during.finally(() => {
-    isOver = true
-  })
+  const watching = new AbortController()
+  const end = () => watching.abort()
   // Whoever waits for it below hears of a failure, not the process as a whole meanwhile.
-  over.catch(() => undefined)
-  do {
+  during.then(end, end)
+  while (!watching.signal.aborted) {
     for (const where of await look(text)) seen.add(where)
     await new Promise((resolve) => setTimeout(resolve, everyMs))
-  } while (!isOver)
-  await over
+  }
+  await during
   for (const where of await look(text)) seen.add(where)
   return [...seen]
 }
