@@ -11,7 +11,7 @@ const site = {
 
 driverContract('OpenStackDriver', site, async () => {
   // The machine's own time, which the suite looks at, and the few ms besides that are slept.
-  const scratch = await ScratchCloud.create(() => Date.now())
+  const scratch = await ScratchCloud.create(() => Date.now(), 1)
   const { cloud } = scratch
   cloud.delays = { listed: 3, bound: 2, built: 5, gone: 2 }
   return {

@@ -164,15 +164,15 @@ export class CloudApi {
   }
 
   async #connect() {
-    const { site, file, cloud, clock } = this.#options
+    const { site, clock } = this.#options
+    const http = new HttpClient({ name: site, ...(await authority(await this.#credentials())) })
+    return { http, identity: new Identity({ credentials: () => this.#credentials(), http, clock }) }
+  }
+
+  async #credentials(): Promise<Credentials> {
+    const { file, cloud, region, interface: kind } = this.#options
     const read = await readCredentials(file, cloud)
-    const credentials: Credentials = {
-      ...read,
-      region: this.#options.region ?? read.region,
-      interface: this.#options.interface ?? read.interface,
-    }
-    const http = new HttpClient({ name: site, ...(await authority(credentials)) })
-    return { http, identity: new Identity({ credentials, http, clock }) }
+    return { ...read, region: region ?? read.region, interface: kind ?? read.interface }
   }
 }
 

@@ -20,7 +20,10 @@ export function refusal(what: string, answer: HttpAnswer, nowMs: number): Causew
   const facts: Facts = { [statusFact]: status, ...(waitMs === null ? {} : { retryAfterMs: waitMs }) }
   const message = `${what}: ${status}${reason === '' ? '' : ` ${redacted(reason)}`}${hintFor(status)}`
   // What is in the way of a 409 may go away by itself: a task under way, an address not yet free again.
-  return new CausewayError(code, message, { facts, ...(status === 409 ? { retryable: true } : {}) })
+  return new CausewayError(code, message, {
+    facts,
+    ...(status === 409 && code === 'CommandFailed' ? { retryable: true } : {}),
+  })
 }
 
 /** Whether an error says that what was asked for is not there. */

@@ -23,7 +23,8 @@ const spareMs = 120_000
 const readToken = answerReader(TokenAnswer)
 
 export interface IdentityOptions {
-  readonly credentials: Credentials
+  /** Read for each token, so that a new credential is used without a restart. */
+  readonly credentials: () => Promise<Credentials>
   readonly http: HttpClient
   readonly clock: Pick<Clock, 'now'>
 }
@@ -43,7 +44,7 @@ export class Identity {
     this.#options = options
   }
 
-  /** @throws CausewayError `Unauthorized` when the credential is refused, `HostUnreachable`, `RateLimited`, `MalformedOutput` */
+  /** @throws CausewayError `Unauthorized` when the credential can't be read or is refused, `HostUnreachable`, `RateLimited`, `MalformedOutput` */
   async session(): Promise<Session> {
     if (this.#held && this.#options.clock.now() < this.#held.untilMs) return this.#held.session
     this.#asking ??= this.#ask().finally(() => (this.#asking = null))
@@ -57,7 +58,8 @@ export class Identity {
   }
 
   async #ask(): Promise<Held> {
-    const { credentials, http, clock } = this.#options
+    const { http, clock } = this.#options
+    const credentials = await this.#options.credentials()
     const what = `Keystone at ${credentials.authUrl}`
     const application_credential = { id: credentials.id, secret: credentials.secret }
     const identity = { methods: ['application_credential'], application_credential }

@@ -62,7 +62,8 @@ function create(cloud: FakeCloud, body: ServerBody, hints: Record<string, unknow
     listedAtMs: now + listed,
     // A server for which there is no host never gets its port.
     boundAtMs: isFull ? Infinity : now + bound,
-    builtAtMs: now + built,
+    // It is built with its port only.
+    builtAtMs: now + Math.max(bound, built),
     fault: isFull ? 'No valid host was found. There are not enough hosts available.' : null,
     status: null,
     task: null,
@@ -155,7 +156,7 @@ function shown(cloud: FakeCloud, server: CloudServer) {
     tags: server.tags,
     'OS-EXT-STS:task_state': server.task ?? (isBuilt ? null : 'spawning'),
     addresses: {},
-    ...(status === 'ERROR' ? { fault: { code: 500, created, message: server.fault } } : {}),
+    ...(status === 'ERROR' ? { fault: { code: 500, created, message: server.fault ?? '' } } : {}),
   }
 }
 

@@ -12,17 +12,22 @@ export class ScratchCloud {
   readonly cloud: FakeCloud
   readonly clock: JumpingClock
   readonly #folder: string
+  readonly #pollMs: number
   readonly #drivers: OpenStackDriver[] = []
 
-  private constructor(folder: string, base: () => number) {
+  private constructor(folder: string, base: () => number, pollMs: number) {
     this.#folder = folder
+    this.#pollMs = pollMs
     this.clock = new JumpingClock(base)
     this.cloud = new FakeCloud(this.clock)
   }
 
-  /** @param base what its clock goes by; left out: a fixed time, so that only sleeping takes time */
-  static async create(base: () => number = () => Date.UTC(2026, 10, 23)): Promise<ScratchCloud> {
-    const scratch = new ScratchCloud(await mkdtemp(join(tmpdir(), 'causeway-cloud-')), base)
+  /**
+   * @param base what its clock goes by; left out: a fixed time, so that only sleeping takes time
+   * @param pollMs how long drivers sleep between two looks
+   */
+  static async create(base: () => number = () => Date.UTC(2026, 10, 23), pollMs = 1_000): Promise<ScratchCloud> {
+    const scratch = new ScratchCloud(await mkdtemp(join(tmpdir(), 'causeway-cloud-')), base, pollMs)
     await scratch.cloud.listen()
     const { cloud } = scratch
     cloud.images.push({ id: '70a599e0-31e7-49b7-b260-868f441e862b', name: 'debian', status: 'active' })
@@ -66,7 +71,7 @@ export class ScratchCloud {
   /** A driver, which is closed with the cloud. */
   driver(over: Partial<OpenStackSettings> & { cluster?: string; site?: string } = {}): OpenStackDriver {
     const { cluster = 'lab', site = 'cloudy', ...settings } = over
-    const patience = { pollMs: 1 }
+    const patience = { pollMs: this.#pollMs }
     const driver = new OpenStackDriver({
       site,
       cluster,
