@@ -1,17 +1,27 @@
 import { createHash } from 'node:crypto'
 import { basename } from 'node:path'
-import { CausewayError, type ErrorCode } from './errors.ts'
+import { CausewayError, type ErrorCode, type Facts } from './errors.ts'
 import { execChecked } from './exec.ts'
-import type { ExecResult, Host } from './host.ts'
+import type { ExecOptions, ExecResult, Host } from './host.ts'
 import { readPackageFile } from './package-file.ts'
 
 /** What the exit statuses of all our scripts mean (those of sysexits.h, where it has one); any other is `CommandFailed`. */
 const failures: Readonly<Record<number, { code: ErrorCode; retryable?: boolean }>> = {
   64: { code: 'InvalidRequest' },
   66: { code: 'ImageMissing' },
+  68: { code: 'HostUnreachable' },
   69: { code: 'CommandFailed', retryable: true },
   73: { code: 'InsufficientCapacity' },
   75: { code: 'CommandTimeout' },
+}
+
+/** The error that a status other than 0 stands for, of a script as a whole or of one of the things that it worked on. */
+export function scriptError(status: number, message: string, facts: Facts): CausewayError {
+  const { code, retryable } = failures[status] ?? { code: 'CommandFailed' as const }
+  return new CausewayError(code, message, {
+    facts: { ...facts, status },
+    ...(retryable === undefined ? {} : { retryable }),
+  })
 }
 
 /** Moves stdin to its place in one step, so that no caller ever runs half a script. */
@@ -39,24 +49,25 @@ export class HostScript {
 
   /**
    * Runs the script and returns what it printed.
+   * @param timeoutMs as in `ExecOptions`
    * @throws CausewayError by the script's exit status, or as `Host.exec`.
    */
-  async call(argv: readonly string[], stdin = ''): Promise<string> {
-    let result = await this.#run(argv, stdin)
+  async call(argv: readonly string[], stdin = '', timeoutMs?: number): Promise<string> {
+    const options = { stdin, ...(timeoutMs === undefined ? {} : { timeoutMs }) }
+    let result = await this.#run(argv, options)
     if (result.code === 127 || result.code === 126) {
       // Someone cleaned up, or the host was set up anew, since the script was put there.
       this.#installed = null
-      result = await this.#run(argv, stdin)
+      result = await this.#run(argv, options)
     }
     if (result.code === 0) return result.stdout
-    const { code, retryable } = failures[result.code] ?? { code: 'CommandFailed' as const }
-    throw new CausewayError(code, `${this.#host.name}: ${result.stderr.trim().slice(-2000)}`, {
-      facts: { host: this.#host.name, call: argv, status: result.code },
-      ...(retryable === undefined ? {} : { retryable }),
+    throw scriptError(result.code, `${this.#host.name}: ${result.stderr.trim().slice(-2000)}`, {
+      host: this.#host.name,
+      call: argv,
     })
   }
 
-  async #run(argv: readonly string[], stdin: string): Promise<ExecResult> {
+  async #run(argv: readonly string[], options: ExecOptions): Promise<ExecResult> {
     this.#installed ??= this.#install()
     let path: string
     try {
@@ -65,7 +76,7 @@ export class HostScript {
       this.#installed = null
       throw error
     }
-    return await this.#host.exec([path, ...argv], { stdin })
+    return await this.#host.exec([path, ...argv], options)
   }
 
   async #install(): Promise<string> {

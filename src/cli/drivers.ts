@@ -1,10 +1,12 @@
 import { systemClock } from '../base/clock.ts'
 import type { Host } from '../base/host.ts'
 import type { ControllerConfig } from '../config/controller-schema.ts'
+import { furtherGateway } from '../config/further-hosts.ts'
 import { headGateway } from '../elastic/overlay-from-nodes.ts'
 import { CommandDriver } from '../sites/command/command-driver.ts'
 import type { Driver } from '../sites/driver.ts'
 import { Ec2Driver } from '../sites/ec2/driver.ts'
+import { LibvirtDriver } from '../sites/libvirt/libvirt-driver.ts'
 import { NamespaceDriver } from '../sites/namespace-driver.ts'
 import { OpenStackDriver } from '../sites/openstack/openstack-driver.ts'
 import { PacedDriver } from '../sites/paced-driver.ts'
@@ -36,6 +38,12 @@ function driverOf(
     }
     case 'ec2':
       return new PacedDriver(new Ec2Driver({ site, cluster: cluster.name, settings: driver }), driver.pace, systemClock)
+    case 'libvirt': {
+      const pool = Object.entries(driver.hosts ?? { [site]: { gateway: true } }).map(
+        ([name, { gateway }]) => [name, hostOf(hosts, gateway ? site : furtherGateway(site, name))] as const,
+      )
+      return new LibvirtDriver({ site, cluster: cluster.name, config: driver, hosts: new Map(pool) })
+    }
     case 'openstack': {
       const openstack = new OpenStackDriver({ site, cluster: cluster.name, settings: driver })
       return new PacedDriver(openstack, driver.pace, systemClock)

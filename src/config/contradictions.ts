@@ -4,6 +4,7 @@ import { ec2Contradictions } from './drivers/ec2-contradictions.ts'
 import { openStackContradictions } from './drivers/openstack-contradictions.ts'
 import { type Problem, problemAt } from './explain.ts'
 import { furtherHosts } from './further-hosts.ts'
+import { libvirtContradictions } from './libvirt-contradictions.ts'
 import { networkContradictions } from './network-contradictions.ts'
 import { type NodePlace, nodePlaces } from './node-places.ts'
 import { standardType } from './node-types.ts'
@@ -20,6 +21,7 @@ export function contradictions(config: ControllerConfig): Problem[] {
     ...taken(config),
     ...warming(config),
     ...networkContradictions(config),
+    ...libvirtContradictions(config),
     ...ec2Contradictions(config),
     ...openStackContradictions(config),
   ]

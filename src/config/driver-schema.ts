@@ -1,6 +1,7 @@
 import { Type } from 'typebox'
 import { CommandSchema } from './drivers/command.ts'
 import { Ec2Schema } from './drivers/ec2.ts'
+import { LibvirtSchema } from './drivers/libvirt.ts'
 import { OpenStackSchema } from './drivers/openstack.ts'
 import { Path } from './fields.ts'
 
@@ -14,4 +15,4 @@ const Namespace = Type.Object({
 })
 
 /** How a site's machines are made, by the kind of site. */
-export const DriverSchema = Type.Union([Namespace, CommandSchema, Ec2Schema, OpenStackSchema])
+export const DriverSchema = Type.Union([Namespace, CommandSchema, Ec2Schema, LibvirtSchema, OpenStackSchema])

@@ -1,8 +1,7 @@
 import { CausewayError } from '../base/errors.ts'
 import type { HostCapacity, Machine, MachineSpec } from './driver.ts'
+import { check, checkDevice, checkId, checkMac, checkName, checkPath } from './machine-fields.ts'
 
-const nameForm = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/
-const pathForm = /^\/[A-Za-z0-9._/@+-]*$/
 const seedPathForm = /^(?!.*(^|\/)\.\.?(\/|$))[A-Za-z0-9._@+-]+(\/[A-Za-z0-9._@+-]+)*$/
 
 /** What a site adds to each machine's spec. */
@@ -20,15 +19,15 @@ export interface MachineSurroundings {
 export function renderMachineRequest(spec: MachineSpec, surroundings: MachineSurroundings): string {
   checkId(spec.id)
   const lines = [
-    ['name', check('name', spec.name, nameForm)],
-    ['cluster', check('cluster', spec.cluster, nameForm)],
-    ['image', check('image', spec.image, pathForm)],
-    ['mac', check('nic.mac', spec.nic.mac, /^([0-9a-f]{2}:){5}[0-9a-f]{2}$/)],
-    ['port', check('nic.port', spec.nic.port, /^[A-Za-z0-9][A-Za-z0-9._-]{0,14}$/)],
-    ['bridge', check('nic.bridge', spec.nic.bridge, /^[A-Za-z0-9][A-Za-z0-9._-]{0,14}$/)],
+    ['name', checkName('name', spec.name)],
+    ['cluster', checkName('cluster', spec.cluster)],
+    ['image', checkPath('image', spec.image)],
+    ['mac', checkMac(spec.nic.mac)],
+    ['port', checkDevice('nic.port', spec.nic.port)],
+    ['bridge', checkDevice('nic.bridge', spec.nic.bridge)],
     ['mtu', check('nic.mtu', String(spec.nic.mtu), /^[0-9]{2,5}$/)],
     ['reserve', check('reserveMiB', String(surroundings.reserveMiB), /^[0-9]{1,8}$/)],
-    ...surroundings.shared.map((folder) => ['shared', check('shared', folder, pathForm)]),
+    ...surroundings.shared.map((folder) => ['shared', checkPath('shared', folder)]),
     ...spec.seed.map((file) => [
       'seed',
       check('seed mode', (file.mode & 0o777).toString(8).padStart(3, '0'), /^[0-7]{3}$/),
@@ -38,16 +37,6 @@ export function renderMachineRequest(spec: MachineSpec, surroundings: MachineSur
     ['end'],
   ]
   return lines.map((line) => `${line.join(' ')}\n`).join('')
-}
-
-/** Refuses ids that could not be a folder's name. @throws CausewayError `InvalidRequest` */
-export function checkId(id: string): string {
-  return check('id', id, nameForm)
-}
-
-function check(field: string, value: string, form: RegExp): string {
-  if (form.test(value)) return value
-  throw new CausewayError('InvalidRequest', `${field} of a machine is not acceptable: ${JSON.stringify(value)}`)
 }
 
 /**

@@ -2,7 +2,8 @@ import { CausewayError } from '../base/errors.ts'
 import type { Host } from '../base/host.ts'
 import { HostScript } from '../base/host-script.ts'
 import type { Capacity, Driver, Listing, Machine, MachineSpec } from './driver.ts'
-import { checkId, type MachineSurroundings, parseMachines, parseRoom, renderMachineRequest } from './machine-request.ts'
+import { checkId } from './machine-fields.ts'
+import { type MachineSurroundings, parseMachines, parseRoom, renderMachineRequest } from './machine-request.ts'
 
 /** How a `NamespaceDriver` makes its machines. */
 export interface NamespaceDriverOptions extends Partial<MachineSurroundings> {

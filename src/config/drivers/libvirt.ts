@@ -1,5 +1,5 @@
 import { type StaticDecode, Type } from 'typebox'
-import { Ip, Ipv4, Name, namePattern, Path, Whole } from '../fields.ts'
+import { Ip, Ipv4, namePattern, Path, Whole } from '../fields.ts'
 import { SshSchema } from '../ssh-schema.ts'
 import { Duration, Size } from '../units.ts'
 
