@@ -6,7 +6,7 @@ import type { EventStore } from '../store/event-store.ts'
 import type { Failure, NodeRecord } from '../store/node-record.ts'
 import type { NodeStore, StartedLife } from '../store/node-store.ts'
 import type { Acts } from './acts.ts'
-import { type Backoff, backoffMs } from './backoff.ts'
+import { type Backoff, backoffMs, retryAfterMs } from './backoff.ts'
 import type { CacheWarmer } from './cache-warmer.ts'
 import { createMachine, creating, type MachineMaker } from './create-machine.ts'
 import type { Explainer } from './explainer.ts'
@@ -144,11 +144,13 @@ async function onName(step: Exclude<NameStep, Begin>, tools: Tools): Promise<voi
     }
     case 'collect': {
       const { site, machine } = step
+      const key = `collect ${machine}`
+      if (clock.now() < tools.backoff.untilMs(key)) return
       tools.acts.start(
         site,
         [machine],
         async () => drivers.get(site)?.delete(machine),
-        (error) => queueFailure(step, error, tools),
+        (error) => queueFailure(step, key, error, tools),
       )
       return
     }
@@ -159,7 +161,8 @@ async function onName(step: Exclude<NameStep, Begin>, tools: Tools): Promise<voi
     case 'close':
     case 'reopen': {
       const { names, reason } = step
-      if (!tools.backoff.mayTry(`${step.kind} ${names.join(' ')}`)) return
+      const key = `${step.kind} ${names.join(' ')}`
+      if (!tools.backoff.mayTry(key)) return
       const call = {
         register: () => scheduler.register(registrationsFor(step, tools)),
         'power-up': () => scheduler.powerUp(names),
@@ -168,7 +171,7 @@ async function onName(step: Exclude<NameStep, Begin>, tools: Tools): Promise<voi
         close: () => scheduler.close(names, reason.text),
         reopen: () => scheduler.reopen(names),
       }[step.kind]
-      if (!tools.acts.start(step.site, names, call, (error) => queueFailure(step, error, tools))) return
+      if (!tools.acts.start(step.site, names, call, (error) => queueFailure(step, key, error, tools))) return
       await tools.events.append({
         atMs: clock.now(),
         kind: 'queue',
@@ -196,13 +199,14 @@ function registrationsFor(step: Exclude<NameStep, Begin>, tools: Tools): Registr
 async function onJobs(step: JobStep, tools: Tools): Promise<void> {
   const { scheduler, clock } = tools
   const { kind, jobs, reason } = step
-  if (!tools.backoff.mayTry(`${kind} ${jobs.join(' ')}`)) return
+  const key = `${kind} ${jobs.join(' ')}`
+  if (!tools.backoff.mayTry(key)) return
   const call = {
     hold: () => scheduler.hold(jobs, reason.text),
     release: () => scheduler.release(jobs),
     confine: () => scheduler.confine(jobs, 'site' in step ? step.site : ''),
   }[kind]
-  if (!tools.acts.start('', jobs.map(jobKey), call, (error) => queueFailure(step, error, tools))) return
+  if (!tools.acts.start('', jobs.map(jobKey), call, (error) => queueFailure(step, key, error, tools))) return
   await tools.events.append({
     atMs: clock.now(),
     kind: 'queue',
@@ -263,11 +267,14 @@ async function attemptFailed(node: NodeRecord, error: CausewayError, tools: Tool
     { node: node.name, id: node.id, code: error.code, err: error },
     'an act failed and will be tried again',
   )
-  const pauseMs = backoffMs(node.attempts, tools.policyAt(now).retry)
+  const pauseMs = Math.max(backoffMs(node.attempts, tools.policyAt(now).retry), retryAfterMs(error))
   await tools.nodes.attemptFailed(node, { code: error.code, text: error.message }, now + pauseMs, now)
 }
 
-async function queueFailure(step: NameStep | JobStep, error: CausewayError, tools: Tools): Promise<void> {
+/** @param key what its tries are counted under */
+async function queueFailure(step: NameStep | JobStep, key: string, error: CausewayError, tools: Tools): Promise<void> {
+  const saidMs = retryAfterMs(error)
+  if (saidMs > 0) tools.backoff.holdOff(key, saidMs)
   tools.log.warn(
     { step: step.kind, code: error.code, err: error },
     'an act failed; the next round sees whether it is still due',

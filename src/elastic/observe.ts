@@ -3,6 +3,7 @@ import { CausewayError, toCausewayError } from '../base/errors.ts'
 import type { Driver } from '../sites/driver.ts'
 import type { Drain } from '../store/drain-store.ts'
 import type { NodeStore } from '../store/node-store.ts'
+import { retryAfterMs } from './backoff.ts'
 import type { QueueSnapshot } from './plan/demand.ts'
 import type { Observation, Path, Reading, SiteMachine, SiteReading, UnreadHost } from './plan/observation.ts'
 import { type Budget, budgetKey } from './plan/policy.ts'
@@ -110,7 +111,14 @@ interface SiteListing {
 async function listingOf(driver: Driver): Promise<SiteListing> {
   const { machines, unread } = await driver.list()
   return {
-    machines: machines.map(({ id, name, state, host, leaving }) => ({ id, name, state, host, leaving })),
+    machines: machines.map(({ id, name, state, host, address, leaving }) => ({
+      id,
+      name,
+      state,
+      host,
+      address,
+      leaving,
+    })),
     unread: unread.map(({ host, error }) => ({ host, code: error.code, text: error.message })),
   }
 }
@@ -121,12 +129,13 @@ function siteReading(reading: Reading<SiteListing>): SiteReading {
   return { ...reading, value: machines, ...(unread.length > 0 ? { unread } : {}) }
 }
 
-/** One thing that is read every round, never twice at the same time. */
+/** One thing that is read every round, never twice at the same time, and not before it lets itself be read again. */
 class Source<T> {
   readonly #name: string
   readonly #clock: Clock
   readonly #fetch: () => Promise<T>
   #pending: Promise<Reading<T>> | null = null
+  #refusal: { readonly error: CausewayError; readonly untilMs: number } | null = null
 
   constructor(name: string, clock: Clock, fetch: () => Promise<T>) {
     this.#name = name
@@ -138,9 +147,14 @@ class Source<T> {
   async read(): Promise<Reading<T>> {
     const startedAtMs = this.#clock.now()
     if (this.#pending) return unread(startedAtMs, this.#tooSlow())
+    if (this.#refusal && startedAtMs < this.#refusal.untilMs) return unread(startedAtMs, this.#refusal.error)
     const reading = this.#fetch().then(
       (value): Reading<T> => ({ ok: true, startedAtMs, value }),
-      (thrown: unknown) => unread<T>(startedAtMs, toCausewayError(thrown)),
+      (thrown: unknown) => {
+        const error = toCausewayError(thrown)
+        this.#refusal = { error, untilMs: this.#clock.now() + retryAfterMs(error) }
+        return unread<T>(startedAtMs, error)
+      },
     )
     this.#pending = reading
     void reading.then(() => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, test } from 'node:test'
+import { CausewayError } from '../../src/base/errors.ts'
 import { silentLog } from '../../src/base/log.ts'
 import { Acts } from '../../src/elastic/acts.ts'
 import { Backoff } from '../../src/elastic/backoff.ts'
@@ -13,7 +14,7 @@ import type { Overlay } from '../../src/network/overlay.ts'
 import { EventStore } from '../../src/store/event-store.ts'
 import { NodeStore } from '../../src/store/node-store.ts'
 import { type Db, openStore } from '../../src/store/open.ts'
-import { FakeDriver } from '../fakes/driver.ts'
+import { FakeDriver, FakeSite } from '../fakes/driver.ts'
 import { FakeScheduler } from '../fakes/scheduler.ts'
 import { bareOverlay, member } from '../network/sample.ts'
 import { machineSpec } from '../support/machine-spec.ts'
@@ -197,6 +198,51 @@ describe('carrying out a plan', () => {
     )
     assert.equal(told.at(-1), 'create east-1')
     assert.ok(told.includes('east: east-1'))
+  })
+
+  test('a machine is made at no host that is drained, and where it is made is told and kept', async () => {
+    const at = new FakeSite(['h1', 'h2'])
+    const drains = [
+      { site: 'east', host: 'h1', reason: '', sinceMs: 0 },
+      { site: 'west', host: 'h2', reason: '', sinceMs: 0 },
+    ]
+    const drivers = new Map([['east', new FakeDriver({ site: 'east', cluster: 'lab', clock, at })]])
+    tools = { ...tools, drivers, drains: async () => drains }
+    await carryOut(begin(1), begin(2))
+    await acts.idle()
+    const lives = await nodes.live()
+    assert.deepEqual(
+      lives.map(({ host }) => host),
+      ['h2', 'h2'],
+    )
+    const events = await tools.events.ofNode(lives[0]?.id ?? '')
+    assert.match(events.at(-1)?.text ?? '', /has started on h2$/)
+  })
+
+  test('what a site refuses for a while is tried again when it said, not before', async () => {
+    const at = new FakeSite()
+    const driver = new FakeDriver({ site: 'east', cluster: 'lab', clock, at })
+    tools = { ...tools, drivers: new Map([['east', driver]]) }
+    at.refusal = new CausewayError('RateLimited', 'slow down', { facts: { retryAfterMs: 60_000 } })
+    await carryOut(begin(1))
+    await acts.idle()
+    assert.equal((await nodes.live())[0]?.nextAttemptAtMs, clock.now() + 60_000)
+    const collect: Step = { kind: 'collect', site: 'east', machine: 'lost', reason }
+    for (let round = 0; round < 2; round += 1) {
+      await carryOut(collect)
+      await acts.idle()
+    }
+    assert.equal(driver.count('delete', 'lost'), 1)
+  })
+
+  test('an expected failure counts for no breaker', async () => {
+    await nodes.begin({ ...life('a', 'east-1'), phase: 'booting' }, reason, clock.now())
+    const failure = { code: 'MachineLost', text: 'taken away' } as const
+    await carryOut({ kind: 'fail', id: 'a', failure, expected: true, reason })
+    assert.deepEqual([(await nodes.get('a'))?.phase, (await nodes.breakers()).size], ['failed', 0])
+    await nodes.begin({ ...life('b', 'east-2'), phase: 'booting' }, reason, clock.now())
+    await carryOut({ kind: 'fail', id: 'b', failure, reason })
+    assert.equal((await nodes.breakers()).get('east/standard')?.failures, 1)
   })
 
   test('a node that is ready makes up for a failure that was recorded in the same round', async () => {
