@@ -7,11 +7,15 @@ import { ScratchCloud } from './scratch-cloud.ts'
 
 const ids = ['a', 'b'] as const
 
-/** What may happen to a request; most go well. */
-const mishap = fc.oneof(
-  { weight: 12, arbitrary: fc.constant('none' as const) },
-  fc.constantFrom('cut', 'lost', 'broken', 'lost to a proxy', 'too often', 'token ended' as const),
-)
+/** What may happen to a request; `good` of `good + 1` go well. */
+const mishap = (good: number) =>
+  fc.oneof(
+    { weight: good, arbitrary: fc.constant('none' as const) },
+    {
+      weight: 1,
+      arbitrary: fc.constantFrom('cut', 'lost', 'broken', 'lost to a proxy', 'too often', 'token ended' as const),
+    },
+  )
 
 const step = fc.oneof(
   { weight: 4, arbitrary: fc.record({ do: fc.constant('create' as const), id: fc.constantFrom(...ids) }) },
@@ -24,7 +28,9 @@ const step = fc.oneof(
 
 const history = fc.record({
   steps: fc.array(step, { minLength: 3, maxLength: 9 }),
-  mishaps: fc.array(mishap, { minLength: 1, maxLength: 80 }),
+  /** Of requests that change nothing, and of those that do, in turn. */
+  looking: fc.array(mishap(30), { minLength: 1, maxLength: 80 }),
+  acting: fc.array(mishap(2), { minLength: 1, maxLength: 20 }),
   // A server shows up, one way or the other, within the minute that the driver gives it.
   delays: fc.record({
     listed: fc.integer({ min: 0, max: 50_000 }),
@@ -51,13 +57,19 @@ it('whatever goes wrong, there are never two servers of an id, and delete leaves
   await fc.assert(fc.asyncProperty(history, live), { numRuns: 60, seed: 20261123 })
 })
 
-async function live({ steps, mishaps, delays, keepsDeleted, pageSize }: History): Promise<void> {
+async function live({ steps, looking, acting, delays, keepsDeleted, pageSize }: History): Promise<void> {
   const scratch = await ScratchCloud.create(undefined, 10_000)
   const { cloud, clock } = scratch
   Object.assign(cloud, { delays, keepsDeleted, pageSize })
-  let k = 0
-  const goWrong = () => (cloud.interfere = () => faultOf(mishaps[k++ % mishaps.length] ?? 'none'))
-  const faultOf = (kind: (typeof mishaps)[number]) => {
+  const turns = { looking: 0, acting: 0 }
+  const goWrong = () => {
+    cloud.interfere = ({ method }) => {
+      const kind = method === 'GET' ? 'looking' : 'acting'
+      const mishaps = { looking, acting }[kind]
+      return faultOf(mishaps[turns[kind]++ % mishaps.length] ?? 'none')
+    }
+  }
+  const faultOf = (kind: History['acting'][number]) => {
     if (kind === 'token ended') cloud.tokens.clear()
     return {
       none: null,
