@@ -14,6 +14,14 @@ const CacheRole = Type.String({
   expected: 'the name of a role in the configuration of the cache',
 })
 
+/** Programs at the head that nodes run as root. */
+const Snippets = Type.Object({
+  /** As soon as the node's network is there, before the role installs its packages. */
+  before: Type.Optional(Path()),
+  /** When they are installed, before the node serves. */
+  after: Type.Optional(Path()),
+})
+
 const Site = SiteSchema(
   {
     /** Addresses of the nodes of a site that has `nodes`: node k has the k-th. */
@@ -40,6 +48,8 @@ const Site = SiteSchema(
         program: Type.String({ pattern: '^[A-Za-z0-9_./-]+$', expected: 'a program', default: 'causeway' }),
       }),
     ),
+    /** Programs of the admin's that its nodes run, unless their type says otherwise. */
+    seed: Type.Optional(Snippets),
     driver: DriverSchema,
   },
   {
@@ -49,6 +59,8 @@ const Site = SiteSchema(
     image: Type.Optional(Type.String({ pattern: '^\\S{1,200}$', expected: "an image, as the site's driver names it" })),
     /** Roles of the site's cache that its nodes will install; left out: the site's. */
     warm: Type.Optional(Type.Array(CacheRole)),
+    /** Programs of the admin's that its nodes run; what is left out is the site's. */
+    seed: Type.Optional(Snippets),
   },
 )
 

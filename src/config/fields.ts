@@ -46,6 +46,12 @@ export function Whole(minimum: number, maximum: number, options: { default?: num
   return Type.Integer({ ...options, minimum, maximum, expected })
 }
 
+/**
+ * Options of a map whose missing keys take their defaults, and which may be left out. In a record, typebox wants them for the
+ * former.
+ */
+export const optionalMap = { default: {} }
+
 /** A name that can stand in host names, feature names and file names. */
 export const namePattern = '^[a-z]([a-z0-9-]{0,28}[a-z0-9])?$'
 

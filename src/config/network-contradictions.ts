@@ -41,23 +41,17 @@ function gatewaysOf(config: Pick<ControllerConfig, 'head' | 'sites'>): GatewayPl
   return [{ name: 'head', path: ['head'], underlay: head.underlay, nat: head.nat }, ...ofSites, ...further]
 }
 
-/** Each host of a pool is the gateway, or one that can be reached and has its place in the overlay. */
+/** Each host of a pool has its place in the overlay. */
 function* pools({ sites }: ControllerConfig): Generator<Problem> {
   for (const [site, { driver }] of Object.entries(sites)) {
-    const hosts = Object.entries(poolOf(driver))
-    const gateways = hosts.filter(([, { gateway }]) => gateway)
-    for (const [host, { gateway, ssh, underlay, address }] of hosts) {
+    for (const [host, { gateway, underlay, address }] of Object.entries(poolOf(driver))) {
       const path = ['sites', site, 'driver', 'hosts', host]
-      if (gateway && gateways[0]?.[0] !== host) {
-        yield problemAt([...path, 'gateway'], `${gateways[0]?.[0]} is the gateway already: one of them can be it`)
+      for (const [key, value] of Object.entries({ underlay, address })) {
+        if (gateway && value !== undefined)
+          yield problemAt([...path, key], "stands in the site's gateway: remove it here")
       }
-      for (const [key, value] of Object.entries({ ssh, underlay, address })) {
-        if (gateway && value !== undefined) {
-          yield problemAt([...path, key], `the gateway has it already: remove it, or gateway: true`)
-        }
-        if (!gateway && value === undefined) {
-          yield problemAt(path, `${host} has no ${key}: a host of the pool that is not the gateway needs it`)
-        }
+      if (!gateway && address === undefined) {
+        yield problemAt([...path, 'address'], 'missing; expected a free address in the segment for its bridge')
       }
     }
   }
@@ -106,7 +100,8 @@ function* nat({ cluster }: ControllerConfig, gateways: readonly GatewayPlace[]):
   }
 }
 
-function* tunnels({ cluster, ...config }: ControllerConfig): Generator<Problem> {
+function* tunnels(config: ControllerConfig): Generator<Problem> {
+  const { cluster } = config
   const { encryption } = cluster.overlay
   if (!encryption) return
   const path = ['cluster', 'overlay', 'encryption', 'subnet']
@@ -121,7 +116,7 @@ function* tunnels({ cluster, ...config }: ControllerConfig): Generator<Problem> 
     )
   }
   if (overlap(subnet, inside)) yield problemAt(path, `${text} overlaps cluster.subnet ${cluster.subnet}`)
-  for (const { name, underlay } of gatewaysOf({ cluster, ...config })) {
+  for (const { name, underlay } of gatewaysOf(config)) {
     if (contains(subnet, parseIpv4(underlay) ?? -1)) {
       yield problemAt(path, `${text} holds ${underlay}, the underlay address of ${name}: choose another subnet`)
     }

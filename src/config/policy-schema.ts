@@ -1,10 +1,7 @@
 import { type StaticDecode, type TProperties, Type } from 'typebox'
-import { Name, namePattern, Whole } from './fields.ts'
+import { Name, namePattern, optionalMap, Whole } from './fields.ts'
 import { isTimeZone } from './time-zone.ts'
 import { Duration, Size } from './units.ts'
-
-/** A map whose missing keys take their defaults, and which may be left out; in a record typebox wants it for the former. */
-const optionalMap = { default: {} }
 
 /** Most nodes of one type. */
 const mostNodes = 10_000

@@ -1,5 +1,5 @@
 import { type StaticDecode, Type } from 'typebox'
-import { namePattern, Path } from '../fields.ts'
+import { namePattern, optionalMap, Path } from '../fields.ts'
 import { Size } from '../units.ts'
 import { Pace } from './pace.ts'
 
@@ -12,20 +12,23 @@ const InstanceType = Type.String({
 const Price = Type.Number({ minimum: 0.0001, maximum: 10_000, expected: 'a price per hour such as 0.0892' })
 
 /** Of a node type: what may be bought for it. */
-const Purchase = Type.Object({
-  /** Any of them will do; of those that cost the same the first comes first. */
-  instanceTypes: Type.Array(InstanceType, {
-    minItems: 1,
-    maxItems: 50,
-    expected: 'a list of at least one instance type',
-  }),
-  /** `spot-first`: on demand only where no spot machine is to be had. */
-  market: Type.Union([Type.Literal('on-demand'), Type.Literal('spot'), Type.Literal('spot-first')], {
-    default: 'on-demand',
-  }),
-  /** The most that is paid for a spot machine per hour; left out: the price on demand. */
-  maxPrice: Type.Optional(Price),
-})
+const Purchase = Type.Object(
+  {
+    /** Any of them will do; of those that cost the same the first comes first. */
+    instanceTypes: Type.Array(InstanceType, {
+      minItems: 1,
+      maxItems: 50,
+      expected: 'a list of at least one instance type',
+    }),
+    /** `spot-first`: on demand only where no spot machine is to be had. */
+    market: Type.Union([Type.Literal('on-demand'), Type.Literal('spot'), Type.Literal('spot-first')], {
+      default: 'on-demand',
+    }),
+    /** The most that is paid for a spot machine per hour; left out: the price on demand. */
+    maxPrice: Type.Optional(Price),
+  },
+  optionalMap,
+)
 
 /** Machines of Amazon EC2, or of a cloud that speaks its API. */
 export const Ec2Schema = Type.Object({

@@ -1,5 +1,5 @@
 import { type StaticDecode, Type } from 'typebox'
-import { Ip, Ipv4, namePattern, Path, Whole } from '../fields.ts'
+import { Ip, Ipv4, namePattern, optionalMap, Path, Whole } from '../fields.ts'
 import { SshSchema } from '../ssh-schema.ts'
 import { Duration, Size } from '../units.ts'
 
@@ -17,34 +17,40 @@ const Kernel = Type.Object({
 })
 
 /** What only one node type has of its own. */
-const TypeSchema = Type.Object({
-  /** Size of the root disk, at least the image's; left out: as large as the image's. */
-  disk: Type.Optional(Size()),
-  /** CPUs of the host that its machines run on; left out: any. */
-  cpuset: Type.Optional(NumberSet('numbers of CPUs such as 2-7,10')),
-  /** Memory nodes (NUMA) that its machines' memory comes from, strictly; left out: any. */
-  memoryNodes: Type.Optional(NumberSet('numbers of memory nodes such as 0 or 0-1')),
-  /** Its machines' memory comes from the host's huge pages of this size; left out: from common pages. */
-  hugePages: Type.Optional(Type.Union(['2MiB', '1GiB'].map((size) => Type.Literal(size)))),
-  /** Its machines' memory is never swapped out. */
-  lockMemory: Type.Boolean({ default: false }),
-  firmware: Type.Optional(Type.Union(Firmware)),
-  kernel: Type.Optional(Kernel),
-  machine: Type.Optional(Type.Union(Machine)),
-})
+const TypeSchema = Type.Object(
+  {
+    /** Size of the root disk, at least the image's; left out: as large as the image's. */
+    disk: Type.Optional(Size()),
+    /** CPUs of the host that its machines run on; left out: any. */
+    cpuset: Type.Optional(NumberSet('numbers of CPUs such as 2-7,10')),
+    /** Memory nodes (NUMA) that its machines' memory comes from, strictly; left out: any. */
+    memoryNodes: Type.Optional(NumberSet('numbers of memory nodes such as 0 or 0-1')),
+    /** Its machines' memory comes from the host's huge pages of this size; left out: from common pages. */
+    hugePages: Type.Optional(Type.Union(['2MiB', '1GiB'].map((size) => Type.Literal(size)))),
+    /** Its machines' memory is never swapped out. */
+    lockMemory: Type.Boolean({ default: false }),
+    firmware: Type.Optional(Type.Union(Firmware)),
+    kernel: Type.Optional(Kernel),
+    machine: Type.Optional(Type.Union(Machine)),
+  },
+  optionalMap,
+)
 
 /** A host of the pool: the site's gateway, or one reached over SSH as root. */
-const HostSchema = Type.Object({
-  /** The host is the site's gateway. */
-  gateway: Type.Boolean({ default: false }),
-  ssh: Type.Optional(SshSchema),
-  /** Where the gateways reach it for the overlay, which it joins as a gateway does. */
-  underlay: Type.Optional(Ip()),
-  /** Its bridge's address in the segment. */
-  address: Type.Optional(Ipv4()),
-  /** It takes no new machines, and those that it has are drained. */
-  maintenance: Type.Boolean({ default: false }),
-})
+const HostSchema = Type.Object(
+  {
+    /** The host is the site's gateway. */
+    gateway: Type.Boolean({ default: false }),
+    ssh: Type.Optional(SshSchema),
+    /** Where the gateways reach it for the overlay, which it joins as a gateway does. */
+    underlay: Type.Optional(Ip()),
+    /** Its bridge's address in the segment. */
+    address: Type.Optional(Ipv4()),
+    /** It takes no new machines, and those that it has are drained. */
+    maintenance: Type.Boolean({ default: false }),
+  },
+  optionalMap,
+)
 
 /** Virtual machines by libvirt and QEMU, on the gateway or on a pool of hosts. */
 export const LibvirtSchema = Type.Object({
