@@ -14,6 +14,7 @@ import { tokenFor } from '../../src/elastic/tokens.ts'
 import { noFacts } from '../../src/network/facts.ts'
 import type { Machine } from '../../src/sites/driver.ts'
 import { loadBoot } from '../../src/sites/seed.ts'
+import { noSnippets } from '../../src/sites/snippets.ts'
 import { EventStore } from '../../src/store/event-store.ts'
 import { JobStore } from '../../src/store/job-store.ts'
 import { NodeStore } from '../../src/store/node-store.ts'
@@ -70,7 +71,8 @@ export async function engineOn(config: ControllerConfig, outside: Outside, db: D
     tokenFor: (id) => tokenFor(secret, id),
     overlay: (living) => overlayFromNodes(config, living),
     registration: () => null,
-    machineSpec: (node, token) => machineSpec(config, node, { token, boot, role, facts: noFacts }),
+    machineSpec: (node, token) =>
+      machineSpec(config, node, { token, boot, join: '', role, snippets: () => noSnippets, facts: noFacts }),
   })
   return loop
 }

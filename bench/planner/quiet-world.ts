@@ -101,6 +101,7 @@ function row(id: string, name: string, site: string, began: number): NodesTable 
     phase_since: began,
     unreachable_since: null,
     host: null,
+    address: null,
     leaving_at: null,
     idle_since: null,
     failure_code: null,

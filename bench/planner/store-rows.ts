@@ -155,6 +155,7 @@ function row(kind: string, index: number, phase: Phase): NodesTable {
     phase_since: now - 5000,
     unreachable_since: null,
     host: null,
+    address: null,
     leaving_at: null,
     idle_since: null,
     failure_code: null,

@@ -130,6 +130,7 @@ function node(id: string, name: string, site: string, phase: Phase, random: () =
     phaseSinceMs: now - 1000 - Math.floor(random() * (phase === 'ready' ? 400_000 : 65_000)),
     unreachableSinceMs: null,
     host: null,
+    address: null,
     leavingAtMs: null,
     idleSinceMs: idle ? now - Math.floor(random() * 600_000) : null,
     failure: phase === 'failed' ? { code: 'BootTimeout', text: `${name} did not report from its boot` } : null,

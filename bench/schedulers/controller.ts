@@ -13,6 +13,7 @@ import type { Scheduler } from '../../src/elastic/scheduler.ts'
 import { tokenFor } from '../../src/elastic/tokens.ts'
 import { noFacts } from '../../src/network/facts.ts'
 import { loadBoot } from '../../src/sites/seed.ts'
+import { noSnippets } from '../../src/sites/snippets.ts'
 import { EventStore } from '../../src/store/event-store.ts'
 import { JobStore } from '../../src/store/job-store.ts'
 import { NodeStore } from '../../src/store/node-store.ts'
@@ -62,7 +63,8 @@ export async function controllerOn(config: ControllerConfig, scheduler: Schedule
     tokenFor: (id) => tokenFor(secret, id),
     overlay: (living) => overlayFromNodes(config, living),
     registration: (node) => registrationOf(config, node),
-    machineSpec: (node, token) => machineSpec(config, node, { token, boot, role, facts: noFacts }),
+    machineSpec: (node, token) =>
+      machineSpec(config, node, { token, boot, join: '', role, snippets: () => noSnippets, facts: noFacts }),
     record: () => {
       rounds += 1
     },

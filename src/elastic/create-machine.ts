@@ -54,10 +54,13 @@ export async function createMachine(node: NodeRecord, tools: MachineMaker): Prom
   const avoidHosts = (await tools.drains()).flatMap(({ site, host }) =>
     site === node.site && host !== null ? [host] : [],
   )
-  const { host } = await driver.create({ ...tools.machineSpec(node, token), avoidHosts })
+  const { host, address } = await driver.create({ ...tools.machineSpec(node, token), avoidHosts })
   const created: Cause =
     host === null
       ? { code: 'Created', text: 'its machine has started' }
       : { code: 'Created', text: `its machine has started on ${host}`, facts: { host } }
-  await nodes.move(node.id, ['creating'], 'booting', created, clock.now(), host ?? undefined)
+  await nodes.move(node.id, ['creating'], 'booting', created, clock.now(), {
+    ...(host === null ? {} : { host }),
+    ...(address === null ? {} : { address }),
+  })
 }

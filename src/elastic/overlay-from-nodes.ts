@@ -1,7 +1,7 @@
 import type { ControllerConfig } from '../config/controller-schema.ts'
 import { furtherGateway, furtherHosts, joinsByItself, poolOf } from '../config/further-hosts.ts'
 import { nodePlace } from '../config/node-places.ts'
-import { memberAddress6, memberMac, poolAddress, poolSize, portName } from '../network/addressing.ts'
+import { joinName, memberAddress6, memberMac, poolAddress, poolSize, portName } from '../network/addressing.ts'
 import { type NetworkFacts, noFacts } from '../network/facts.ts'
 import type { Gateway, Member, Overlay } from '../network/overlay.ts'
 import type { NodeRecord } from '../store/node-record.ts'
@@ -10,9 +10,14 @@ import { encryptionOf, modeOf, servicesOf } from './overlay-settings.ts'
 /** The name of the head's own gateway. */
 export const headGateway = 'head'
 
+/** A life's place in the overlay, and what of the life it follows from. */
+interface Placed extends Pick<NodeRecord, 'host' | 'address'> {
+  readonly member: Member
+}
+
 /** What was made for a configuration and facts before: neither ever changes once it is there, and a life keeps its place once its host is known. */
 interface Made {
-  members: ReadonlyMap<string, { readonly host: string | null; readonly member: Member }>
+  members: ReadonlyMap<string, Placed>
   overlay: Overlay
 }
 
@@ -31,12 +36,16 @@ export function overlayFromNodes(
   facts: NetworkFacts = noFacts,
 ): Overlay {
   const before = madeFor(config, facts)
-  const members = new Map<string, { readonly host: string | null; readonly member: Member }>()
+  const members = new Map<string, Placed>()
   for (const node of nodes) {
     if (node.phase === 'planned' || node.phase === 'gone') continue
     const known = before.members.get(node.id)
-    const member = known?.host === node.host ? known.member : memberOf(config, node)
-    if (member) members.set(node.id, known?.member === member ? known : { host: node.host, member })
+    const { host, address } = node
+    if (known?.host === host && known.address === address) members.set(node.id, known)
+    else {
+      const member = memberOf(config, node)
+      if (member) members.set(node.id, { host, address, member })
+    }
   }
   if (members.size === before.members.size && [...members].every(([id, one]) => before.members.get(id) === one))
     return before.overlay
@@ -118,7 +127,11 @@ function memberOf(config: ControllerConfig, node: NodeRecord): Member | null {
   const { name } = node
   const gateway = gatewayOf(config, node)
   const of6 = address6(config.cluster.subnet6, address)
-  return { name, address, address6: of6, mac: memberMac(address), gateway, port: portName(node.id), fixed: false }
+  const member = { name, address, address6: of6, mac: memberMac(address), gateway, fixed: false }
+  const driver = config.sites[node.site]?.driver
+  return driver && joinsByItself(driver)
+    ? { ...member, port: joinName(config.cluster.vni), via: node.address }
+    : { ...member, port: portName(node.id) }
 }
 
 /** The gateway that a node is behind: its site's, or the further host that has its machine. */

@@ -100,6 +100,7 @@ const tunnelKeys: Migration = {
 const hosts: Migration = {
   async up(db: Kysely<unknown>) {
     await db.schema.alterTable('nodes').addColumn('host', 'text').execute()
+    await db.schema.alterTable('nodes').addColumn('address', 'text').execute()
     await db.schema.alterTable('nodes').addColumn('leaving_at', 'bigint').execute()
     await db.schema
       .createTable('drains')

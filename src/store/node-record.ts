@@ -32,6 +32,8 @@ export interface NodeRecord {
   readonly type: string
   /** The host of the pool, or the zone, that has its machine, as last told; null: its site has only one, or it is not known. */
   readonly host: string | null
+  /** Where its site's own network reaches its machine, as last told; null: nowhere but in the segment, or it is not known. */
+  readonly address: string | null
   /** When this life began, ms since the epoch. */
   readonly beganAtMs: number
   /** What it costs per hour, and the time that is charged for at once (ms, 0: by the ms), as they were when it began. */

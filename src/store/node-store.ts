@@ -22,8 +22,12 @@ export interface NodeNote {
   readonly idleSinceMs?: number | null
   readonly unreachableSinceMs?: number | null
   readonly host?: string
+  readonly address?: string
   readonly leavingAtMs?: number | null
 }
+
+/** Where the machine of a life is. */
+export type MachinePlace = Pick<NodeNote, 'host' | 'address'>
 
 /** A life whose machine is about to be made. */
 export interface StartedLife extends NewLife {
@@ -98,7 +102,7 @@ export class NodeStore {
 
   /**
    * Moves a node to another phase if it is in one of `from` now.
-   * @param host where its machine is; left out: as it was
+   * @param place where its machine is; what is left out stays as it was
    * @returns whether it was moved
    */
   async move(
@@ -107,7 +111,7 @@ export class NodeStore {
     to: Phase,
     cause: Cause,
     atMs: number,
-    host?: string,
+    place: MachinePlace = {},
   ): Promise<boolean> {
     return this.#write([id], async (tx) => {
       const node = await change(tx, id, from, {
@@ -116,7 +120,7 @@ export class NodeStore {
         idle_since: null,
         attempts: 0,
         next_attempt_at: 0,
-        ...(host === undefined ? {} : { host }),
+        ...place,
         ...(to === 'ready' || to === 'gone' ? { token_hash: null } : {}),
         ...(to === 'gone' ? { gone_at: atMs } : {}),
       })
@@ -266,11 +270,12 @@ async function change(
 }
 
 function columnsOf(note: NodeNote | undefined): Partial<NodesTable> {
-  const { idleSinceMs, unreachableSinceMs, host, leavingAtMs } = note ?? {}
+  const { idleSinceMs, unreachableSinceMs, host, address, leavingAtMs } = note ?? {}
   return {
     ...(idleSinceMs === undefined ? {} : { idle_since: idleSinceMs }),
     ...(unreachableSinceMs === undefined ? {} : { unreachable_since: unreachableSinceMs }),
     ...(host === undefined ? {} : { host }),
+    ...(address === undefined ? {} : { address }),
     ...(leavingAtMs === undefined ? {} : { leaving_at: leavingAtMs }),
   }
 }

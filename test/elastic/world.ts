@@ -52,6 +52,7 @@ export function node(over: Partial<NodeRecord> = {}): NodeRecord {
     phaseSinceMs: now - 1000,
     unreachableSinceMs: null,
     host: null,
+    address: null,
     leavingAtMs: null,
     idleSinceMs: null,
     failure: null,

@@ -190,6 +190,7 @@ const nobody: NodeRecord = {
   phaseSinceMs: 0,
   unreachableSinceMs: null,
   host: null,
+  address: null,
   leavingAtMs: null,
   idleSinceMs: null,
   failure: null,

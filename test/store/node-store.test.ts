@@ -59,6 +59,7 @@ describe('the store', () => {
       phaseSinceMs: 1000,
       unreachableSinceMs: null,
       host: null,
+      address: null,
       leavingAtMs: null,
       idleSinceMs: null,
       failure: null,
@@ -111,7 +112,7 @@ describe('the store', () => {
   })
 
   test('the host of a machine, and that it is going to be taken away, are kept until something else is told', async () => {
-    await nodes.move('a', ['planned'], 'booting', cause, 2000, 'h1')
+    await nodes.move('a', ['planned'], 'booting', cause, 2000, { host: 'h1' })
     await nodes.move('a', ['booting'], 'ready', cause, 3000)
     await nodes.note([{ id: 'a', leavingAtMs: 9000 }])
     const { host, leavingAtMs } = (await nodes.get('a')) ?? {}

@@ -16,6 +16,8 @@ export interface SiteMachine {
   readonly state: 'running' | 'stopped'
   /** The host of the pool, or the zone, that has it; null or left out: the site has only one. */
   readonly host?: string | null
+  /** Where the site's own network reaches it; null or left out: nowhere, or not known. */
+  readonly address?: string | null
   /** What the site announces of taking it away; null or left out: nothing. */
   readonly leaving?: Leaving | null
 }

@@ -48,6 +48,7 @@ export function plan(obs: Observation, policy: Policy, now: number): Plan {
       ...changed('idleSinceMs', node.idleSinceMs, conclusion.idleSinceMs),
       ...changed('unreachableSinceMs', node.unreachableSinceMs, unreachable(node, ctx)),
       ...changed('host', node.host, machine?.host ?? undefined),
+      ...changed('address', node.address, machine?.address ?? undefined),
       ...changed('leavingAtMs', node.leavingAtMs, machine && (machine.leaving?.atMs ?? null)),
     }
     if (Object.keys(note).length > 1) notes.push(note)

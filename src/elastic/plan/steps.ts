@@ -150,6 +150,7 @@ export interface Note {
   readonly idleSinceMs?: number | null
   readonly unreachableSinceMs?: number | null
   readonly host?: string
+  readonly address?: string
   readonly leavingAtMs?: number | null
 }
 

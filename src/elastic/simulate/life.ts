@@ -20,6 +20,7 @@ export class Life implements NodeRecord {
   readonly host = null
   unreachableSinceMs: number | null = null
   readonly leavingAtMs = null
+  readonly address = null
   idleSinceMs: number | null = null
   failure: Failure | null = null
   attempts = 0
