@@ -24,6 +24,7 @@ import { connectScheduler } from '../hooks/schedulers/connect.ts'
 import { applyGateway } from '../network/apply.ts'
 import type { Overlay } from '../network/overlay.ts'
 import { loadBoot, loadJoin } from '../sites/seed.ts'
+import { readSnippets } from '../sites/snippets.ts'
 import { DrainStore } from '../store/drain-store.ts'
 import { EventStore } from '../store/event-store.ts'
 import { JobStore } from '../store/job-store.ts'
@@ -79,7 +80,7 @@ async function startController(
   const drivers = driversOf(config, hosts)
   const secret = await secretFile(join(stateDir, 'secret'))
   const apiToken = (await secretFile(tokenFile)).toString('utf8').trim()
-  const [boot, joinProgram] = await Promise.all([loadBoot(), loadJoin()])
+  const [boot, joinProgram, snippets] = await Promise.all([loadBoot(), loadJoin(), readSnippets(config)])
   const connection = await connectScheduler(config.scheduler, hostOf(hosts, headGateway), clock, {
     possible: () => registrations(live.current),
     placement: () => live.policyAt(clock.now()).placement,
@@ -147,6 +148,7 @@ async function startController(
         boot,
         join: joinProgram,
         role,
+        snippets,
         facts: gateways.facts,
       }),
   })

@@ -6,6 +6,7 @@ import { bridgeName, joinPort, memberAddress6, memberMac, portName, segmentMtu }
 import type { NetworkFacts } from '../network/facts.ts'
 import type { MachineSpec } from '../sites/driver.ts'
 import { type Host, type Role, renderSeed, type SeedFacts } from '../sites/seed.ts'
+import type { SnippetsOf } from '../sites/snippets.ts'
 import type { NodeRecord } from '../store/node-record.ts'
 import { emptyOverlay, nodeAddress } from './overlay-from-nodes.ts'
 import { nodeName } from './plan/policy.ts'
@@ -19,6 +20,8 @@ export interface SpecParts {
   /** The program by which a machine joins the segment by itself, where its site can't plug it in. */
   readonly join: string
   readonly role: Role
+  /** The admin's own programs. */
+  readonly snippets: SnippetsOf
   /** What the gateways told. */
   readonly facts: NetworkFacts
 }
@@ -62,7 +65,7 @@ export function machineSpec(config: ControllerConfig, node: NodeRecord, parts: S
       resolver,
     },
     seed: renderSeed({
-      node: { id: node.id, ...registration },
+      node: { id: node.id, mac, ...registration },
       cluster: cluster.name,
       prefixLength,
       router,
@@ -75,8 +78,9 @@ export function machineSpec(config: ControllerConfig, node: NodeRecord, parts: S
       token: parts.token,
       boot: parts.boot,
       role: parts.role,
+      snippets: parts.snippets(node),
       join: joinsByItself(site.driver)
-        ? { gateway: site.gateway.underlay, port: joinPort, vni: cluster.vni, mac, program: parts.join }
+        ? { gateway: site.gateway.underlay, port: joinPort, vni: cluster.vni, program: parts.join }
         : null,
     }),
     avoidHosts: [],

@@ -1,6 +1,7 @@
 import { CausewayError } from '../base/errors.ts'
 import { readPackageFile } from '../base/package-file.ts'
 import type { SeedFile } from './driver.ts'
+import type { Snippets } from './snippets.ts'
 
 /** A name and its IPv4 address. */
 export interface Host {
@@ -16,6 +17,8 @@ export interface SeedFacts {
     readonly name: string
     /** IPv4 address in the segment. */
     readonly address: string
+    /** Of its plug in the segment; lower-case. */
+    readonly mac: string
     readonly site: string
     readonly type: string
     readonly size: { readonly cpus: number; readonly memoryMiB: number; readonly gpus: number }
@@ -40,9 +43,11 @@ export interface SeedFacts {
   readonly token: string
   /** Names that the node must know, beside `localhost`. A list that was rendered once is remembered: it must not change. */
   readonly hosts: readonly Host[]
-  /** The program that the machine runs at its first boot: brings it up, reports, and runs the role. */
+  /** The program that the machine runs whenever it starts: brings it up, reports, and runs the role. */
   readonly boot: string
   readonly role: Role
+  /** The admin's own programs around the installation of the role. */
+  readonly snippets: Snippets
   /** How it joins the segment by itself; null: its site plugs it in. */
   readonly join: Join | null
 }
@@ -54,14 +59,15 @@ export interface Join {
   /** UDP. */
   readonly port: number
   readonly vni: number
-  readonly mac: string
   /** The program that does it. */
   readonly program: string
 }
 
 /** What makes a machine a node of the queue; the same for all nodes of a cluster. */
 export interface Role {
-  /** The program that installs and starts the scheduler's daemon. It finds all of the seed beside it. */
+  /**
+   * The program that installs (argument `install`) and runs (`serve`) the scheduler's daemon. It finds all of the seed beside it.
+   */
   readonly program: string
   /** Variables that it has beside those of every seed. */
   readonly env: Readonly<Record<string, string>>
@@ -74,6 +80,11 @@ export function loadBoot(): Promise<string> {
   return readPackageFile('scripts/node/boot')
 }
 
+/** The program by which roles and snippets install packages, as a file of the seed. */
+export async function loadInstaller(): Promise<SeedFile> {
+  return { path: 'install', mode: 0o755, content: await readPackageFile('scripts/node/install') }
+}
+
 /** Reads the program by which a machine joins the segment by itself. */
 export function loadJoin(): Promise<string> {
   return readPackageFile('scripts/node/join')
@@ -84,7 +95,7 @@ export function loadJoin(): Promise<string> {
  * @throws CausewayError `InvalidRequest` for a name or address that could not stand in a line of its own.
  */
 export function renderSeed(facts: SeedFacts): SeedFile[] {
-  const { node, head, role, ipv6, resolver, join } = facts
+  const { node, head, role, ipv6, resolver, join, snippets } = facts
   const env = {
     NODE_ID: node.id,
     NODE_NAME: node.name,
@@ -95,6 +106,7 @@ export function renderSeed(facts: SeedFacts): SeedFile[] {
     NODE_GPUS: String(node.size.gpus),
     NODE_FEATURES: node.features.join(','),
     CLUSTER: facts.cluster,
+    MAC: node.mac,
     ADDRESS: `${node.address}/${facts.prefixLength}`,
     ROUTER: facts.router,
     ...(ipv6 === null ? {} : { ADDRESS6: `${ipv6.address}/${ipv6.prefixLength}`, ROUTER6: ipv6.router }),
@@ -114,11 +126,17 @@ export function renderSeed(facts: SeedFacts): SeedFile[] {
     { path: 'role', mode: 0o755, content: role.program },
     ...(join === null ? [] : [{ path: 'join', mode: 0o755, content: join.program }]),
     ...role.files,
+    ...programs(snippets),
   ]
 }
 
-function joinEnv({ gateway, port, vni, mac }: Join): Record<string, string> {
-  return { JOIN_GATEWAY: gateway, JOIN_PORT: String(port), VNI: String(vni), MAC: mac }
+function programs({ before, after }: Snippets): SeedFile[] {
+  const file = (path: string, content: string | null) => (content === null ? [] : [{ path, mode: 0o700, content }])
+  return [...file('before', before), ...file('after', after)]
+}
+
+function joinEnv({ gateway, port, vni }: Join): Record<string, string> {
+  return { JOIN_GATEWAY: gateway, JOIN_PORT: String(port), VNI: String(vni) }
 }
 
 /** Assignments for a POSIX shell to source; every value arrives as it is, whatever characters it has. */

@@ -4,6 +4,7 @@ import type { ControllerConfig } from '../../src/config/controller-schema.ts'
 import { machineSpec } from '../../src/elastic/machine-spec.ts'
 import { emptyOverlay } from '../../src/elastic/overlay-from-nodes.ts'
 import { noFacts } from '../../src/network/facts.ts'
+import { noSnippets } from '../../src/sites/snippets.ts'
 import type { NodeRecord } from '../../src/store/node-record.ts'
 import { someConfig } from '../support/controller-config.ts'
 
@@ -12,6 +13,7 @@ const parts = {
   boot: '#!/bin/sh\n',
   join: '',
   role: { program: '#!/bin/sh\n', env: {}, files: [] },
+  snippets: () => noSnippets,
   facts: noFacts,
 }
 
@@ -25,6 +27,7 @@ const node: NodeRecord = {
   phaseSinceMs: 0,
   unreachableSinceMs: null,
   host: null,
+  address: null,
   leavingAtMs: null,
   idleSinceMs: null,
   nextAttemptAtMs: 0,

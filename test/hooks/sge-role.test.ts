@@ -42,8 +42,9 @@ describe('what makes a machine an execution host', () => {
       SGE_EXECD_PORT: '7002',
     })
     assert.deepEqual(
-      role.files.map(({ path, mode, content }) => [path, mode, content]),
+      role.files.map(({ path, mode, content }) => [path, mode, path === 'install' ? '' : content]),
       [
+        ['install', 0o755, ''],
         ['sge-common.bootstrap', 0o644, 'admin_user sgeadmin\nsecurity_mode           none\n'],
         ['sge-common.act_qmaster', 0o644, 'master.example\n'],
         ['sge-common.host_aliases', 0o644, 'head master.example\n'],

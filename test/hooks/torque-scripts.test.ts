@@ -247,7 +247,7 @@ suite('what makes a machine a Torque node', () => {
   afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
   const mom = (body: string) => writeFileSync(join(prefix, 'sbin/pbs_mom'), `#!/bin/bash\n${body}\n`, { mode: 0o755 })
-  /** Runs the role to its end; phases go to the file `phases`. */
+  /** Runs the role to its end, as boot does. */
   async function role(env: Record<string, string> = {}) {
     const seed = {
       TORQUE_PREFIX: prefix,
@@ -257,16 +257,9 @@ suite('what makes a machine a Torque node', () => {
       HEAD_NAME: 'head',
       ...env,
     }
-    const command = [
-      '/bin/bash',
-      '-c',
-      'exec 3>"$1"; exec "$2"',
-      'bash',
-      join(folder, 'phases'),
-      hookScript('torque/role'),
-    ]
-    const { code, stdout } = await run(command, '', seed)
-    return { code, said: stdout.toString(), phases: readFileSync(join(folder, 'phases'), 'utf8') }
+    const both = '"$1" install && "$1" serve'
+    const { code, stdout } = await run(['/bin/bash', '-c', both, 'bash', hookScript('torque/role')], '', seed)
+    return { code, said: stdout.toString() }
   }
   const config = () => readFileSync(join(home, 'mom_priv/config'), 'utf8')
 
@@ -275,9 +268,8 @@ suite('what makes a machine a Torque node', () => {
 
   test('configures pbs_mom for the server, runs it, starts it again, and gives up when it will not stay', async () => {
     mom(shortLived)
-    const { code, said, phases } = await role()
+    const { code, said } = await role()
     assert.equal(code, 1)
-    assert.equal(phases, 'enrolling\n')
     assert.match(said, /pbs_mom ended after/)
     assert.equal(readFileSync(join(prefix, 'sbin/calls'), 'utf8'), `-d ${home}\n`.repeat(5))
     assert.equal(readFileSync(join(home, 'server_name'), 'utf8'), 'head\n')
@@ -298,10 +290,9 @@ suite('what makes a machine a Torque node', () => {
   })
 
   test('says what is missing where the image has no Torque', async () => {
-    const { code, said, phases } = await role()
+    const { code, said } = await role()
     assert.equal(code, 1)
     assert.match(said, /there is no .*sbin\/pbs_mom: the image/)
-    assert.equal(phases, '')
     assert.equal(existsSync(home), false)
   })
 
@@ -321,7 +312,11 @@ suite('what makes a machine a Torque node', () => {
       TORQUE_SERVER: '',
       TORQUE_PORT: '15001',
     }
-    assert.deepEqual([made.env, made.files], [env, []])
+    assert.deepEqual(made.env, env)
+    assert.deepEqual(
+      made.files.map(({ path }) => path),
+      ['install'],
+    )
     assert.equal((await torqueRole({ ...scheduler, server: 'batch' })).env['TORQUE_SERVER'], 'batch')
     const used = new Set([...made.program.matchAll(/\$\{?(TORQUE_[A-Z]+)/g)].map((match) => match[1]))
     assert.deepEqual(

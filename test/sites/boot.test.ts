@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline'
 import { after, before, describe, it } from 'node:test'
 import { NamespaceDriver } from '../../src/sites/namespace-driver.ts'
 import { loadBoot, loadJoin, renderSeed, type SeedFacts } from '../../src/sites/seed.ts'
+import { noSnippets } from '../../src/sites/snippets.ts'
 import { eventually } from '../contract/driver-contract.ts'
 import { machineSpec } from '../support/machine-spec.ts'
 import { machineRemains, ScratchSite } from '../support/scratch-site.ts'
@@ -44,9 +45,10 @@ describe('scripts/node/boot in a machine', () => {
   after(() => site?.close())
 
   const size = { cpus: 2, memoryMiB: 1500, gpus: 0 }
+  const node = { id: 'life-1', name: 'east-1', address: '10.77.1.1', site: 'east', type: 'small', size, features: [] }
   const seedWith = (role: string, boot = ownBoot, more: Partial<SeedFacts> = {}) =>
     renderSeed({
-      node: { id: 'life-1', name: 'east-1', address: '10.77.1.1', site: 'east', type: 'small', size, features: [] },
+      node: { ...node, mac: machineSpec('life-1').nic.mac },
       cluster: 'lab',
       prefixLength: 16,
       router: '10.77.1.254',
@@ -58,7 +60,8 @@ describe('scripts/node/boot in a machine', () => {
       token: 'the-token',
       hosts: [{ name: 'mirror.lab', address: '10.250.9.2' }],
       boot,
-      role: { program: `#!/bin/bash\n${role}\n`, env: {}, files: [] },
+      role: { program: `#!/bin/bash\n[ $1 = serve ] || exit 0\n${role}\n`, env: {}, files: [] },
+      snippets: noSnippets,
       join: null,
       ...more,
     })
@@ -104,7 +107,7 @@ describe('scripts/node/boot in a machine', () => {
     openDoor((heard) =>
       booted(
         `hostname; cat /etc/hosts; ip -o -4 address show eth0; ip route; ip -o link show eth0; ping -c 1 -W 5 head
-        echo enrolling >&3; sleep infinity`,
+        sleep infinity`,
         async () => {
           await eventually(async () =>
             assert.deepEqual(phases(heard), [{ phase: 'installing' }, { phase: 'enrolling' }]),
@@ -156,7 +159,7 @@ describe('scripts/node/boot in a machine', () => {
 
   it('joins the segment by itself where no bridge reaches it, and keeps its way to the gateway', async () => {
     const program = await loadJoin()
-    const join = { gateway: '10.250.1.2', port: 4788, vni: 77, mac: '02:43:0a:4d:01:01', program }
+    const join = { gateway: '10.250.1.2', port: 4788, vni: 77, program }
     // Its site's own network, as a cloud's DHCP would bring it up.
     const cloud = ownBoot.replace(
       'set -u',
@@ -175,7 +178,7 @@ describe('scripts/node/boot in a machine', () => {
         assert.match(text, /^10\.250\.1\.2 via 10\.250\.7\.1 dev eth0 src 10\.250\.7\.9/m)
       },
       cloud,
-      { join },
+      { join, node: { ...node, mac: '02:43:0a:4d:01:01' } },
     )
   })
 
@@ -198,10 +201,77 @@ describe('scripts/node/boot in a machine', () => {
     openDoor((heard) =>
       booted(`seq 1 100; printf 'quotes " and \\\\ and \\ttab \\033[31m\\303\\251\\n' >&2; exit 3`, () =>
         eventually(async () => {
-          const [, failed] = phases(heard)
+          const failed = phases(heard).at(-1)
           assert.equal(failed?.phase, 'failed')
-          assert.match(failed?.detail ?? '', /status 3: 82\n83\n[^]*100\nquotes " and \\ and \ttab \[31m$/)
+          assert.match(
+            failed?.detail ?? '',
+            /^the role ended with status 3: 82\n83\n[^]*100\nquotes " and \\ and \ttab \[31m$/,
+          )
         }),
+      ),
+    ))
+
+  it("runs the admin's snippets around the installation, and no job can come before they are through", () =>
+    openDoor((heard) =>
+      booted(
+        'echo role serves; sleep infinity',
+        async () => {
+          await saysSoon(/^role serves$/m)
+          const said = (await driver.console('life-1')).match(/^(before|after|role) .*/gm)
+          assert.deepEqual(said, ['before on east-1', 'role installs', 'after on east-1', 'role serves'])
+          await eventually(async () =>
+            assert.deepEqual(
+              phases(heard).map(({ phase }) => phase),
+              ['installing', 'enrolling'],
+            ),
+          )
+        },
+        undefined,
+        {
+          role: {
+            program:
+              '#!/bin/bash\ncase $1 in install) echo role installs;; serve) echo role serves; sleep infinity;; esac',
+            env: {},
+            files: [],
+          },
+          snippets: {
+            before: '#!/bin/sh\necho "before on $NODE_NAME"; sleep 1000 &\n',
+            after: '#!/bin/bash\necho "after on $NODE_NAME"\n',
+          },
+        },
+      ),
+    ))
+
+  it('reports a snippet that failed, by its name and last words', () =>
+    openDoor((heard) =>
+      booted(
+        'echo role serves; sleep infinity',
+        async () => {
+          await eventually(async () => {
+            const { phase, detail } = phases(heard).at(-1) ?? {}
+            assert.equal(phase, 'failed')
+            assert.match(detail ?? '', /^the admin's snippet "after" ended with status 4: mount: no such server$/)
+          })
+          assert.doesNotMatch(await driver.console('life-1'), /role serves/)
+        },
+        undefined,
+        { snippets: { before: null, after: '#!/bin/sh\necho mount: no such server >&2; exit 4\n' } },
+      ),
+    ))
+
+  it('does the same at a later start, when there is no token any more, and reports nothing', () =>
+    openDoor((heard) =>
+      booted(
+        `echo "start $(cat /again 2>/dev/null)"
+        if [ -e /again ]; then sleep infinity; fi; echo two >/again`,
+        async () => {
+          await saysSoon(/^start two$/m)
+          assert.deepEqual(
+            phases(heard).map(({ phase }) => phase),
+            ['installing', 'enrolling'],
+          )
+        },
+        `${ownBoot}\n[ -e /run/again ] || { touch /run/again; exec "$0"; }\n`,
       ),
     ))
 
@@ -225,14 +295,14 @@ describe('scripts/node/boot in a machine', () => {
     await booted('echo role runs; sleep infinity', () => saysSoon(/role runs/).then(() => saysSoon(away)), impatient)
     await openDoor(async (heard) => {
       await booted('echo role runs; sleep infinity', () => saysSoon(/role runs/).then(() => saysSoon(away)), impatient)
-      assert.equal(heard.length, 2)
+      assert.ok(heard.length >= 2)
     }, 401)
   })
 
   it('reports without curl too', () =>
     openDoor((heard) =>
       booted(
-        'echo enrolling >&3; sleep infinity',
+        'sleep infinity',
         () => eventually(async () => assert.deepEqual(phases(heard).at(-1), { phase: 'enrolling' })),
         ownBoot.replace('command -v curl', 'command -v no-such-program'),
       ),

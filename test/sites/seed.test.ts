@@ -3,12 +3,14 @@ import { execFileSync } from 'node:child_process'
 import { describe, it } from 'node:test'
 import * as fc from 'fast-check'
 import { loadBoot, renderEnv, renderSeed, type SeedFacts } from '../../src/sites/seed.ts'
+import { noSnippets } from '../../src/sites/snippets.ts'
 
 const facts: SeedFacts = {
   node: {
     id: '7c1e',
     name: 'east-1',
     address: '10.77.1.1',
+    mac: '02:43:0a:4d:01:01',
     site: 'east',
     type: 'small',
     size: { cpus: 2, memoryMiB: 1500, gpus: 0 },
@@ -33,6 +35,7 @@ const facts: SeedFacts = {
     env: { SCHEDULER_PORT: '6817' },
     files: [{ path: 'munge.key.base64', mode: 0o600, content: 'AP8KDQ==\n' }],
   },
+  snippets: noSnippets,
   join: null,
 }
 
@@ -50,6 +53,7 @@ describe('renderSeed', () => {
         "NODE_GPUS='0'",
         "NODE_FEATURES='site-east,type-small'",
         "CLUSTER='lab'",
+        "MAC='02:43:0a:4d:01:01'",
         "ADDRESS='10.77.1.1/16'",
         "ROUTER='10.77.1.254'",
         "MTU='1450'",
@@ -68,14 +72,20 @@ describe('renderSeed', () => {
   })
 
   it('has the program and the facts of a machine that joins the segment by itself', () => {
-    const join = { gateway: '10.0.0.5', port: 4788, vni: 77, mac: '02:43:0a:4d:01:01', program: '#!/bin/sh\n' }
+    const join = { gateway: '10.0.0.5', port: 4788, vni: 77, program: '#!/bin/sh\n' }
     const files = renderSeed({ ...facts, join })
     assert.deepEqual(
       files.find(({ path }) => path === 'join'),
       { path: 'join', mode: 0o755, content: '#!/bin/sh\n' },
     )
     const env = files[0]?.content ?? ''
-    assert.match(env, /^JOIN_GATEWAY='10\.0\.0\.5'\nJOIN_PORT='4788'\nVNI='77'\nMAC='02:43:0a:4d:01:01'$/m)
+    assert.match(env, /^JOIN_GATEWAY='10\.0\.0\.5'\nJOIN_PORT='4788'\nVNI='77'$/m)
+  })
+
+  it("has the admin's snippets for root alone", () => {
+    const files = renderSeed({ ...facts, snippets: { before: '#!/bin/sh\n:\n', after: null } })
+    assert.deepEqual(files.at(-1), { path: 'before', mode: 0o700, content: '#!/bin/sh\n:\n' })
+    assert.ok(!files.some(({ path }) => path === 'after'))
   })
 
   it('adds IPv6 and the name server where the cluster has them', () => {

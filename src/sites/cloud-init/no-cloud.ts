@@ -26,7 +26,7 @@ export function renderNoCloud(spec: MachineSpec): NoCloud {
   return {
     // The id is that of a life: a machine made anew is another instance, one that only starts again is not.
     metaData: toYaml({ 'instance-id': spec.id, 'local-hostname': spec.name }),
-    userData: userData(spec, (content) => ({ encoding: 'b64', content: Buffer.from(content).toString('base64') })),
+    userData: userData(spec, base64),
     networkConfig: toYaml(network(spec.nic)),
   }
 }
@@ -37,22 +37,27 @@ export function renderNoCloud(spec: MachineSpec): NoCloud {
  * @throws CausewayError `InvalidRequest` when a file's path leaves the folder
  */
 export function compactUserData(spec: MachineSpec): Uint8Array {
-  return gzipSync(
-    userData(spec, (content) => ({ content })),
-    { level: 9 },
-  )
+  return gzipSync(userData(spec, plainWhereItCan), { level: 9 })
 }
 
 type Content = (content: string) => { readonly encoding?: 'b64'; readonly content: string }
 
-function userData(spec: MachineSpec, content: Content): string {
+function base64(content: string): ReturnType<Content> {
+  return { encoding: 'b64', content: Buffer.from(content).toString('base64') }
+}
+
+/** What is not plain ASCII is not worth knowing how each reader of YAML takes it. */
+function plainWhereItCan(content: string): ReturnType<Content> {
+  return /^[\t\n -~]*$/.test(content) ? { content } : base64(content)
+}
+
+function userData(spec: MachineSpec, contentOf: Content): string {
   const config = {
     hostname: spec.name,
     fqdn: spec.name,
     preserve_hostname: false,
     manage_etc_hosts: false,
-    // No user but root and those of the image; a host key only of the kind that is made in no time.
-    users: [],
+    // The key of an SSH server only of the kind that is made in no time.
     disable_root: false,
     ssh_genkeytypes: ['ed25519'],
     ssh: { emit_keys_to_console: false },
@@ -66,7 +71,7 @@ function userData(spec: MachineSpec, content: Content): string {
       path: pathOf(file),
       permissions: `0${file.mode.toString(8)}`,
       owner: 'root:root',
-      ...content(file.content),
+      ...contentOf(file.content),
     })),
   }
   return `#cloud-config\n${toYaml(config)}`

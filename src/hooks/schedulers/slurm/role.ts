@@ -3,6 +3,7 @@ import { CausewayError } from '../../../base/errors.ts'
 import { readPackageFile } from '../../../base/package-file.ts'
 import type { SchedulerConfig } from '../../../config/controller-schema.ts'
 import type { Role } from '../../../elastic/scheduler.ts'
+import { loadInstaller } from '../../../sites/seed.ts'
 
 /**
  * What makes a machine a Slurm node.
@@ -13,7 +14,10 @@ export async function slurmRole(config: SchedulerConfig<'slurm'>): Promise<Role>
   return {
     program: await readPackageFile('scripts/slurm/role'),
     env: { SCHEDULER_PORT: String(config.port), SLURM_NODES: config.nodes },
-    files: [{ path: 'munge.key.base64', mode: 0o600, content: `${mungeKey.toString('base64')}\n` }],
+    files: [
+      await loadInstaller(),
+      { path: 'munge.key.base64', mode: 0o600, content: `${mungeKey.toString('base64')}\n` },
+    ],
   }
 }
 
