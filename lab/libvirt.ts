@@ -6,7 +6,7 @@ import { cleanUp, diskName, labFolder, leftovers } from './clean-up.ts'
 import { type Bind, LabHost, type LabProcess } from './host.ts'
 import { own, refuseIfOwned } from './owner.ts'
 import { must } from './process.ts'
-import { configureSshd, makeSshKey } from './ssh.ts'
+import { configureSshd, hostKeyPath, makeSshKey, type SshKey } from './ssh.ts'
 import { SshDoor } from './ssh-door.ts'
 import { until } from './until.ts'
 
@@ -133,6 +133,7 @@ export class LibvirtHost {
   libvirtd: LabProcess | undefined
   readonly #lab: string
   #ssh: SshTarget | undefined
+  #clientKey = ''
 
   constructor(lab: string, name: string, binds: readonly Bind[]) {
     this.name = name
@@ -161,7 +162,8 @@ export class LibvirtHost {
     const file = (what: string) => `${labFolder(this.#lab)}/${this.name}-${what}`
     const [hostKey, clientKey] = await Promise.all([makeSshKey(file('host')), makeSshKey(file('client'))])
     await this.machine.powerOn()
-    configureSshd(this.machine, hostKey, [clientKey.publicKey])
+    this.#clientKey = clientKey.publicKey
+    configureSshd(this.machine, hostKey, [this.#clientKey])
     this.door = await SshDoor.open(this.machine)
     this.#ssh = {
       name: this.name,
@@ -183,6 +185,18 @@ export class LibvirtHost {
   async powerOn(): Promise<void> {
     await this.machine.powerOn()
     this.libvirtd = await startLibvirtd(this.machine)
+  }
+
+  /**
+   * From now on the host shows another key, as one does that was set up anew, or that is somebody else's; `ssh` keeps the
+   * first.
+   * @returns brings the first one back
+   */
+  async changeHostKey(): Promise<() => void> {
+    const show = (key: SshKey) => configureSshd(this.machine, key, [this.#clientKey])
+    const first = { privateKey: this.machine.read(hostKeyPath), publicKey: this.ssh.hostKey }
+    show(await makeSshKey(`${labFolder(this.#lab)}/${this.name}-${randomUUID()}`))
+    return () => show(first)
   }
 
   /** Starts libvirtd again after it was killed. */

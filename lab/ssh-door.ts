@@ -12,13 +12,15 @@ export class SshDoor {
   readonly port: number
   readonly #server: Server
   readonly #open: ReadonlyMap<Socket, ChildProcess>
+  readonly #lock: { shut: boolean }
 
   /** `configureSshd` must have been called for the host. */
   static async open(host: LabHost): Promise<SshDoor> {
     const open = new Map<Socket, ChildProcess>()
+    const lock = { shut: false }
     const server = createServer((socket) => {
       socket.on('error', () => socket.destroy()) // the other end went away: that is all it means
-      if (host.pid === 0) {
+      if (host.pid === 0 || lock.shut) {
         socket.destroy()
         return
       }
@@ -39,12 +41,13 @@ export class SshDoor {
       server.once('error', reject).listen(0, '127.0.0.1', resolve)
     })
     server.unref()
-    return new SshDoor(server, open)
+    return new SshDoor(server, open, lock)
   }
 
-  private constructor(server: Server, open: ReadonlyMap<Socket, ChildProcess>) {
+  private constructor(server: Server, open: ReadonlyMap<Socket, ChildProcess>, lock: { shut: boolean }) {
     this.#server = server
     this.#open = open
+    this.#lock = lock
     this.port = (server.address() as { port: number }).port
   }
 
@@ -56,6 +59,12 @@ export class SshDoor {
   /** Breaks every connection that is open; new ones are taken. What runs at the host may go on. */
   cut(): void {
     for (const socket of this.#open.keys()) socket.resetAndDestroy()
+  }
+
+  /** Shuts it, so that the host cannot be reached, or opens it again. */
+  shut(yes: boolean): void {
+    this.#lock.shut = yes
+    if (yes) this.cut()
   }
 
   /** Takes no more connections and breaks those that are open. */

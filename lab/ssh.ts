@@ -17,6 +17,9 @@ export async function makeSshKey(file: string): Promise<SshKey> {
   return { privateKey: readFileSync(file, 'utf8'), publicKey: readFileSync(`${file}.pub`, 'utf8').trim() }
 }
 
+/** Where a host has its private key. */
+export const hostKeyPath = '/etc/ssh/lab_host_key'
+
 /** Where a host has the configuration of its sshd. */
 export const sshdConfigPath = '/etc/ssh/lab_sshd_config'
 
@@ -25,12 +28,12 @@ export const sshdConfigPath = '/etc/ssh/lab_sshd_config'
  * @param authorized public keys that may log in as root
  */
 export function configureSshd(host: LabHost, hostKey: SshKey, authorized: readonly string[]): void {
-  host.write('/etc/ssh/lab_host_key', { content: hostKey.privateKey, mode: 0o600 })
+  host.write(hostKeyPath, { content: hostKey.privateKey, mode: 0o600 })
   host.write('/etc/ssh/lab_authorized_keys', { content: `${authorized.join('\n')}\n` })
   host.write(sshdConfigPath, {
     content: [
       'Port 22',
-      'HostKey /etc/ssh/lab_host_key',
+      `HostKey ${hostKeyPath}`,
       'AuthorizedKeysFile /etc/ssh/lab_authorized_keys',
       'AuthenticationMethods publickey',
       'PermitRootLogin prohibit-password',
