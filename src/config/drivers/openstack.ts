@@ -1,5 +1,6 @@
 import { type StaticDecode, Type } from 'typebox'
 import { namePattern, Path } from '../fields.ts'
+import { Size } from '../units.ts'
 import { Pace } from './pace.ts'
 
 /** A name or id as OpenStack's services take them. */
@@ -11,6 +12,13 @@ function Uuid(expected: string) {
   const pattern = '^[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}$'
   return Type.String({ pattern, expected: `${expected}, as "openstack ... show -f value -c id" prints it` })
 }
+
+/** A root disk that Nova has Cinder make out of the image, and delete with the server. */
+const Volume = Type.Object({
+  size: Size(),
+  /** Left out: the cloud's usual one. */
+  type: Type.Optional(Word('the name or id of a volume type')),
+})
 
 /** Servers of an OpenStack project. */
 export const OpenStackSchema = Type.Object({
@@ -40,6 +48,8 @@ export const OpenStackSchema = Type.Object({
   image: Word('an image: its name, its id, sha256:HEX or sha512:HEX'),
   /** Name or id. */
   flavor: Word('the name or id of a flavor'),
+  /** For flavors without a disk of their own; left out: the root disk is the flavor's. */
+  volume: Type.Optional(Volume),
   /** A server group, so that the servers stand on different hosts, or near each other. */
   serverGroup: Type.Optional(Uuid('the id of a server group')),
   /** What is otherwise for nodes of a type. */
@@ -47,6 +57,7 @@ export const OpenStackSchema = Type.Object({
     Type.String({ pattern: namePattern }),
     Type.Object({
       flavor: Type.Optional(Word('the name or id of a flavor')),
+      volume: Type.Optional(Volume),
       serverGroup: Type.Optional(Uuid('the id of a server group')),
     }),
     { default: {} },

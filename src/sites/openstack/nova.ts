@@ -31,6 +31,8 @@ export interface NewServer {
   readonly zone: string
   readonly flavorId: string
   readonly imageId: string
+  /** A root disk that is a volume, made of the image and deleted with the server; null: one of the flavor's. */
+  readonly volume: { readonly gib: number; readonly type: string | null } | null
   readonly portId: string
   readonly serverGroup: string | null
   /** Base64. */
@@ -72,13 +74,13 @@ export class Nova {
 
   /** Has a server made. @returns its id in Nova */
   async create(server: NewServer): Promise<string> {
-    const { name, zone, flavorId, imageId, portId, serverGroup, userData, metadata, tags } = server
+    const { name, zone, flavorId, portId, serverGroup, userData, metadata, tags } = server
     const body = {
       server: {
         name,
         availability_zone: zone,
         flavorRef: flavorId,
-        imageRef: imageId,
+        ...rootOf(server),
         networks: [{ port: portId }],
         config_drive: true,
         user_data: userData,
@@ -130,6 +132,20 @@ export class Nova {
   async limits(): Promise<Limits> {
     return (await this.#api.ask({ service: 'compute', path: '/limits' }, read.limits)).value.limits.absolute
   }
+}
+
+function rootOf({ imageId, volume }: NewServer) {
+  if (volume === null) return { imageRef: imageId }
+  const root = {
+    boot_index: 0,
+    source_type: 'image',
+    uuid: imageId,
+    destination_type: 'volume',
+    volume_size: volume.gib,
+    delete_on_termination: true,
+    ...(volume.type === null ? {} : { volume_type: volume.type }),
+  }
+  return { block_device_mapping_v2: [root] }
 }
 
 async function orNull<T>(asked: Promise<T>): Promise<T | null> {

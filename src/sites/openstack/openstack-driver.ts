@@ -132,15 +132,16 @@ export class OpenStackDriver implements Driver {
 
   /** What a server needs besides its zone and its port. */
   async #plan(spec: MachineSpec): Promise<Omit<NewServer, 'zone' | 'portId'>> {
-    const { flavor, serverGroup, types } = this.#settings
-    const ofType = types[spec.type]
+    const { types } = this.#settings
+    const { flavor, serverGroup = null, volume } = { ...this.#settings, ...types[spec.type] }
     const userData = encodeUserData(spec)
     const [flavors, imageId] = await Promise.all([this.#nova.flavors(), findImage(this.#api, this.site, spec.image)])
     return {
       name: spec.name,
-      flavorId: flavorFor(this.site, flavors, ofType?.flavor ?? flavor, spec).id,
+      flavorId: flavorFor(this.site, flavors, flavor, spec).id,
       imageId,
-      serverGroup: ofType?.serverGroup ?? serverGroup ?? null,
+      volume: volume ? { gib: Math.ceil(volume.size / 2 ** 30), type: volume.type ?? null } : null,
+      serverGroup,
       userData,
       metadata: stampsOf(spec),
       tags: [idTag(spec.id), clusterTag(spec.cluster)],

@@ -81,9 +81,9 @@ export class FakeCloud {
   /** What there is of machines. */
   remains(): string[] {
     this.settle()
-    return [...[...this.servers.values()].map(({ name }) => `server ${name}`)].concat(
-      [...this.ports.values()].map(({ name }) => `port ${name}`),
-    )
+    const servers = [...this.servers.values()].map(({ name }) => `server ${name}`)
+    const ports = [...this.ports.values()].map(({ name }) => `port ${name}`)
+    return [...servers, ...ports]
   }
 
   /** The server of a machine. */

@@ -18,8 +18,8 @@ export function answerKeystone(cloud: FakeCloud, { method, path, body }: Asked):
   cloud.tokens.set(token, now + cloud.tokenLifeMs)
   const times = { issued_at: new Date(now).toISOString(), expires_at: new Date(now + cloud.tokenLifeMs).toISOString() }
   const project = { id: cloud.project, name: 'causeway', domain: { id: 'default', name: 'Default' } }
-  const token_ = { methods: ['application_credential'], ...times, project, catalog: catalogOf(cloud) }
-  return { ...ok({ token: token_ }, 201), headers: { 'x-subject-token': token } }
+  const shown = { methods: ['application_credential'], ...times, project, catalog: catalogOf(cloud) }
+  return { ...ok({ token: shown }, 201), headers: { 'x-subject-token': token } }
 }
 
 function catalogOf(cloud: FakeCloud) {

@@ -7,7 +7,8 @@ interface ServerBody {
   readonly name: string
   readonly availability_zone?: string
   readonly flavorRef: string
-  readonly imageRef: string
+  readonly imageRef?: string
+  readonly block_device_mapping_v2?: readonly { readonly uuid: string; readonly volume_size: number }[]
   readonly networks: readonly { readonly port: string }[]
   readonly user_data?: string
   readonly config_drive?: boolean
@@ -85,7 +86,8 @@ function refused(cloud: FakeCloud, body: ServerBody): Answer | null {
   if (body.tags?.some((tag) => tag.length > 60 || /[,/]/.test(tag)))
     return bad('Invalid input for field/attribute tags.')
   if (!cloud.flavors.some(({ id }) => id === body.flavorRef)) return bad(`Flavor ${body.flavorRef} could not be found.`)
-  if (!cloud.images.some(({ id }) => id === body.imageRef)) return bad('Can not find requested image')
+  const image = body.imageRef ?? body.block_device_mapping_v2?.[0]?.uuid
+  if (!cloud.images.some(({ id }) => id === image)) return bad('Can not find requested image')
   if (body.availability_zone !== undefined && !cloud.zones.includes(body.availability_zone)) {
     return bad('The requested availability zone is not available')
   }
@@ -118,7 +120,7 @@ function one(cloud: FakeCloud, { method, body }: Asked, id: string, more: string
   if (!server) return novaNo(404, 'itemNotFound', `Instance ${id} could not be found.`)
   if (method === 'GET') return ok({ server: shown(cloud, server) })
   if (cloud.darkZones.has(server.zone)) return novaNo(503, 'computeFault', 'The cell is not reachable.')
-  const action = Object.keys((body ?? {}) as object)[0]
+  const action = Object.keys(body ?? {})[0]
   if (method === 'DELETE') return remove(cloud, server, cloud.keepsDeleted)
   if (more !== 'action') return novaNo(404, 'itemNotFound', 'The resource could not be found.')
   if (action === 'forceDelete') return remove(cloud, server, false)

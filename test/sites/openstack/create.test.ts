@@ -80,6 +80,25 @@ describe('OpenStackDriver.create', () => {
     assert.equal([...scratch.cloud.ports.values()][0]?.body.port_security_enabled, false)
   })
 
+  it('has the root disk made as a volume that goes with the server where the configuration says so', async () => {
+    const { cloud } = scratch
+    const volume = { size: 20.5 * 2 ** 30, type: 'ssd' }
+    await scratch.driver({ types: { standard: { volume } } }).create(scratch.spec('a'))
+    const { imageRef, block_device_mapping_v2: disks } = cloud.serverOf('a').body
+    assert.equal(imageRef, undefined)
+    assert.deepEqual(disks, [
+      {
+        boot_index: 0,
+        source_type: 'image',
+        uuid: cloud.images[0]?.id,
+        destination_type: 'volume',
+        volume_size: 21,
+        delete_on_termination: true,
+        volume_type: 'ssd',
+      },
+    ])
+  })
+
   it('compresses a seed that is too long as text', async () => {
     const content = 'a line of a script that is much the same\n'.repeat(3000)
     const spec = scratch.spec('a')

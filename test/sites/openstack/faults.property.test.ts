@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { CausewayError } from '../../../src/base/errors.ts'
 import { cutAfter, cutBefore, instead } from './faults.ts'
 import { ScratchCloud } from './scratch-cloud.ts'
