@@ -10,7 +10,7 @@ import type { JobReport, NodeReport } from '../../src/hooks/reports.ts'
 import { labName } from './lab-name.ts'
 
 /** The longest that any state of the cluster is waited for, ms. */
-const patienceMs = 180_000
+export const patienceMs = 180_000
 
 /** A life as the controller's database has it. */
 export interface Life {
