@@ -1,4 +1,4 @@
-import { CausewayError, type ErrorCode } from '../../base/errors.ts'
+import { CausewayError } from '../../base/errors.ts'
 import type { LibvirtConfig } from '../../config/drivers/libvirt.ts'
 import type { Machine, MachineSpec } from '../driver.ts'
 import type { Domain, Inventory, Stamp } from './inventory.ts'
@@ -53,9 +53,13 @@ export function decide(spec: MachineSpec, failed: ReadonlyMap<string, CausewayEr
     .toSorted((a, b) => a.stamp.createdAtMs - b.stamp.createdAtMs)
   if (running)
     return { do: 'return', machine: machineOf(running.stamp, running.domain, namesHosts ? running.host : null) }
+  const [first] = readings
+  if (first?.error && readings.every(({ error }) => error !== null)) {
+    return { do: 'refuse', error: unreadable(site, 'no host answers', first.error) }
+  }
   for (const { host, error } of readings) {
     if (error && whereabouts.mayHave(host, spec.id)) {
-      return { do: 'refuse', error: unreadable(site, `${host} may have machine ${spec.id} already`, error) }
+      return { do: 'refuse', error: unreadable(site, `${host} cannot be read and may have machine ${spec.id}`, error) }
     }
   }
   const need = needOf(spec, knowledge.config)
@@ -122,13 +126,16 @@ function refusal(
   })
 }
 
-/** Failures of a host that only a person can mend; they are told as they are. */
-const lasting: readonly ErrorCode[] = ['HostKeyMismatch', 'Unauthorized', 'InvalidConfig']
+/** Whether an error says that a host could not be asked at all. */
+export function isDark({ code }: CausewayError): boolean {
+  return code === 'HostUnreachable' || code === 'HostKeyMismatch' || code === 'Unauthorized'
+}
 
 /** The error that something is not known because of a host that cannot be read. */
 export function unreadable(site: string, what: string, cause: CausewayError): CausewayError {
-  const code = lasting.includes(cause.code) ? cause.code : 'HostUnreachable'
-  return new CausewayError(code, `${site}: ${what}, and cannot be read: ${cause.message}`, {
+  // A wrong key is for a person to mend, and told as it is.
+  const code = isDark(cause) ? cause.code : 'HostUnreachable'
+  return new CausewayError(code, `${site}: ${what}: ${cause.message}`, {
     cause,
     facts: cause.facts,
   })

@@ -8,7 +8,7 @@ import type { Capacity, Driver, HostCapacity, Listing, Machine, MachineSpec } fr
 import type { ImageSource } from '../images/image-source.ts'
 import { checkId } from '../machine-fields.ts'
 import { Creation } from './creation.ts'
-import { closedBecause, machineOf, type Reading, unreadable } from './decide.ts'
+import { closedBecause, isDark, machineOf, type Reading, unreadable } from './decide.ts'
 import { roomOf } from './placement.ts'
 import { PoolHost } from './pool-host.ts'
 import type { DeleteWay } from './requests.ts'
@@ -122,8 +122,7 @@ export class LibvirtDriver implements Driver {
         try {
           return await host.console(id)
         } catch (error) {
-          if (!this.#whereabouts.mayHave(host.name, id)) return ''
-          return unreadable(this.site, `${host.name} may have machine ${id}`, toCausewayError(error))
+          return this.#missed(host, id, toCausewayError(error)) ?? ''
         }
       }),
     )
@@ -192,14 +191,16 @@ export class LibvirtDriver implements Driver {
       if ((await host.delete(id, way)) === 'stopping') return [host]
       this.#whereabouts.gone(host.name, id)
     } catch (thrown) {
-      const error = toCausewayError(thrown)
-      const dark = error.code === 'HostUnreachable' || error.code === 'HostKeyMismatch' || error.code === 'Unauthorized'
-      if (!dark) errors.push(error)
-      else if (this.#whereabouts.mayHave(host.name, id)) {
-        errors.push(unreadable(this.site, `${host.name} may have machine ${id}`, error))
-      }
+      errors.push(...[this.#missed(host, id, toCausewayError(thrown)) ?? []].flat())
     }
     return []
+  }
+
+  /** What is to be told when a host failed that was asked about a machine; null: nothing, since it can't have it. */
+  #missed(host: PoolHost, id: string, error: CausewayError): CausewayError | null {
+    if (!isDark(error)) return error
+    if (!this.#whereabouts.mayHave(host.name, id)) return null
+    return unreadable(this.site, `${host.name} cannot be read and may have machine ${id}`, error)
   }
 
   #hostName(host: string): string | null {
