@@ -34,12 +34,22 @@ export class Book {
   readonly #policyNow: () => Policy
   readonly #now: () => number
   readonly #began: (entry: Entry) => void
+  readonly #forgiven: (entry: Entry) => void
 
-  /** @param began called for each new life that is not an adopted one, when it has been entered */
-  constructor(policyNow: () => Policy, now: () => number, began: (entry: Entry) => void) {
+  /**
+   * @param began called for each new life that is not an adopted one, when it has been entered
+   * @param forgiven called for each failure that is to say nothing against its type
+   */
+  constructor(
+    policyNow: () => Policy,
+    now: () => number,
+    began: (entry: Entry) => void,
+    forgiven: (entry: Entry) => void,
+  ) {
     this.#policyNow = policyNow
     this.#now = now
     this.#began = began
+    this.#forgiven = forgiven
   }
 
   /** The same store, of whose writes the book takes notice. */
@@ -54,14 +64,15 @@ export class Book {
         for (const node of begun) this.#enter(node, atMs)
         return begun
       },
-      move: async (id, from, to, cause, atMs) => {
-        const moved = await store.move(id, from, to, cause, atMs)
+      move: async (id, from, to, ...more) => {
+        const moved = await store.move(id, from, to, ...more)
         if (moved) this.#move(id, to)
         return moved
       },
       fail: async (id, failure, breaker, atMs) => {
         const failed = await store.fail(id, failure, breaker, atMs)
-        if (failed) this.#fail(id)
+        if (failed && breaker) this.#fail(id)
+        if (failed && !breaker) this.#forgive(id)
         return failed
       },
     }
@@ -114,6 +125,14 @@ export class Book {
     if (to === 'gone') entry.goneAtMs = this.#now()
     // One whose drain is cancelled has shown nothing new.
     if (to === 'ready' && phase !== 'draining') this.#luck.delete(`${entry.site} ${entry.type}`)
+  }
+
+  #forgive(id: string): void {
+    const entry = this.entries.get(id)
+    if (!entry) return
+    entry.phase = 'failed'
+    entry.failedAtMs = this.#now()
+    this.#forgiven(entry)
   }
 
   #fail(id: string): void {

@@ -8,6 +8,7 @@ import type { ApplyGateway } from '../../src/elastic/ports.ts'
 import type { Scheduler } from '../../src/elastic/scheduler.ts'
 import type { Overlay } from '../../src/network/overlay.ts'
 import type { Driver } from '../../src/sites/driver.ts'
+import type { Drain } from '../../src/store/drain-store.ts'
 import { EventStore } from '../../src/store/event-store.ts'
 import { JobStore } from '../../src/store/job-store.ts'
 import type { NodeRecord } from '../../src/store/node-record.ts'
@@ -30,6 +31,8 @@ export interface Outside {
   newId(): string
   /** What is known of the paths between gateways; left out: nobody measures them. */
   paths?(): readonly Path[]
+  /** Sites and hosts that are to be empty; left out: none ever is. */
+  drains?(): Promise<readonly Drain[]>
 }
 
 /** One run of the controller, from its start until its fuse blows: the engine as `causeway controller` joins it. */
@@ -58,6 +61,7 @@ export function bootController(outside: Outside, fuse: Fuse, pace: Pace): Contro
     pace,
     policyAt: (now) => outside.policyAt(now),
     newId: () => outside.newId(),
+    drains: async () => (await outside.drains?.()) ?? [],
     ...(outside.paths ? { paths: () => outside.paths?.() ?? [] } : {}),
     tokenFor,
     overlay: (nodes) => overlayOf([...outside.drivers.keys()], nodes),

@@ -11,6 +11,8 @@ export interface Bench {
   readonly places: 'scheduler' | 'causeway'
   /** The queue as the controller read it last. */
   readonly queue: QueueSnapshot
+  /** Since when each drained site is drained, ms. */
+  readonly drainedSinceMs: ReadonlyMap<string, number>
   /** Names that were refused together with what is judged: jobs that wait for them go back to the queue. */
   readonly refused: ReadonlySet<string>
   /** The controller died in the middle of it: what it would still have begun or refused is not known. */
@@ -29,6 +31,10 @@ export function wrongsOfBegin(entry: Entry, bench: Bench): string[] {
   const living = book.living(type)
   if (living.length > type.maximum) {
     wrongs.push(`${entry.id} is the ${living.length}th life of ${name}, which may have ${type.maximum}`)
+  }
+  // A drain of this very moment may have come after the round looked.
+  if ((bench.drainedSinceMs.get(entry.site) ?? Infinity) < bench.now) {
+    wrongs.push(`${entry.id} begins at ${entry.site}, which is drained`)
   }
   const luck = book.luckOf(type)
   if (luck === 'closed') wrongs.push(`${entry.id} begins in ${name}, which is closed after failures`)

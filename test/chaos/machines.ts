@@ -9,6 +9,8 @@ export interface Body {
   readonly id: string
   readonly name: string
   readonly site: string
+  /** The host of the pool that has it; null at a site with one only. */
+  readonly host: string | null
   /** How often this id had booted before. */
   readonly earlierBoots: number
   /** Its daemon runs. */
@@ -24,8 +26,8 @@ export interface Surroundings {
   readonly scheduler: FakeScheduler
   /** Whether such a fault may happen now. */
   readonly has: (fault: FaultKind) => boolean
-  /** Whether the site is off the network. */
-  readonly isCut: (site: string) => boolean
+  /** Whether its site or its host is off the network. */
+  readonly isCut: (body: Body) => boolean
   readonly report: (id: string, report: PhaseReport) => void
   readonly log: (text: string) => void
 }
@@ -42,12 +44,12 @@ export class Machines {
   }
 
   /** A machine starts from its image. Does nothing for one that runs. */
-  start(site: string, id: string, name: string): void {
+  start(site: string, host: string | null, id: string, name: string): void {
     if (this.bodies.has(id)) return
     const { clock, random, has, log } = this.#around
     const earlierBoots = this.#boots.get(id) ?? 0
     this.#boots.set(id, earlierBoots + 1)
-    const body: Body = { id, name, site, earlierBoots, up: false, registered: false }
+    const body: Body = { id, name, site, host, earlierBoots, up: false, registered: false }
     this.bodies.set(id, body)
     const stream = random.stream(`boot ${id} ${earlierBoots}`)
     const slow = stream.chance(0.35) && has('slow-boots') ? 6 : 1
@@ -75,19 +77,19 @@ export class Machines {
   stop(id: string): void {
     const body = this.bodies.get(id)
     this.bodies.delete(id)
-    if (body?.up && !this.#around.isCut(body.site)) this.#silence(body.name)
+    if (body?.up && !this.#around.isCut(body)) this.#silence(body.name)
   }
 
-  /** The site's machines are off the network. */
-  cut(site: string): void {
-    for (const body of this.bodies.values()) if (body.site === site && body.up) this.#silence(body.name)
+  /** These machines are off the network now. */
+  cut(concerns: (body: Body) => boolean): void {
+    for (const body of this.bodies.values()) if (concerns(body) && body.up) this.#silence(body.name)
   }
 
-  /** They are back: daemons that the queue had lost answer again, others register only now. */
-  mend(site: string): void {
-    const { scheduler } = this.#around
+  /** They are back, unless something else cuts them off: daemons that the queue had lost answer again, others register only now. */
+  mend(concerns: (body: Body) => boolean): void {
+    const { scheduler, isCut } = this.#around
     for (const body of this.bodies.values()) {
-      if (body.site !== site || !body.up) continue
+      if (!concerns(body) || !body.up || isCut(body)) continue
       const expected = scheduler.peek().nodes.find((node) => node.name === body.name)?.power === 'present'
       if (!body.registered) this.#enrol(body)
       else if (expected) scheduler.machineUp(body.name)
@@ -102,7 +104,7 @@ export class Machines {
   #register(body: Body): void {
     body.up = true
     this.#around.log(`${body.name} (${body.id}) is up`)
-    if (!this.#around.isCut(body.site)) this.#enrol(body)
+    if (!this.#around.isCut(body)) this.#enrol(body)
   }
 
   #enrol(body: Body): void {
@@ -111,7 +113,7 @@ export class Machines {
   }
 
   #silence(name: string): void {
-    const others = this.named(name).some((body) => body.up && !this.#around.isCut(body.site))
+    const others = this.named(name).some((body) => body.up && !this.#around.isCut(body))
     if (!others) this.#around.scheduler.machineLost(name)
   }
 
@@ -119,7 +121,7 @@ export class Machines {
     const { clock, has, isCut } = this.#around
     const lost = stream.chance(0.5) && has('lost-reports')
     const again = stream.chance(0.3) && has('lost-reports')
-    if (isCut(body.site)) return
+    if (isCut(body)) return
     if (!lost) this.#around.report(body.id, report)
     if (again) clock.after(stream.int(1, 8000), () => this.#around.report(body.id, report))
   }

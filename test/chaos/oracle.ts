@@ -42,6 +42,11 @@ export interface Scene {
   readonly scheduler: FakeScheduler
   readonly drivers: ReadonlyMap<string, FakeDriver>
   readonly machines: Machines
+  /** Sites and hosts that are to be empty. */
+  readonly drains: ReadonlyMap<
+    string,
+    { readonly site: string; readonly host: string | null; readonly sinceMs: number }
+  >
   /** The drains that admins have set, by node name. */
   readonly adminDrains: ReadonlyMap<string, string>
   /** Whether a controller runs. */
@@ -63,6 +68,9 @@ export class Oracle {
   /** For each running job, the machine that each of its nodes is. */
   readonly #machinesOf = new Map<string, Map<string, string>>()
   readonly #deleted = new Set<string>()
+  readonly #announced = new Set<string>()
+  /** Sites and hosts that were ever drained. */
+  readonly #everDrained = new Set<string>()
   readonly #unknownForMs = new Map<string, number>()
   readonly #book: Book
   /** Lives that began in this step of the clock. */
@@ -81,6 +89,7 @@ export class Oracle {
       () => this.#policy,
       () => scene.now(),
       (entry) => this.#begun.push(entry),
+      (entry) => this.#isForgiven(entry),
     )
     scene.scheduler.fault = (call) => {
       this.#queueIsTold(call)
@@ -134,6 +143,9 @@ export class Oracle {
         now: scene.now(),
         places,
         queue,
+        drainedSinceMs: new Map(
+          [...scene.drains.values()].flatMap(({ site, host, sinceMs }) => (host === null ? [[site, sinceMs]] : [])),
+        ),
         refused: this.#refused,
         isBrokenOff: !scene.isAlive(),
       }
@@ -147,8 +159,18 @@ export class Oracle {
     this.#refused.clear()
   }
 
+  /** A machine was announced to be taken away. */
+  announced(id: string): void {
+    this.#announced.add(id)
+  }
+
   /** A machine starts. `alive`: the controller that asked for it still runs. */
-  started(site: string, id: string, alive: boolean): void {
+  started(site: string, host: string | null, id: string, alive: boolean): void {
+    const drain = host === null ? undefined : this.#scene.drains.get(`${site}/${host}`)
+    // What the call was told to avoid was read before its way, and it may be carried out twice.
+    if (drain && this.#scene.now() - drain.sinceMs > 2 * slowestWayMs) {
+      this.#violated(`${id} starts on ${host} of ${site}, which is drained`)
+    }
     if (!alive) this.zombies.add(id)
     else if (this.#deleted.has(id)) this.#violated(`id ${id} runs again after it was deleted`, id)
     for (const [other, { at }] of this.#scene.drivers) {
@@ -160,6 +182,7 @@ export class Oracle {
   check(lives: readonly NodeRecord[]): void {
     const queue = this.#scene.scheduler.peek()
     const known = new Map(lives.map((life) => [life.id, life]))
+    for (const key of this.#scene.drains.keys()) this.#everDrained.add(key)
     this.#checkNames(known)
     this.#checkUnknown(known, queue)
     this.#checkDrains(queue)
@@ -231,6 +254,13 @@ export class Oracle {
       }
       this.#machinesOf.set(job.id, machines)
     }
+  }
+
+  /** A failure that counts for no breaker must be of a machine that had to go. */
+  #isForgiven({ id, site }: Entry): void {
+    const drained = [...this.#everDrained, ...this.#scene.drains.keys()].some((key) => key.startsWith(`${site}/`))
+    if (!drained && !this.#announced.has(id))
+      this.#violated(`the failure of ${id} is forgiven, and nothing announced it`)
   }
 
   #queueIsTold({ call, names }: SchedulerCall): void {

@@ -11,6 +11,9 @@ const recoveryMs = 600_000
 /** For so long nothing may change after that, virtual ms. */
 const restMs = 30_000
 
+/** A round that is under way when all is done goes by what it had read before: a poll, a reading and the act take no longer, virtual ms. */
+const lastRoundMs = 5000
+
 /** How a seed went. */
 export interface Outcome {
   readonly seed: number
@@ -55,9 +58,11 @@ async function play(seed: number, world: World, scenario: Scenario, random: Rand
       violations.push(`not done ${recoveryMs / 1000} s after the troubles: ${state(world)}`)
     break
   }
-  const lives = (await world.allLives()).length
   if (oracle.violations.length + violations.length === 0) {
     world.log('all is done')
+    const quietFromMs = world.elapsedMs + lastRoundMs
+    while (world.elapsedMs < quietFromMs) await world.step()
+    const lives = (await world.allLives()).length
     const restUntilMs = world.elapsedMs + restMs
     while (world.elapsedMs < restUntilMs) await world.step()
     const budgeted = world.policy.budgets.length > 0
@@ -74,7 +79,7 @@ async function play(seed: number, world: World, scenario: Scenario, random: Rand
     seed,
     violations,
     events: [...world.events, ...violations.map((text) => `         VIOLATION: ${text}`)],
-    lives,
+    lives: (await world.allLives()).length,
     controllers: world.controllers,
     virtualMs: world.elapsedMs,
   }

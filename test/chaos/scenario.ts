@@ -32,7 +32,21 @@ export const faultKinds = [
 /** Troubles of the paths between gateways: drawn apart, so that the other seeds are what they were. */
 export const pathFaultKinds = ['path-broken', 'path-lossy', 'path-unknown'] as const
 
-export type FaultKind = (typeof faultKinds)[number] | (typeof pathFaultKinds)[number]
+/**
+ * Troubles of the hosts of pools, drawn apart too. A dark host can't be read while its machines run on; one that is cut off can't
+ * be reached by anybody; one that reboots or is lost takes its machines down or with it.
+ */
+export const poolFaultKinds = [
+  'host-dark',
+  'host-cut',
+  'host-reboot',
+  'host-lost',
+  'leave-notices',
+  'site-drains',
+  'host-drains',
+] as const
+
+export type FaultKind = (typeof faultKinds)[number] | (typeof pathFaultKinds)[number] | (typeof poolFaultKinds)[number]
 
 /** A job of the workload; times in ms from the start. */
 export interface PlannedJob {
@@ -51,12 +65,17 @@ export interface PlannedJob {
   readonly cancelAtMs: number | null
 }
 
+/** The hosts of sites that have several. */
+export type Pools = ReadonlyMap<string, readonly string[]>
+
 /** All that a seed decides before the start. */
 export interface Scenario {
   readonly places: Capabilities['places']
   /** The rules that are in force at a time, ms since the epoch. */
   policyAt(now: number): Policy
   readonly faults: ReadonlySet<FaultKind>
+  /** The hosts of each site; a site that is left out has one only. */
+  readonly pools: Pools
   readonly jobs: readonly PlannedJob[]
   /** Faults happen, rules change and jobs are submitted, until then, ms from the start. */
   readonly troubledMs: number
@@ -66,17 +85,25 @@ export interface Scenario {
 export function drawScenario(random: Random): Scenario {
   const stream = random.stream('scenario')
   const ofPaths = random.stream('path faults')
+  const ofPools = random.stream('pool faults')
   const troubledMs = stream.int(20, 60) * 1000
   return {
     places: stream.pick(['scheduler', 'causeway']),
     faults: new Set([
       ...faultKinds.filter(() => stream.chance(0.45)),
       ...pathFaultKinds.filter(() => ofPaths.chance(0.45)),
+      ...poolFaultKinds.filter(() => ofPools.chance(0.45)),
     ]),
+    pools: drawPools(random.stream('pools')),
     policyAt: drawRules(random.stream('rules'), troubledMs),
     jobs: Array.from({ length: stream.int(3, 12) }, () => drawJob(stream, troubledMs)),
     troubledMs,
   }
+}
+
+function drawPools(stream: Random): Pools {
+  const some = ['east', 'west'].filter(() => stream.chance(0.6))
+  return new Map(some.map((site) => [site, ['h1', 'h2', 'h3'].slice(0, stream.int(2, 3))]))
 }
 
 function drawJob(stream: Random, troubledMs: number): PlannedJob {

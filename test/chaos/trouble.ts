@@ -13,12 +13,7 @@ export function unleash(world: World, scenario: Scenario, random: Random): void 
   const { clock, sites } = world
 
   /** Some times at which something begins, with how long it lasts. */
-  const moments = (
-    kind: FaultKind,
-    count: number,
-    longestMs: number,
-    begin: (stream: Random, lastsMs: number) => void,
-  ) => {
+  const moments: Moments = (kind, count, longestMs, begin) => {
     if (!scenario.faults.has(kind)) return
     const stream = random.stream(kind)
     for (let i = stream.int(1, count); i > 0; i--) {
@@ -86,7 +81,43 @@ export function unleash(world: World, scenario: Scenario, random: Random): void 
       clock.after(lastsMs, () => world.mendPath(from, to))
     })
   }
+  troublePools(world, scenario, moments)
   clock.after(scenario.troubledMs, () => calm(world))
+}
+
+type Moments = (
+  kind: FaultKind,
+  count: number,
+  longestMs: number,
+  begin: (stream: Random, lastsMs: number) => void,
+) => void
+
+/** What happens to hosts of pools, and machines that their sites want back. */
+function troublePools(world: World, { pools }: Scenario, moments: Moments): void {
+  const { clock, sites } = world
+  const hosts = [...pools].flatMap(([site, names]) => names.map((host) => ({ site, host })))
+  for (const kind of ['host-dark', 'host-cut', 'host-reboot', 'host-lost'] as const) {
+    moments(kind, 3, 40_000, (stream, lastsMs) => {
+      if (hosts.length === 0) return
+      const { site, host } = stream.pick(hosts)
+      if (!world.darken(site, host, kind !== 'host-dark')) return
+      if (kind === 'host-reboot' || kind === 'host-lost') world.loseHost(site, host, kind === 'host-lost')
+      clock.after(lastsMs, () => world.lighten(site, host))
+    })
+  }
+  moments('leave-notices', 5, 30_000, (stream, lastsMs) => {
+    const bodies = [...world.machines.bodies.values()]
+    if (bodies.length > 0) world.announce(stream.pick(bodies), lastsMs, stream.chance(0.25))
+  })
+  moments('site-drains', 2, 40_000, (stream, lastsMs) => {
+    const site = stream.pick(sites)
+    if (world.drain(site, null)) clock.after(lastsMs, () => world.undrain(site, null))
+  })
+  moments('host-drains', 3, 40_000, (stream, lastsMs) => {
+    if (hosts.length === 0) return
+    const { site, host } = stream.pick(hosts)
+    if (world.drain(site, host)) clock.after(lastsMs, () => world.undrain(site, host))
+  })
 }
 
 /** Everything is well again and nobody interferes. */
@@ -94,6 +125,8 @@ function calm(world: World): void {
   world.log('the troubles are over')
   for (const way of world.weather.closed) world.mend(way)
   for (const name of world.adminDrains.keys()) world.adminUndrain(name)
+  for (const { site, host } of world.drains.values()) world.undrain(site, host)
+  for (const [site, { at }] of world.drivers) for (const host of at.dark) world.lighten(site, host)
   for (const { id, blocked } of world.scheduler.peek().jobs) if (blocked === 'Held') world.letGo(id)
   for (const { from, to } of world.paths()) world.mendPath(from, to)
   for (const { at } of world.drivers.values()) at.capacity = Infinity

@@ -1,19 +1,20 @@
 import type { Path } from '../../src/elastic/plan/observation.ts'
 import { nodeName, type Policy } from '../../src/elastic/plan/policy.ts'
 import { type Capabilities, reasonPrefix } from '../../src/elastic/scheduler.ts'
+import { type Drain, DrainStore } from '../../src/store/drain-store.ts'
 import type { NodeRecord } from '../../src/store/node-record.ts'
 import { NodeStore } from '../../src/store/node-store.ts'
 import { type Db, openStore } from '../../src/store/open.ts'
-import { FakeDriver } from '../fakes/driver.ts'
+import { FakeDriver, FakeSite } from '../fakes/driver.ts'
 import { FakeScheduler } from '../fakes/scheduler.ts'
 import { machineSpec } from '../support/machine-spec.ts'
 import { bootController, type Controller, tokenFor } from './controller.ts'
 import { Fuse, type FuseSpec } from './fuse.ts'
-import { Machines } from './machines.ts'
+import { type Body, Machines } from './machines.ts'
 import { Oracle } from './oracle.ts'
 import type { Random } from './random.ts'
 import { startMs } from './rules.ts'
-import type { FaultKind } from './scenario.ts'
+import type { FaultKind, Pools } from './scenario.ts'
 import { VirtualClock } from './virtual-clock.ts'
 import { queueWay, Weather } from './weather.ts'
 
@@ -33,6 +34,8 @@ export interface WorldOptions {
   policyAt(now: number): Policy
   readonly random: Random
   readonly faults: ReadonlySet<FaultKind>
+  /** The hosts of sites that have several; left out: none has. */
+  readonly pools?: Pools
   /** Until when they may happen, ms from the start. */
   readonly troubledMs: number
   /** When the next controller dies. */
@@ -52,6 +55,8 @@ export class World {
   readonly weather: Weather
   readonly oracle: Oracle
   readonly adminDrains = new Map<string, string>()
+  /** Sites and hosts that are to be empty, by `SITE/HOST`. */
+  readonly drains = new Map<string, Drain>()
   /** What happened, a line each. */
   readonly events: string[] = []
   /** How many controllers there have been. */
@@ -59,9 +64,11 @@ export class World {
   readonly #options: WorldOptions
   readonly #db: Db
   readonly #store: NodeStore
+  readonly #drains: DrainStore
   readonly #phases = new Map<string, string>()
   readonly #paths = new Map<string, Path>()
   readonly #cutSites = new Set<string>()
+  readonly #cutHosts = new Set<string>()
   #controller: Controller | null = null
   #ids = 0
   #strays = 0
@@ -76,6 +83,7 @@ export class World {
     this.#db = db
     this.#options = options
     this.#store = new NodeStore(db)
+    this.#drains = new DrainStore(db)
     const { random } = options
     const first = this.policy
     this.sites = [...new Set(first.types.map((type) => type.site))]
@@ -101,7 +109,10 @@ export class World {
     }
     this.scheduler = new FakeScheduler(known, { nowMs: startMs, times: schedulerTimes, places, ...can })
     this.drivers = new Map(
-      this.sites.map((site) => [site, new FakeDriver({ site, cluster: 'lab', clock: this.clock })]),
+      this.sites.map((site) => {
+        const at = new FakeSite(options.pools?.get(site))
+        return [site, new FakeDriver({ site, cluster: 'lab', clock: this.clock, at })]
+      }),
     )
     this.weather = new Weather(this.clock, random, has, log)
     this.machines = new Machines({
@@ -110,7 +121,7 @@ export class World {
       scheduler: this.scheduler,
       has,
       log,
-      isCut: (site) => this.#cutSites.has(site),
+      isCut: ({ site, host }) => this.#cutSites.has(site) || this.#cutHosts.has(`${site}/${host}`),
       report: (id, report) => {
         void this.#controller?.reports.report(id, tokenFor(id), report).catch((thrown: unknown) => {
           log(`the report ${report.phase} of ${id} is refused: ${(thrown as Error).message}`)
@@ -122,6 +133,7 @@ export class World {
       scheduler: this.scheduler,
       drivers: this.drivers,
       machines: this.machines,
+      drains: this.drains,
       adminDrains: this.adminDrains,
       isAlive: () => this.#controller !== null,
       isCalm: () => this.#controller !== null && this.elapsedMs > options.troubledMs,
@@ -189,14 +201,74 @@ export class World {
     this.log(`${way} can't be reached${network ? ', nor can its machines' : ''}`)
     this.weather.closed.add(way)
     if (!network) return
-    this.machines.cut(way)
+    this.machines.cut(({ site }) => site === way)
     this.#cutSites.add(way)
   }
 
   mend(way: string): void {
     if (!this.weather.closed.delete(way)) return
     this.log(`${way} can be reached again`)
-    if (this.#cutSites.delete(way)) this.machines.mend(way)
+    if (this.#cutSites.delete(way)) this.machines.mend(({ site }) => site === way)
+  }
+
+  /** A host of a pool can't be read; `network`: its machines are off the network, too. False if it is dark already. */
+  darken(site: string, host: string, network = false): boolean {
+    const dark = this.drivers.get(site)?.at.dark
+    if (!dark || dark.has(host)) return false
+    this.log(`${host} of ${site} is dark${network ? ', and its machines are cut off' : ''}`)
+    dark.add(host)
+    if (!network) return true
+    this.machines.cut(isAt(site, host))
+    this.#cutHosts.add(`${site}/${host}`)
+    return true
+  }
+
+  lighten(site: string, host: string): void {
+    if (!this.drivers.get(site)?.at.dark.delete(host)) return
+    this.log(`${host} of ${site} answers again`)
+    if (this.#cutHosts.delete(`${site}/${host}`)) this.machines.mend(isAt(site, host))
+  }
+
+  /** All machines of a host lose their power, or vanish with it. */
+  loseHost(site: string, host: string, vanishes: boolean): void {
+    for (const [id, machine] of this.drivers.get(site)?.at.machines ?? []) {
+      if (machine.host === host) this.loseMachine(site, id, vanishes)
+    }
+  }
+
+  /** A site says that it will take a machine away, and does so then unless it changes its mind. */
+  announce(body: Body, inMs: number, changesItsMind: boolean): void {
+    const { site, id } = body
+    const at = this.drivers.get(site)?.at
+    const machine = at?.machines.get(id)
+    if (!at || !machine || machine.leaving) return
+    this.log(`${site} will take ${id} away`)
+    at.announce(id, { atMs: this.clock.now() + inMs, reason: 'somebody pays more' })
+    this.oracle.announced(id)
+    this.clock.after(changesItsMind ? inMs / 2 : inMs, () => {
+      if (at.machines.get(id) !== machine) return
+      if (changesItsMind) {
+        this.log(`${site} leaves ${id} where it is`)
+        delete machine.leaving
+      } else this.loseMachine(site, id, true)
+    })
+  }
+
+  /** An admin takes a site, or a host of it, out of use. False if it is already. */
+  drain(site: string, host: string | null): boolean {
+    const key = `${site}/${host ?? ''}`
+    if (this.drains.has(key)) return false
+    this.log(`an admin drains ${host ?? 'all'} of ${site}`)
+    const drain = { site, host, reason: 'new roof', sinceMs: this.clock.now() }
+    this.drains.set(key, drain)
+    void this.#drains.begin(drain).then(() => this.#controller?.loop.wake())
+    return true
+  }
+
+  undrain(site: string, host: string | null): void {
+    if (!this.drains.delete(`${site}/${host ?? ''}`)) return
+    this.log(`the admin gives ${host ?? 'all'} of ${site} back`)
+    void this.#drains.end(site, host).then(() => this.#controller?.loop.wake())
   }
 
   /** What is known of the paths between gateways. */
@@ -237,7 +309,9 @@ export class World {
     const spec = machineSpec(`stray-${++this.#strays}`, { name, image: '/images/base' })
     this.log(`${spec.id} is at ${site} as ${spec.name}`)
     const createdAtMs = this.clock.now()
-    this.drivers.get(site)?.at.machines.set(spec.id, { spec, createdAtMs, running: true, printed: '' })
+    const at = this.drivers.get(site)?.at
+    const place = at?.hosts[0] === undefined ? {} : { host: at.hosts[0] }
+    at?.machines.set(spec.id, { spec, createdAtMs, running: true, printed: '', ...place })
     this.oracle.zombies.add(spec.id)
   }
 
@@ -303,6 +377,7 @@ export class World {
       policyAt: (now: number) => this.#options.policyAt(now),
       newId: () => `id-${++this.#ids}`,
       paths: () => this.paths(),
+      drains: () => this.#drains.all(),
     }
     const controller = bootController(outside, fuse, pace)
     this.#controller = controller
@@ -328,8 +403,8 @@ export class World {
           return async (spec: Parameters<FakeDriver['create']>[0]) => {
             const machine = await target.create(spec)
             if (this.machines.bodies.has(spec.id)) return machine
-            this.machines.start(site, spec.id, spec.name)
-            this.oracle.started(site, spec.id, !fuse.isBlown)
+            this.machines.start(site, machine.host, spec.id, spec.name)
+            this.oracle.started(site, machine.host, spec.id, !fuse.isBlown)
             return machine
           }
         }
@@ -378,4 +453,8 @@ export class World {
     this.#phases.set(id, text)
     this.log(`  -- ${text}`)
   }
+}
+
+function isAt(site: string, host: string): (body: Body) => boolean {
+  return (body) => body.site === site && body.host === host
 }
