@@ -193,6 +193,8 @@ const driverConfigs: Readonly<Record<LabMachines, LabDriver>> = {
       initrd: join(places.lightImage, lightImage.initrd),
       cmdline: 'quiet mitigations=off',
     },
+    // Whether KVM works need not be tried in every lab.
+    accelerator: 'tcg',
     // Virtual machines wait most of the time, and what they use is taken from this machine, which others use too.
     cpuOvercommit: 16,
     reserve: { memory: '256MiB', disk: '256MiB' },
