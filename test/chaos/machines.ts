@@ -39,6 +39,11 @@ export class Machines {
   readonly #around: Surroundings
   readonly #boots = new Map<string, number>()
 
+  /** How often any machine has booted. */
+  get boots(): number {
+    return [...this.#boots.values()].reduce((sum, times) => sum + times, 0)
+  }
+
   constructor(around: Surroundings) {
     this.#around = around
   }
