@@ -43,7 +43,7 @@ export const Ec2Schema = Type.Object({
   zones: Type.Record(
     Type.String({ pattern: '^[a-z0-9-]{1,60}$', expected: 'a zone such as eu-central-1a' }),
     Type.String({ pattern: '^subnet-[0-9a-f]{8,17}$', expected: 'a subnet such as subnet-0123456789abcdef0' }),
-    { minProperties: 1, expected: 'at least one zone with its subnet' },
+    { minProperties: 1 },
   ),
   securityGroups: Type.Array(
     Type.String({ pattern: '^sg-[0-9a-f]{8,17}$', expected: 'a security group such as sg-0123456789abcdef0' }),

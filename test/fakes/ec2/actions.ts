@@ -15,7 +15,7 @@ export const actions: Readonly<Record<string, Action>> = {
     const matching = filters(parameters)
     const lagMs = cloud.lagMs()
     const shown = [...cloud.instances.values()].filter((instance) => {
-      const state = cloud.stateOf(instance, lagMs)
+      const state = cloud.seen(instance, lagMs)
       if (state === null) return false
       return matching((name) => {
         if (name === 'instance-id') return instance.instanceId
@@ -166,7 +166,7 @@ export const actions: Readonly<Record<string, Action>> = {
   ModifyNetworkInterfaceAttribute(cloud, parameters) {
     const nic = text(parameters['NetworkInterfaceId'])
     const instance = [...cloud.instances.values()].find((one) => one.nic === nic)
-    if (!instance || cloud.stateOf(instance, cloud.lagMs()) === null) {
+    if (!instance || cloud.seen(instance, cloud.lagMs()) === null) {
       throw new Refusal('InvalidNetworkInterfaceID.NotFound', `The networkInterface ID '${nic}' does not exist`)
     }
     const value = text(map(parameters['SourceDestCheck'])['Value'])
@@ -206,7 +206,7 @@ export const actions: Readonly<Record<string, Action>> = {
 /** What a call may act on; what was made a moment ago is not known everywhere yet. */
 function visible(cloud: FakeCloud, instanceId: string): FakeInstance {
   const instance = cloud.instances.get(instanceId)
-  if (instance && cloud.stateOf(instance, cloud.lagMs()) !== null) return instance
+  if (instance && cloud.seen(instance, cloud.lagMs()) !== null) return instance
   throw new Refusal('InvalidInstanceID.NotFound', `The instance ID '${instanceId}' does not exist`)
 }
 

@@ -11,7 +11,6 @@ export interface FakeInstance {
   readonly launchedAtMs: number
   readonly address: string
   readonly nic: string
-  readonly volume: string
   sourceDestCheck: boolean
   readonly history: { readonly atMs: number; readonly state: FakeState }[]
   printed: string
@@ -88,6 +87,13 @@ export class FakeCloud {
   stateOf({ history }: FakeInstance, agoMs = 0): FakeState | null {
     const atMs = this.#now() - agoMs
     return history.findLast((entry) => entry.atMs <= atMs)?.state ?? null
+  }
+
+  /** The state that calls see, as old as they happen to see it; null: they do not know the instance yet, or any more. */
+  seen(instance: FakeInstance, lagMs: number): FakeState | null {
+    const ended = instance.history.find(({ state }) => state === 'terminated')
+    const forgotten = ended !== undefined && this.#now() - ended.atMs > 3_600_000
+    return forgotten ? null : this.stateOf(instance, lagMs)
   }
 
   /** The instances that cost money. */

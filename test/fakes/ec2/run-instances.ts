@@ -59,7 +59,6 @@ function make(cloud: FakeCloud, parameters: Parameters, zone: string): FakeInsta
     launchedAtMs: now,
     address: `172.31.0.${1 + (cloud.instances.size % 250)}`,
     nic: cloud.nextId('eni'),
-    volume: cloud.nextId('vol'),
     sourceDestCheck: true,
     history: [{ atMs: now, state: 'pending' }],
     printed: `hello from ${tags.get('causeway:name')}\n`,

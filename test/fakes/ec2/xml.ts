@@ -26,6 +26,6 @@ function render(value: Xml): string {
   }
   return Object.entries(value)
     .filter(([, content]) => content !== undefined)
-    .map(([name, content]) => `<${name}>${render(content as Xml)}</${name}>`)
+    .map(([name, content]) => `<${name}>${render(content)}</${name}>`)
     .join('')
 }

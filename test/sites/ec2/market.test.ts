@@ -20,7 +20,8 @@ beforeEach(async () => {
 })
 afterEach(() => site.close())
 
-const [a, b] = ['eu-test-1a', 'eu-test-1b']
+const a = 'eu-test-1a'
+const b = 'eu-test-1b'
 
 /** A driver whose type buys so. */
 function buying(standard: Partial<Ec2Settings['types'][string]>, over: Partial<Ec2Settings> = {}) {
@@ -151,7 +152,7 @@ test('capacity tells offers by zone and market with their prices, and asks for t
 })
 
 test('a zone whose subnet is elsewhere is closed, and a type that fits no instance type is refused by its place', async () => {
-  const zones = { [a as string]: 'subnet-0000000b', [b as string]: 'subnet-0000000b' }
+  const zones = { [a]: 'subnet-0000000b', [b]: 'subnet-0000000b' }
   const { hosts } = await buying({}, { zones }).capacity()
   assert.equal(hosts[0]?.closed, `subnet-0000000b is in ${b}: correct it under driver.zones`)
   await assert.rejects(buying({}).create(ec2Spec('x', { memoryMiB: 4097 })), {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { CausewayError } from '../../../src/base/errors.ts'
 import type { Ec2Driver } from '../../../src/sites/ec2/driver.ts'
 import { Refusal } from '../../fakes/ec2/refusal.ts'
@@ -77,7 +77,7 @@ test('whatever fails, no id ever has two live instances, and all are gone after 
         await site.close()
       }
     }),
-    { numRuns: Number(process.env['RUNS'] ?? 50) },
+    { numRuns: 50 },
   )
 })
 
