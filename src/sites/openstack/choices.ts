@@ -13,15 +13,14 @@ export function zonesFor(
   site: string,
   zones: readonly Zone[],
   { id, avoidHosts }: Pick<MachineSpec, 'id' | 'avoidHosts'>,
-): string[] {
+): readonly [string, ...string[]] {
   const open = zones.filter(({ name, available }) => available && !avoidHosts.includes(name)).map(({ name }) => name)
-  if (open.length === 0) {
-    const why = zones.map(({ name, available }) => `${name} ${available ? 'is to be avoided' : 'is not available'}`)
-    throw new CausewayError('InsufficientCapacity', `${site}: no zone takes machines now: ${why.join(', ')}`)
-  }
-  const first = createHash('sha256').update(id).digest().readUInt32BE() % open.length
   const sorted = open.toSorted()
-  return [...sorted.slice(first), ...sorted.slice(0, first)]
+  const at = createHash('sha256').update(id).digest().readUInt32BE() % sorted.length
+  const [first, ...others] = [...sorted.slice(at), ...sorted.slice(0, at)]
+  if (first !== undefined) return [first, ...others]
+  const why = zones.map(({ name, available }) => `${name} ${available ? 'is to be avoided' : 'is not available'}`)
+  throw new CausewayError('InsufficientCapacity', `${site}: no zone takes machines now: ${why.join(', ')}`)
 }
 
 /**

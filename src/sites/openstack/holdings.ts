@@ -94,17 +94,19 @@ export class Holdings {
 
   /**
    * A server when it is built, or could not be.
-   * @throws CausewayError `CommandTimeout` when that takes too long; `MachineLost` when somebody deletes it
+   * @throws CausewayError `CommandTimeout` when that takes too long; `CommandFailed` when somebody deletes it
    */
   async built(id: string): Promise<Server> {
     const { site, nova, patience } = this.#deps
-    const server = await this.#until(patience.buildMs, `build server ${id}`, async () => {
+    return await this.#until(patience.buildMs, `build server ${id}`, async () => {
       const found = await nova.server(id)
-      if (!found) throw new CausewayError('MachineLost', `${site}: server ${id} was deleted while it was being built`)
+      if (!found) {
+        const message = `${site}: server ${id} was deleted while it was being built`
+        throw new CausewayError('CommandFailed', message, { retryable: true })
+      }
       if (isDark(found)) throw darkServer(site, found)
       return found.status === 'BUILD' || found.status === 'REBUILD' ? null : found
     })
-    return server
   }
 
   async #removeServer({ id, status }: Server): Promise<void> {

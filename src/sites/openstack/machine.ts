@@ -30,8 +30,11 @@ const goingTasks: ReadonlySet<string> = new Set([
 ])
 
 /** The metadata that make a server one of ours. */
-export function stampsOf({ id, name, cluster }: Pick<Machine, 'id' | 'name' | 'cluster'>): Record<string, string> {
-  return { causeway_id: id, causeway_name: name, causeway_cluster: cluster }
+export function stampsOf(
+  { id, name, cluster }: Pick<Machine, 'id' | 'name' | 'cluster'>,
+  zone: string,
+): Record<string, string> {
+  return { causeway_id: id, causeway_name: name, causeway_cluster: cluster, causeway_zone: zone }
 }
 
 /** The tags by which Nova finds it, at most 60 characters each. */
@@ -59,10 +62,10 @@ export function machineOf(server: Server, port: Port | undefined, isBridged: boo
   }
 }
 
-/** The zone that has it; null: not known (yet). */
+/** The zone that has it, or, while it is being built, that is to have it; null: not known. */
 export function zoneOf(server: Server): string | null {
   const zone = server['OS-EXT-AZ:availability_zone']
-  return !zone || zone === 'UNKNOWN' ? null : zone
+  return zone && zone !== 'UNKNOWN' ? zone : (server.metadata?.causeway_zone ?? null)
 }
 
 /** Whoever stops or deletes it, it is on its way. */

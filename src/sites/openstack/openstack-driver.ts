@@ -24,7 +24,10 @@ export interface OpenStackDriverOptions {
   readonly patience?: Partial<Patience>
 }
 
-const usualPatience: Patience = { pollMs: 1_000, buildMs: 900_000, deleteMs: 300_000, settleMs: 60_000 }
+/** What a server needs besides its zone and its port. */
+type ServerPlan = Omit<NewServer, 'zone' | 'metadata' | 'portId'>
+
+const usualPatience: Patience = { pollMs: 2_000, buildMs: 900_000, deleteMs: 300_000, settleMs: 60_000 }
 
 /** Nova takes tags of 60 characters; with what stands before it, the id has this. */
 const idForm = /^[A-Za-z0-9][A-Za-z0-9._-]{0,46}$/
@@ -74,15 +77,7 @@ export class OpenStackDriver implements Driver {
     const zones = zonesFor(this.site, await this.#zones(), spec)
     const plan = await this.#plan(spec)
     await this.#holdings.remove(held)
-    for (const [k, zone] of zones.entries()) {
-      try {
-        return await this.#make(spec, { ...plan, zone })
-      } catch (error) {
-        const isFull = error instanceof CausewayError && error.code === 'InsufficientCapacity'
-        if (!isFull || k === zones.length - 1) throw error
-      }
-    }
-    throw new CausewayError('Internal', `${this.site}: no zone was tried`)
+    return await this.#makeInOneOf(zones, spec, plan)
   }
 
   async delete(id: string): Promise<void> {
@@ -130,8 +125,7 @@ export class OpenStackDriver implements Driver {
     return built?.state === 'running' ? built : null
   }
 
-  /** What a server needs besides its zone and its port. */
-  async #plan(spec: MachineSpec): Promise<Omit<NewServer, 'zone' | 'portId'>> {
+  async #plan(spec: MachineSpec): Promise<ServerPlan> {
     const { types } = this.#settings
     const { flavor, serverGroup = null, volume } = { ...this.#settings, ...types[spec.type] }
     const userData = encodeUserData(spec)
@@ -143,9 +137,23 @@ export class OpenStackDriver implements Driver {
       volume: volume ? { gib: Math.ceil(volume.size / 2 ** 30), type: volume.type ?? null } : null,
       serverGroup,
       userData,
-      metadata: stampsOf(spec),
       tags: [idTag(spec.id), clusterTag(spec.cluster)],
     }
+  }
+
+  /** Makes it in the first zone that has room. */
+  async #makeInOneOf(
+    [zone, next, ...others]: readonly [string, ...string[]],
+    spec: MachineSpec,
+    plan: ServerPlan,
+  ): Promise<Machine> {
+    try {
+      return await this.#make(spec, { ...plan, zone, metadata: stampsOf(spec, zone) })
+    } catch (error) {
+      const isFull = error instanceof CausewayError && error.code === 'InsufficientCapacity'
+      if (!isFull || next === undefined) throw error
+    }
+    return await this.#makeInOneOf([next, ...others], spec, plan)
   }
 
   /** Makes a port and its server in a zone; where that is refused, or the server can't be built, nothing of it stays. */

@@ -38,7 +38,7 @@ describe('OpenStackDriver.create', () => {
       imageRef: cloud.images[0]?.id,
       networks: [{ port: server.portId }],
       config_drive: true,
-      metadata: { causeway_id: 'a', causeway_name: 'node-a', causeway_cluster: 'lab' },
+      metadata: { causeway_id: 'a', causeway_name: 'node-a', causeway_cluster: 'lab', causeway_zone: server.zone },
       tags: ['causeway-id:a', 'causeway-cluster:lab'],
     })
     assert.deepEqual(server.hints, { group })
@@ -246,13 +246,24 @@ describe('OpenStackDriver.create', () => {
     cloud.delays.built = 1_000_000
     const driver = scratch.driver()
     await assert.rejects(driver.create(scratch.spec('a')), { code: 'CommandTimeout', message: /within 900 s/ })
+    const zone = cloud.serverOf('a').zone
     assert.deepEqual(
       (await driver.list()).machines.map(({ state, host }) => [state, host]),
-      [['running', null]],
+      [['running', zone]],
     )
     clock.skip(95_000)
     assert.equal((await driver.create(scratch.spec('a'))).state, 'running')
     assert.equal(count(cloud, 'POST /servers'), 1)
+  })
+
+  it('tells when somebody deletes a server that is being built', async () => {
+    const { cloud } = scratch
+    cloud.delays.built = 60_000
+    cloud.interfere = ({ method, path }) => {
+      if (method === 'GET' && path.startsWith('/servers/') && path !== '/servers/detail') cloud.servers.clear()
+      return null
+    }
+    await assert.rejects(scratch.driver().create(scratch.spec('a')), { code: 'CommandFailed', retryable: true })
   })
 
   it('takes an answer that is none for open, and quotes nothing of it', async () => {
