@@ -10,6 +10,7 @@ import { type Backoff, backoffMs, retryAfterMs } from './backoff.ts'
 import type { CacheWarmer } from './cache-warmer.ts'
 import { createMachine, creating, type MachineMaker } from './create-machine.ts'
 import type { Explainer } from './explainer.ts'
+import { keepConsole } from './keep-console.ts'
 import { afterFailure, afterSuccess } from './plan/breaker.ts'
 import { jobKey } from './plan/caps.ts'
 import type { Observation } from './plan/observation.ts'
@@ -120,6 +121,7 @@ async function onNode(step: Exclude<NodeStep, { kind: 'create' }>, node: NodeRec
     case 'give-up':
       startAct(node, tools, async () => {
         await scheduler.fail([node.name], step.reason.text)
+        await keepConsole(node, tools)
         await nodes.move(node.id, ['failed'], 'deleting', step.reason, clock.now())
       })
       return

@@ -10,9 +10,10 @@ export interface NewEvent {
   readonly atMs: number
   /**
    * `phase`: a node came into a phase (`facts.phase`). `attempt`: an act failed and will be tried again. `lint`: a step of a
-   * plan was held back because it would break an invariant. `site`: a site or a host was taken out of use, or back.
+   * plan was held back because it would break an invariant. `site`: a site or a host was taken out of use, or back. `console`: the end of
+   * what the machine of a node that failed had printed (`facts.console`).
    */
-  readonly kind: 'phase' | 'attempt' | 'breaker' | 'hook' | 'queue' | 'network' | 'lint' | 'cache' | 'site'
+  readonly kind: 'phase' | 'attempt' | 'breaker' | 'hook' | 'queue' | 'network' | 'lint' | 'cache' | 'site' | 'console'
   readonly site: string | null
   readonly nodeId: string | null
   readonly nodeName: string | null

@@ -245,6 +245,32 @@ describe('carrying out a plan', () => {
     assert.equal((await nodes.breakers()).get('east/standard')?.failures, 1)
   })
 
+  test('what the machine of a failed life printed is kept when it is given up; nothing of it holds that up', async () => {
+    const at = new FakeSite()
+    const driver = new FakeDriver({ site: 'east', cluster: 'lab', clock, at })
+    tools = { ...tools, drivers: new Map([['east', driver]]) }
+    await carryOut(begin(1), begin(2))
+    await acts.idle()
+    const [told = '', silent = ''] = (await nodes.live()).map(({ id }) => id)
+    at.print(told, '\u001bc\u001b[?7l\u001b[2J\u001b[0mSeaBIOS\r\nKernel panic: \u0007no root\r\n\r\n')
+    const failure = { code: 'BootTimeout', text: 'late' } as const
+    for (const id of [told, silent]) await nodes.fail(id, failure, null, clock.now())
+    await carryOut({ kind: 'give-up', id: told, reason })
+    await acts.idle()
+    at.refusal = new CausewayError('HostUnreachable', 'the site is dark')
+    await carryOut({ kind: 'give-up', id: silent, reason })
+    await acts.idle()
+    assert.deepEqual(
+      (await nodes.live()).map(({ phase }) => phase),
+      ['deleting', 'deleting'],
+    )
+    const consoles = async (id: string) => (await tools.events.ofNode(id)).filter(({ kind }) => kind === 'console')
+    const [event] = await consoles(told)
+    assert.equal(event?.text, 'its machine printed last: Kernel panic: no root')
+    assert.deepEqual(event?.facts, { console: 'hello from east-1\nSeaBIOS\nKernel panic: no root\n\n' })
+    assert.deepEqual(await consoles(silent), [])
+  })
+
   test('a node that is ready makes up for a failure that was recorded in the same round', async () => {
     await nodes.begin({ ...life('good', 'east-1'), phase: 'booting' }, cause, 1)
     await nodes.begin({ ...life('bad', 'east-2'), phase: 'booting' }, cause, 1)
