@@ -2,6 +2,7 @@ import { contains, formatIpv4, parseIpv4, parseSubnet, type Subnet } from '../ba
 import type { ControllerConfig } from './controller-schema.ts'
 import { ec2Contradictions } from './drivers/ec2-contradictions.ts'
 import { openStackContradictions } from './drivers/openstack-contradictions.ts'
+import { unknownDriverTypes } from './drivers/unknown-types.ts'
 import { type Problem, problemAt } from './explain.ts'
 import { furtherHosts } from './further-hosts.ts'
 import { libvirtContradictions } from './libvirt-contradictions.ts'
@@ -21,6 +22,7 @@ export function contradictions(config: ControllerConfig): Problem[] {
     ...taken(config),
     ...warming(config),
     ...networkContradictions(config),
+    ...unknownDriverTypes(config),
     ...libvirtContradictions(config),
     ...ec2Contradictions(config),
     ...openStackContradictions(config),

@@ -1,6 +1,5 @@
 import type { ControllerConfig, DriverConfig } from './controller-schema.ts'
 import { type Problem, problemAt } from './explain.ts'
-import { nodeTypes } from './node-types.ts'
 
 /** What can't be true together in the settings of sites that run virtual machines by libvirt. */
 export function* libvirtContradictions(config: ControllerConfig): Generator<Problem> {
@@ -8,11 +7,7 @@ export function* libvirtContradictions(config: ControllerConfig): Generator<Prob
     if (driver.kind !== 'libvirt') continue
     const path = ['sites', site, 'driver']
     yield* hosts(driver, path)
-    yield* types(
-      driver,
-      path,
-      nodeTypes(config).flatMap((node) => (node.site === site ? node.type : [])),
-    )
+    yield* types(driver, path)
   }
 }
 
@@ -31,16 +26,11 @@ function* hosts(driver: DriverConfig<'libvirt'>, path: readonly string[]): Gener
   }
 }
 
-function* types(
-  driver: DriverConfig<'libvirt'>,
-  path: readonly string[],
-  known: readonly string[],
-): Generator<Problem> {
+function* types(driver: DriverConfig<'libvirt'>, path: readonly string[]): Generator<Problem> {
   const missing = 'missing; expected the kernel that `firmware: kernel` starts'
   if (driver.firmware === 'kernel' && !driver.kernel) yield problemAt([...path, 'kernel'], missing)
   for (const [type, settings] of Object.entries(driver.types)) {
     const at = [...path, 'types', type]
-    if (!known.includes(type)) yield problemAt(at, `the site has no such type; it has: ${known.join(', ')}`)
     if (settings.firmware === 'kernel' && !settings.kernel && !driver.kernel)
       yield problemAt([...at, 'kernel'], missing)
   }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Host } from '../../src/base/host.ts'
+import { silentLog } from '../../src/base/log.ts'
 import { driversOf } from '../../src/cli/drivers.ts'
 import { contradictions } from '../../src/config/contradictions.ts'
 import { ControllerConfigSchema } from '../../src/config/controller-schema.ts'
@@ -53,7 +54,7 @@ describe('a site with `driver: { kind: command }`', () => {
         [headGateway, recorder('head', asked)],
         ['east', recorder('east', asked)],
       ])
-      const east = driversOf(configured(driver), hosts).get('east')
+      const east = driversOf(configured(driver), hosts, silentLog).get('east')
       assert.ok(east)
       const missing = assert.rejects(east.create(machineSpec('a', { type: 'big' })), { code: 'ImageMissing' })
       const [first, second] = [assert.rejects(east.list()), assert.rejects(east.list())]
@@ -73,6 +74,10 @@ describe('a site with `driver: { kind: command }`', () => {
   }
 
   const wrong: [driver: string, message: RegExp][] = [
+    [
+      '{ kind: command, program: [d], image: x, types: { small: {} } }',
+      /driver\.types\.small: the site has no node type of this name; it has big/,
+    ],
     ['{ kind: command, image: x }', /sites\.east\.driver\.program: missing; expected a list: the program/],
     ['{ kind: command, program: [], image: x }', /driver\.program: expected a list: the program and its arguments/],
     ['{ kind: command, program: /opt/driver, image: x }', /driver\.program: expected a list/],

@@ -12,9 +12,6 @@ export function* ec2Contradictions({ sites }: Pick<ControllerConfig, 'sites'>): 
       yield problemAt([...path, type], 'missing; expected the instance types that nodes of this type may be')
     }
     for (const [type, { market, maxPrice }] of Object.entries(driver.types)) {
-      if (!wanted.includes(type)) {
-        yield problemAt([...path, type], `the site has no node type of this name; it has ${wanted.join(', ')}`)
-      }
       if (maxPrice !== undefined && market === 'on-demand') {
         yield problemAt([...path, type, 'maxPrice'], 'only spot machines have one: remove it, or set `market: spot`')
       }

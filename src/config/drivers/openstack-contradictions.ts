@@ -1,10 +1,9 @@
 import type { ControllerConfig } from '../controller-schema.ts'
 import { type Problem, problemAt } from '../explain.ts'
-import { standardType } from '../node-types.ts'
 
 /** What can't be true together at sites of OpenStack. */
 export function* openStackContradictions({ sites }: Pick<ControllerConfig, 'sites'>): Generator<Problem> {
-  for (const [name, { driver, nodes, types }] of Object.entries(sites)) {
+  for (const [name, { driver }] of Object.entries(sites)) {
     if (driver.kind !== 'openstack') continue
     const { network, port } = driver
     const path = ['sites', name, 'driver']
@@ -15,11 +14,6 @@ export function* openStackContradictions({ sites }: Pick<ControllerConfig, 'site
     if (!port.security && port.securityGroups.length > 0) {
       const message = 'a port without security has no groups: remove them, or set `security: true`'
       yield problemAt([...path, 'port', 'securityGroups'], message)
-    }
-    const known = [...(nodes ? [standardType] : []), ...Object.keys(types ?? {})]
-    for (const type of Object.keys(driver.types).filter((type) => !known.includes(type))) {
-      const message = `the site has no node type of this name; it has ${known.join(', ')}`
-      yield problemAt([...path, 'types', type], message)
     }
   }
 }
