@@ -25,6 +25,14 @@ export function lightImageFolder(): Promise<string> {
   return made('vm/light/build')
 }
 
+/**
+ * The folder of the stock image of virtual machines, a Debian with systemd and cloud-init: `disk.qcow2`, which boots by BIOS. As
+ * `assets`.
+ */
+export function stockImageFolder(): Promise<string> {
+  return made('vm/stock/build')
+}
+
 /** Runs a script beside this file that makes something once, and resolves to the path that it prints. */
 async function made(script: string): Promise<string> {
   return (await must([fileURLToPath(new URL(script, import.meta.url))], { timeoutMs: 20 * 60_000 })).trim()

@@ -142,4 +142,5 @@ bring_lab_assets() {
   "$repository/lab/wandelay/build" >/dev/null || fail "The WAN cable could not be compiled: see why above."
   "$repository/lab/image/build" >/dev/null || exit 1 # it has said why
   "$repository/lab/vm/light/build" >/dev/null || exit 1
+  "$repository/lab/vm/stock/build" >/dev/null || exit 1
 }

@@ -58,7 +58,6 @@ function userData(spec: MachineSpec, contentOf: Content): string {
     preserve_hostname: false,
     manage_etc_hosts: false,
     // The key of an SSH server only of the kind that is made in no time.
-    disable_root: false,
     ssh_genkeytypes: ['ed25519'],
     ssh: { emit_keys_to_console: false },
     no_ssh_fingerprints: true,
