@@ -77,7 +77,7 @@ async function startController(
   const clock = systemClock
   const { stateDir, tokenFile, poll, batch } = config.controller
   const hosts = gatewayHosts(config)
-  const drivers = driversOf(config, hosts)
+  const drivers = driversOf(config, hosts, log)
   const secret = await secretFile(join(stateDir, 'secret'))
   const apiToken = (await secretFile(tokenFile)).toString('utf8').trim()
   const [boot, joinProgram, snippets] = await Promise.all([loadBoot(), loadJoin(), readSnippets(config)])

@@ -1,5 +1,6 @@
 import { systemClock } from '../base/clock.ts'
 import type { Host } from '../base/host.ts'
+import type { Logger } from '../base/log.ts'
 import type { ControllerConfig } from '../config/controller-schema.ts'
 import { furtherGateway } from '../config/further-hosts.ts'
 import { headGateway } from '../elastic/overlay-from-nodes.ts'
@@ -11,19 +12,26 @@ import { NamespaceDriver } from '../sites/namespace-driver.ts'
 import { OpenStackDriver } from '../sites/openstack/openstack-driver.ts'
 import { PacedDriver } from '../sites/paced-driver.ts'
 import { hostOf } from './gateway-hosts.ts'
+import { imageSourceOf } from './images.ts'
+
+/** Where drivers say what is not as it should be, but keeps nothing from working. */
+type Log = Pick<Logger, 'warn'>
 
 /** The drivers of all sites of a configuration, by site; `hosts` are the gateways. Whoever has them closes them. */
 export function driversOf(
   config: Pick<ControllerConfig, 'cluster' | 'sites'>,
   hosts: ReadonlyMap<string, Host>,
+  log: Log,
 ): ReadonlyMap<string, Driver> {
-  return new Map(Object.keys(config.sites).map((site) => [site, driverOf(config, site, hosts)]))
+  return new Map(Object.keys(config.sites).map((site) => [site, driverOf(config, site, hosts, log)]))
 }
 
-function driverOf(
+/** The driver of one site of a configuration. */
+export function driverOf(
   { cluster, sites }: Pick<ControllerConfig, 'cluster' | 'sites'>,
   site: string,
   hosts: ReadonlyMap<string, Host>,
+  log: Log,
 ): Driver {
   const driver = (sites[site] as ControllerConfig['sites'][string]).driver
   const { kind } = driver
@@ -42,7 +50,7 @@ function driverOf(
       const pool = Object.entries(driver.hosts ?? { [site]: { gateway: true } }).map(
         ([name, { gateway }]) => [name, hostOf(hosts, gateway ? site : furtherGateway(site, name))] as const,
       )
-      return new LibvirtDriver({ site, cluster: cluster.name, config: driver, hosts: new Map(pool) })
+      return new LibvirtDriver({ site, cluster: cluster.name, config: driver, hosts: new Map(pool), log })
     }
     case 'openstack': {
       const openstack = new OpenStackDriver({ site, cluster: cluster.name, settings: driver })

@@ -23,12 +23,9 @@ export function networkDoctorCommand(): Command {
       const config = await loadControllerConfig(options.config)
       const overlay = emptyOverlay(config)
       const found = await withGatewayHosts(config, (hosts) =>
-        examine(
-          overlay,
-          ({ name }) => hostOf(hosts, name),
-          systemClock,
-          ({ name }) => (name === headGateway ? firstNames(config) : []),
-        ),
+        examine(overlay, ({ name }) => hostOf(hosts, name), systemClock, {
+          names: ({ name }) => (name === headGateway ? firstNames(config) : []),
+        }),
       )
       const text = options.json ? JSON.stringify(found, null, 2) : showDiagnoses(found, options.all ?? false)
       process.stdout.write(`${text}\n`)

@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { siteCheckCommand } from './site-check.ts'
 import { siteDrainCommand, siteUndrainCommand } from './site-drain.ts'
 import { siteListCommand } from './site-list.ts'
 
@@ -7,6 +8,7 @@ export function siteCommand(): Command {
   return new Command('site')
     .description('look at the sites and what runs there, take them out of use and back')
     .addCommand(siteListCommand())
+    .addCommand(siteCheckCommand())
     .addCommand(siteDrainCommand())
     .addCommand(siteUndrainCommand())
 }

@@ -13,16 +13,23 @@ export interface Diagnosis {
   readonly findings: readonly Finding[]
 }
 
+/** What is asked beside what every gateway is asked. */
+export interface ExamineOptions {
+  /** Names of nodes that a gateway must be able to resolve. Left out: none. */
+  readonly names?: (gateway: Gateway) => readonly string[]
+  /** Which gateways to examine. Left out: all. */
+  readonly only?: (gateway: Gateway) => boolean
+}
+
 /**
  * Examines all gateways at the same time, by themselves: no controller is needed, nothing is changed. A gateway that can't be
  * reached or read is a finding and stops nobody.
- * @param names names of nodes that a gateway must be able to resolve
  */
 export async function examine(
   overlay: Overlay,
   hostFor: (gateway: Gateway) => Host,
   clock: Pick<Clock, 'now'>,
-  names: (gateway: Gateway) => readonly string[] = () => [],
+  { names = () => [], only = () => true }: ExamineOptions = {},
 ): Promise<readonly Diagnosis[]> {
   const one = async (gateway: Gateway): Promise<Diagnosis> => {
     try {
@@ -36,7 +43,7 @@ export async function examine(
       return { gateway: gateway.name, findings: [bad('reach', message, todo)] }
     }
   }
-  return Promise.all(overlay.gateways.map(one))
+  return Promise.all(overlay.gateways.filter(only).map(one))
 }
 
 async function examineOne(
