@@ -4,8 +4,8 @@ import { CausewayError } from '../../base/errors.ts'
 import type { Ec2Settings } from '../../config/drivers/ec2.ts'
 import { ec2Failure } from './errors.ts'
 
-/** Times that an answer may take, ms. */
-const timeouts = { connectionTimeout: 5000, requestTimeout: 30_000, throwOnRequestTimeout: true }
+/** How long a connection may take to come about, ms. */
+const connectsWithinMs = 5000
 
 /** How long credentials out of a file are used before the file is read again, ms. */
 const credentialsKeptMs = 300_000
@@ -13,8 +13,20 @@ const credentialsKeptMs = 300_000
 /** Pauses before something that changes nothing is asked again, ms. */
 const pausesMs = [200, 1000]
 
+/** A question that took longer than this until it failed is not asked again, ms: whoever asked has waited enough. */
+const patienceMs = 5000
+
 /** One page of a list. */
 type Page<K extends string, T> = { readonly [k in K]?: T[] | undefined } & { NextToken?: string | undefined }
+
+/** How an `Ec2Api` is reached. */
+export interface Ec2ApiOptions {
+  readonly site: string
+  readonly settings: Pick<Ec2Settings, 'region' | 'endpoint' | 'credentials'>
+  readonly clock: Clock
+  /** How long an answer may take, ms. */
+  readonly answersWithinMs: number
+}
 
 /**
  * The way to the EC2 API of one region. The SDK is loaded by the first call, so that it costs nobody who has no such site.
@@ -23,18 +35,12 @@ type Page<K extends string, T> = { readonly [k in K]?: T[] | undefined } & { Nex
  */
 export class Ec2Api {
   readonly site: string
-  readonly #settings: Pick<Ec2Settings, 'region' | 'endpoint' | 'credentials'>
-  readonly #clock: Clock
+  readonly #options: Ec2ApiOptions
   #client: Promise<EC2> | null = null
 
-  constructor(options: {
-    readonly site: string
-    readonly settings: Pick<Ec2Settings, 'region' | 'endpoint' | 'credentials'>
-    readonly clock: Clock
-  }) {
+  constructor(options: Ec2ApiOptions) {
     this.site = options.site
-    this.#settings = options.settings
-    this.#clock = options.clock
+    this.#options = options
   }
 
   /**
@@ -44,22 +50,25 @@ export class Ec2Api {
    */
   async act<T>(action: string, ask: (ec2: EC2) => Promise<T>): Promise<T> {
     try {
-      this.#client ??= open(this.#settings)
+      this.#client ??= open(this.#options)
       return await ask(await this.#client)
     } catch (thrown) {
       throw ec2Failure(thrown, { site: this.site, action })
     }
   }
 
-  /** A call that changes nothing: when no answer comes it is asked twice more. @throws CausewayError */
+  /** A call that changes nothing: when its connection breaks it is made twice more. @throws CausewayError */
   async read<T>(action: string, ask: (ec2: EC2) => Promise<T>): Promise<T> {
+    const { clock } = this.#options
+    const untilMs = clock.now() + patienceMs
     for (let tried = 0; ; tried += 1) {
       try {
         return await this.act(action, ask)
       } catch (error) {
         const pauseMs = pausesMs[tried]
-        if ((error as CausewayError).code !== 'HostUnreachable' || pauseMs === undefined) throw error
-        await this.#clock.sleep(pauseMs)
+        const broken = (error as CausewayError).code === 'HostUnreachable'
+        if (!broken || pauseMs === undefined || clock.now() > untilMs) throw error
+        await clock.sleep(pauseMs)
       }
     }
   }
@@ -94,16 +103,17 @@ export class Ec2Api {
   }
 }
 
-async function open({
-  region,
-  endpoint,
-  credentials,
-}: Pick<Ec2Settings, 'region' | 'endpoint' | 'credentials'>): Promise<EC2> {
+async function open({ settings, answersWithinMs }: Ec2ApiOptions): Promise<EC2> {
+  const { region, endpoint, credentials } = settings
   const { EC2 } = await import('@aws-sdk/client-ec2')
   return new EC2({
     region,
     maxAttempts: 1,
-    requestHandler: timeouts,
+    requestHandler: {
+      connectionTimeout: connectsWithinMs,
+      requestTimeout: answersWithinMs,
+      throwOnRequestTimeout: true,
+    },
     ...(endpoint === undefined ? {} : { endpoint }),
     ...(credentials === undefined ? {} : { credentials: () => fromFile(credentials) }),
   })

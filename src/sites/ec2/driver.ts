@@ -23,6 +23,8 @@ export interface Ec2DriverOptions {
   readonly cluster: string
   readonly settings: Ec2Settings
   readonly clock?: Clock
+  /** How long an answer of EC2 may take, ms. */
+  readonly answersWithinMs?: number
   /** How long it may take until EC2 shows everywhere what was done, ms. */
   readonly visibleWithinMs?: number
   /** How long a machine may take to end, ms. */
@@ -47,18 +49,20 @@ export class Ec2Driver implements Driver {
   readonly #launcher: Launcher
 
   constructor(options: Ec2DriverOptions) {
-    const { site, cluster, settings, clock = systemClock, visibleWithinMs = 20_000 } = options
+    const { site, cluster, settings, clock = systemClock } = options
+    const { answersWithinMs = 30_000, visibleWithinMs = 20_000 } = options
     this.site = site
     this.#cluster = cluster
     this.#settings = settings
     this.#clock = clock
     this.#endsWithinMs = options.endsWithinMs ?? 300_000
     this.#visibleWithinMs = visibleWithinMs
-    const api = new Ec2Api({ site, settings, clock })
+    const api = new Ec2Api({ site, settings, clock, answersWithinMs })
+    const registry = new InstanceRegistry({ api, clock, visibleWithinMs })
+    const offers = new OfferReader({ api, clock, settings })
     this.#api = api
-    this.#registry = new InstanceRegistry({ api, clock, visibleWithinMs })
-    this.#offers = new OfferReader({ api, clock, settings })
-    const { registry, offers } = { registry: this.#registry, offers: this.#offers }
+    this.#registry = registry
+    this.#offers = offers
     this.#launcher = new Launcher({ api, clock, settings, registry, offers, visibleWithinMs })
   }
 

@@ -9,9 +9,15 @@ import { answerXml, errorXml } from './xml.ts'
 
 /**
  * What happens to a call: it is turned down; the connection is cut before or after the act; it is cut and the act comes
- * later; or somebody else answers.
+ * later; no answer ever comes, nor act; or somebody else answers.
  */
-export type Fault = Refusal | 'cut before' | 'cut after' | { readonly actsInMs: number } | { readonly body: string }
+export type Fault =
+  | Refusal
+  | 'hang'
+  | 'cut before'
+  | 'cut after'
+  | { readonly actsInMs: number }
+  | { readonly body: string }
 
 /** A call that came. */
 export interface FakeCall {
@@ -71,6 +77,7 @@ export class FakeEc2 {
     this.calls.push(call)
     this.actLate()
     const fault = this.interfere(call)
+    if (fault === 'hang') return
     if (fault === 'cut before') return void request.socket.destroy()
     if (fault instanceof Object && 'body' in fault) return void response.end(fault.body)
     if (fault instanceof Object && 'actsInMs' in fault) {

@@ -64,6 +64,11 @@ test('a service that fails or does not answer is unreachable, and a read is aske
   await assert.rejects(site.driver({ settings: nobody }).list(), { code: 'HostUnreachable' })
 })
 
+test('a service that takes the question and never answers is unreachable', async () => {
+  site.api.interfere = () => 'hang'
+  await assert.rejects(site.driver({ answersWithinMs: 50 }).list(), { code: 'HostUnreachable' })
+})
+
 test('throttling is told at once, with the time that the service names, and without one where it names none', async () => {
   const asked = site.api.calls.length
   site.api.interfere = () => new Refusal('RequestLimitExceeded', 'slow', 503, { 'retry-after': '7' })
