@@ -143,6 +143,25 @@ describe('a drained site', () => {
   })
 })
 
+describe('a drain of ours that is over', () => {
+  const world = {
+    nodes: [node()],
+    machines: { east: [machine()] },
+    queueNodes: [queueNode({ drained: true, reason: 'causeway: idle' })],
+  }
+
+  test('is lifted where the queue still shows it', () => {
+    const types = [typePolicy('east', { minimum: 1 }), typePolicy('west')]
+    assert.deepEqual(kinds(decide(world, { ...policy, types })), ['cancel-drain DrainLeft'])
+    assert.deepEqual(kinds(decide({ ...world, jobs: [job()] })), ['cancel-drain DrainLeft'])
+  })
+
+  test('is left on a node that is one too many', () => {
+    const types = [typePolicy('east', { maximum: 0 }), typePolicy('west')]
+    assert.deepEqual(kinds(decide(world, { ...policy, types })), ['drain AboveMaximum'])
+  })
+})
+
 describe('a drained host', () => {
   const drains: Drain[] = [{ site: 'east', host: 'h1', reason: '', sinceMs: 0 }]
 

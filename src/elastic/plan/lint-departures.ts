@@ -29,7 +29,7 @@ export function isDark({ site, id, host }: NodeRecord, world: World): boolean {
 /** Whether a step makes something begin where nothing is to be, or keeps what has to go. */
 export function keepsDrained(step: Step, world: World): Breach {
   const node = isNodeStep(step) ? world.byId.get(step.id) : undefined
-  if (node && step.kind === 'cancel-drain' && step.reason.code === 'DemandReturned' && hasToGo(node, world)) {
+  if (node && step.kind === 'cancel-drain' && step.reason.code !== 'DrainNotSeen' && hasToGo(node, world)) {
     return { text: 'it has to go, whoever could use it' }
   }
   const starts =

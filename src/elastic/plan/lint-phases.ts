@@ -12,7 +12,8 @@ const legalDeeds: Readonly<Record<Phase, readonly Deed[]>> = {
   booting: ['move ready', 'fail'],
   installing: ['move ready', 'fail'],
   enrolling: ['move ready', 'fail'],
-  ready: ['drain', 'move deleting', 'fail'],
+  // A drain may be left in the queue that nobody wants any more.
+  ready: ['drain', 'cancel-drain', 'move deleting', 'fail'],
   draining: ['cancel-drain', 'move deleting', 'fail'],
   failed: ['give-up'],
   deleting: ['remove'],

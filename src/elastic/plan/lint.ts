@@ -109,7 +109,8 @@ function drains(world: World, report: Report): void {
     if (!type) continue
     const key = `${type.site}/${type.type}`
     // A node that is given back is useful again: what comes later in the plan counts with it.
-    if (step.kind === 'cancel-drain') left.set(key, (left.get(key) ?? 0) + 1)
+    if (step.kind === 'cancel-drain' && world.byId.get(step.id)?.phase === 'draining')
+      left.set(key, (left.get(key) ?? 0) + 1)
     if (step.kind !== 'drain' || drained.has(step.id)) continue
     drained.add(step.id)
     const rest = (left.get(key) ?? 0) - 1

@@ -48,9 +48,14 @@ export function readyStep(node: NodeRecord, ctx: Shrinking): Conclusion {
   const tooMany = whyTooMany(node, type, ctx)
   const job = ctx.neededBy(node)
   if (type && !tooMany) {
+    if (inQueue.drained) {
+      // A scheduler that restarts may have it from the name's last life; a call may come late.
+      const reason: Reason = { code: 'DrainLeft', text: 'the queue still shows a drain of ours that is over' }
+      return { step: { kind: 'cancel-drain', id: node.id, reason }, idleSinceMs }
+    }
     const kept = whyKept(type, ctx)
     if (kept) return { wait: kept, idleSinceMs }
-    if (job !== undefined && !inQueue.drained) {
+    if (job !== undefined) {
       return {
         wait: { code: 'DemandWaiting', text: `job ${job} waits and could use it`, facts: { job } },
         idleSinceMs,

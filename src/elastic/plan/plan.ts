@@ -59,7 +59,7 @@ export function plan(obs: Observation, policy: Policy, now: number): Plan {
     }
     steps.push(conclusion.step)
     if (conclusion.step.kind === 'drain') shrinking.change(node, -1)
-    if (conclusion.step.kind === 'cancel-drain') shrinking.change(node, 1)
+    if (conclusion.step.kind === 'cancel-drain' && node.phase === 'draining') shrinking.change(node, 1)
   }
 
   const orphans = orphanSteps(ctx)

@@ -10,7 +10,7 @@ export interface Reason {
 /**
  * The reasons of plans.
  *
- * Acting: `SiteDrained`, `HostDrained`, `MachineLeaving`, `WantedByQueue`, `NeededByJobs`, `BelowMinimum`, `BelowSpare`, `Enrolled`, `Idle`, `Drained`, `DemandReturned`, `PoweredDownByQueue`, `RestartedByQueue`,
+ * Acting: `SiteDrained`, `HostDrained`, `MachineLeaving`, `DrainLeft`, `WantedByQueue`, `NeededByJobs`, `BelowMinimum`, `BelowSpare`, `Enrolled`, `Idle`, `Drained`, `DemandReturned`, `PoweredDownByQueue`, `RestartedByQueue`,
  * `NotWanted`, `Failed`, `SiteClosed`, `SiteReopened`, `AboveMaximum`, `OverBudget`, `OverCap`, `WithinCap`, `OneSite`, `NotRegistered`, `Orphan`,
  * `MachineFound`.
  * Waiting: `ActUnderWay`, `BackingOff`, `SiteUnreachable`, `QueueUnreachable`, `StaleReading`, `InTime`, `Busy`, `IdleTimeRunning`,
@@ -26,6 +26,7 @@ type ReasonCode =
   | 'SiteDrained'
   | 'HostDrained'
   | 'MachineLeaving'
+  | 'DrainLeft'
   | 'Idle'
   | 'Drained'
   | 'DemandReturned'
