@@ -1,10 +1,10 @@
 import { type Clock, systemClock } from '../../base/clock.ts'
 import { CausewayError } from '../../base/errors.ts'
 import type { OpenStackSettings } from '../../config/drivers/openstack.ts'
+import { consoleEnd } from '../console-end.ts'
 import type { Capacity, Driver, HostCapacity, Listing, Machine, MachineSpec, UnreadHost } from '../driver.ts'
 import { flavorFor, machinesLeft, offerOf, zonesFor } from './choices.ts'
 import { CloudApi } from './cloud-api.ts'
-import { lastOf } from './console.ts'
 import { faultOf, isUnclear } from './errors.ts'
 import { findImage } from './glance.ts'
 import { darkServer, type Holding, Holdings, isDark, type Patience } from './holdings.ts'
@@ -87,7 +87,7 @@ export class OpenStackDriver implements Driver {
   async console(id: string): Promise<string> {
     const { servers } = await this.#holdings.look(this.#checkId(id))
     const server = servers.find((one) => stateOf(one) === 'running') ?? servers[0]
-    return server ? lastOf(await this.#nova.console(server.id)) : ''
+    return server ? consoleEnd(await this.#nova.console(server.id)) : ''
   }
 
   async capacity(): Promise<Capacity> {

@@ -1,7 +1,7 @@
 const mostBytes = 65_536
 
-/** The end of a text, at most 64 KiB of UTF-8, without half a character. */
-export function lastOf(text: string): string {
+/** What of a console the port hands on: its end, at most 64 KiB of UTF-8, without half a character. */
+export function consoleEnd(text: string): string {
   const bytes = Buffer.from(text)
   let start = Math.max(0, bytes.length - mostBytes)
   while (((bytes[start] ?? 0) & 0xc0) === 0x80) start += 1
