@@ -5,6 +5,9 @@ import { parseDuration } from '../config/units.ts'
 import { checkDriver, type Finding } from '../sites/command/check/check.ts'
 import { LocalHost } from '../sites/local-host.ts'
 
+/** What ends the check early; its machines are removed all the same. */
+const signals = ['SIGINT', 'SIGTERM'] as const
+
 interface Flags {
   image: string
   type: string
@@ -39,14 +42,18 @@ export function driverCheckCommand(): Command {
       const tag = randomBytes(4).toString('hex')
       const machine = { image, type, cpus, memoryMiB, bridge }
       const tell = (finding: Finding) => void (flags.json || process.stdout.write(showFinding(finding)))
+      const interrupted = new AbortController()
+      const interrupt = () => interrupted.abort()
+      for (const name of signals) process.once(name, interrupt)
       try {
         const options = { site: 'check', host, program, settings, timeoutMs, tag, machine }
-        const findings = await checkDriver(options, { tell, keep: flags.keep === true })
+        const findings = await checkDriver(options, { tell, keep: flags.keep === true, signal: interrupted.signal })
         const failed = findings.filter(({ result }) => result !== 'kept').length
-        const text = `${findings.length - failed} of ${findings.length} promises are kept`
+        const text = `${findings.length - failed} of ${findings.length} promises are kept${interrupted.signal.aborted ? '; the others were not tried' : ''}`
         process.stdout.write(`${flags.json ? JSON.stringify(findings, null, 2) : text}\n`)
-        if (failed > 0) process.exitCode = 1
+        if (failed > 0 || interrupted.signal.aborted) process.exitCode = 1
       } finally {
+        for (const name of signals) process.off(name, interrupt)
         await host.close()
       }
     })

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -67,6 +68,25 @@ describe('causeway driver check', () => {
     assert.match(out, /^FAILED {3}list: .*\n +head: sh list printed "hello.*\n +-> print \{"machines": \[\]\}/)
     assert.match(out, /^untried {2}listed: .*\n +there is no machine to try it on/m)
     assert.match(out, /0 of 22 promises are kept\n$/)
+  })
+
+  test('removes its machines also when it is interrupted', async () => {
+    const argv = ['driver', 'check', '--bridge', site.bridge, '--image', '/', ...example('driver-namespaces.py')]
+    const child = spawn(process.execPath, [join(root, 'src/main.ts'), ...argv], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    const ended = once(child, 'exit')
+    let out = ''
+    let isInterrupted = false
+    for await (const chunk of child.stdout.setEncoding('utf8')) {
+      out += String(chunk)
+      // The second would end it at once.
+      if (/^ok +create:/m.test(out) && !isInterrupted) isInterrupted = child.kill('SIGINT')
+    }
+    assert.deepEqual(await ended, [1, null])
+    assert.match(out, /^ok +clean-up: .*\n\d+ of \d+ promises are kept; the others were not tried\n$/m)
+    assert.doesNotMatch(out, /^ok +again:/m)
+    assert.equal(await site.run('find /mnt/machines -mindepth 1 -not -path */.locks*'), '')
   })
 
   test('a wrong command line ends with 2', async () => {

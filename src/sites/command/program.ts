@@ -66,7 +66,7 @@ export class DriverProgram {
    */
   async ask<T extends TSchema>(verb: Verb, question: object, answer: T): Promise<Static<T>> {
     const result = await this.run(verb, JSON.stringify(question))
-    if (result.code !== 0) throw this.failure(verb, result)
+    if (result.code !== 0) throw this.#failure(verb, result)
     if (Buffer.byteLength(result.stdout) > answerLimitBytes) {
       const message = `${this.describe(verb)} printed more than ${answerLimitBytes} bytes`
       throw new CausewayError('MalformedOutput', message)
@@ -75,7 +75,7 @@ export class DriverProgram {
   }
 
   /** What an exit status other than 0 means, with the program's own words. */
-  failure(verb: string, { code: status, stdout, stderr }: ExecResult): CausewayError {
+  #failure(verb: string, { code: status, stdout, stderr }: ExecResult): CausewayError {
     const who = this.describe(verb)
     const facts = { program: this.#options.program[0], verb, status }
     if (status === 126 || status === 127) {
@@ -83,7 +83,8 @@ export class DriverProgram {
       return new CausewayError('CommandFailed', `${who}: ${hint}: ${stderr.trim().slice(-500)}`, { facts })
     }
     const { message, retryAfterMs } = readError(stdout)
-    const said = message ?? (stderr.trim().slice(-2000) || 'it does not say why')
+    const silent = status === 124 ? `it was ended after ${this.#options.timeoutMs} ms` : 'it does not say why'
+    const said = message ?? (stderr.trim().slice(-2000) || silent)
     const code = statusMeanings.find((meaning) => meaning.status === status)?.code ?? 'CommandFailed'
     return new CausewayError(code, `${who} ended with status ${status}: ${said}`, {
       facts: { ...facts, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) },

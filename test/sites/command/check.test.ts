@@ -31,9 +31,10 @@ const breaks: Record<Fault, string> = {
 
 async function check(program: FakeProgram | typeof unreachableHost, keep = false): Promise<readonly Finding[]> {
   const told: Finding[] = []
+  const { signal } = new AbortController()
   const machine = { type: 'standard', image: '/images/base', cpus: 1, memoryMiB: 64, bridge: 'cw1' }
   const options = { site: 'check', host: program, program: ['driver'], timeoutMs: 10_000, tag: 'abcd', machine }
-  const findings = await checkDriver(options, { tell: (finding) => told.push(finding), keep })
+  const findings = await checkDriver(options, { tell: (finding) => told.push(finding), keep, signal })
   assert.deepEqual(told, findings)
   return findings
 }

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
+import * as fc from 'fast-check'
+import { ListAnswer, readAnswer } from '../../../src/sites/command/answers.ts'
 import { CommandDriver, type CommandDriverOptions } from '../../../src/sites/command/command-driver.ts'
 import { statusMeanings } from '../../../src/sites/command/protocol.ts'
 import { LocalHost } from '../../../src/sites/local-host.ts'
@@ -20,6 +22,18 @@ function answering(document: unknown): CommandDriver {
 }
 
 const machine = { id: 'a', name: 'east-1', cluster: 'lab', state: 'running', createdAtMs: 5 }
+/** A machine, or almost one. */
+const someMachine = fc.record(
+  {
+    id: fc.oneof(fc.string(), fc.integer()),
+    name: fc.constant('east-1'),
+    cluster: fc.constant('lab'),
+    state: fc.constantFrom('running', 'stopped', 'STOPPED'),
+    createdAtMs: fc.oneof(fc.nat(), fc.double(), fc.string()),
+    host: fc.option(fc.string()),
+  },
+  { requiredKeys: ['name', 'cluster', 'state'] },
+)
 const whole = { ...machine, host: null, address: null, leaving: null }
 
 describe('a program as a driver', () => {
@@ -118,6 +132,25 @@ describe('what a program answers is checked', () => {
     const create = (over: object) => answering({ machine: { ...machine, ...over } }).create(machineSpec('a'))
     await assert.rejects(create({ id: 'b' }), { message: /machine\.id: expected "a", got "b"/ })
     await assert.rejects(create({ state: 'stopped' }), { message: /machine\.state: expected "running", got "stopped"/ })
+  })
+
+  test('whatever it is, it is taken or refused by name, and nothing else', () => {
+    const anything = fc.oneof(
+      fc.json().map((json) => `{"machines": [${json}]}`),
+      fc.record({ machines: fc.array(someMachine) }).map((answer) => JSON.stringify(answer)),
+      fc.string(),
+    )
+    fc.assert(
+      fc.property(anything, (text) => {
+        try {
+          const { machines } = readAnswer('d list', ListAnswer, text)
+          for (const { id, createdAtMs } of machines) assert.ok(id !== '' && Number.isSafeInteger(createdAtMs))
+        } catch (error) {
+          assert.equal((error as { code?: string }).code, 'MalformedOutput')
+        }
+      }),
+      { numRuns: 300 },
+    )
   })
 
   test('more than anybody would read', async () => {

@@ -17,11 +17,12 @@ export interface Finding {
  * Tries all promises of a driver program, one by one, and removes the machines that it made, whatever happens.
  * @param tell hears of each finding as soon as there is one
  * @param keep leaves the machines where they are, for a look at them
+ * @param signal when it aborts, nothing more is tried
  * @returns all findings; the last says whether everything could be removed
  */
 export async function checkDriver(
   options: TrialOptions,
-  { tell, keep }: { tell: (finding: Finding) => void; keep: boolean },
+  { tell, keep, signal }: { tell: (finding: Finding) => void; keep: boolean; signal: AbortSignal },
 ): Promise<readonly Finding[]> {
   const trial = new Trial(options)
   const findings: Finding[] = []
@@ -30,7 +31,10 @@ export async function checkDriver(
     tell(finding)
   }
   try {
-    for (const promise of driverPromises) add(await find(promise, trial, findings))
+    for (const promise of driverPromises) {
+      if (signal.aborted) break
+      add(await find(promise, trial, findings))
+    }
   } finally {
     if (!keep) add(await cleanUp(trial))
   }

@@ -1,0 +1,23 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { test } from 'node:test'
+import { seenInProcesses } from '../../../src/sites/command/check/seen-in-processes.ts'
+
+function sleep(secret: { argument?: string; environment?: string }): Promise<void> {
+  const env = { ...process.env, ...(secret.environment === undefined ? {} : { SECRET: secret.environment }) }
+  return new Promise((resolve) => {
+    execFile('bash', ['-c', 'sleep 0.1; :', secret.argument ?? ''], { env }, () => resolve())
+  })
+}
+
+test('a text is found in the arguments and the environment of processes, while there are any', async () => {
+  const tag = `text-of-${process.pid}`
+  assert.deepEqual(await seenInProcesses(`${tag}-a`, sleep({ argument: `${tag}-a` })), ['the command line of bash'])
+  const where = await seenInProcesses(`${tag}-b`, sleep({ environment: `${tag}-b` }))
+  assert.ok(where.includes('the environment of bash'), where.join())
+  assert.deepEqual(await seenInProcesses(`${tag}-a`, Promise.resolve()), [])
+})
+
+test('what goes on meanwhile may fail, and that is not lost', async () => {
+  await assert.rejects(seenInProcesses('nobody has this text', Promise.reject(new Error('failed'))), /failed/)
+})
