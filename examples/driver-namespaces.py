@@ -179,8 +179,7 @@ def lock(state, machine_id):
 def create(state, question):
     spec = part(question, "machine", dict)
     machine_id = check_id(spec.get("id"))
-    for key, kind in (("name", str), ("cluster", str), ("image", str), ("nic", dict), ("seed", list)):
-        part(spec, key, kind)
+    check_spec(spec)
     lock(state, machine_id)
     folder = state / machine_id
     if holder_of(folder):
@@ -193,6 +192,17 @@ def create(state, question):
     make_folder(state, folder, spec)
     start(folder, spec)
     return {"machine": describe(folder)}
+
+
+def check_spec(spec):
+    for key in ("name", "cluster", "image"):
+        part(spec, key, str)
+    nic = part(spec, "nic", dict)
+    for key, kind in (("mac", str), ("port", str), ("bridge", str), ("mtu", int)):
+        part(nic, key, kind)
+    for file in part(spec, "seed", list):
+        for key, kind in (("path", str), ("content", str), ("mode", int)):
+            part(file, key, kind)
 
 
 def make_folder(state, folder, spec):
