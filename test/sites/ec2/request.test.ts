@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { createRequire } from 'node:module'
 import { afterEach, beforeEach, test } from 'node:test'
 import { driversOf } from '../../../src/cli/drivers.ts'
+import type { ControllerConfig } from '../../../src/config/controller-schema.ts'
 import { compactUserData } from '../../../src/sites/cloud-init/no-cloud.ts'
 import { map, maps, type Parameters, text } from '../../fakes/ec2/query.ts'
 import { Refusal } from '../../fakes/ec2/refusal.ts'
@@ -19,14 +20,16 @@ function request(): Parameters {
   return site.api.calls.find(({ action }) => action === 'RunInstances')?.parameters ?? assert.fail('nothing was made')
 }
 
-test('the SDK is loaded by the first call, not by a controller that has such a driver', async () => {
+test('the SDK is loaded by the first call, not by a controller that has such a site', async () => {
   const loaded = () => Object.keys(createRequire(import.meta.url).cache).filter((path) => path.includes('client-ec2'))
-  // The order of the tests in this file is part of it: nothing before has made a call.
-  assert.equal(typeof driversOf, 'function')
-  const driver = site.driver()
+  const sites = { cloud: { driver: { kind: 'ec2', ...site.settings } } }
+  const config = { cluster: { name: 'lab' }, sites } as unknown as Pick<ControllerConfig, 'cluster' | 'sites'>
+  const driver = driversOf(config, new Map()).get('cloud')
+  // Nothing before in this file has made a call.
   assert.deepEqual(loaded(), [])
-  await driver.list()
+  assert.deepEqual(await driver?.list(), { machines: [], unread: [] })
   assert.notDeepEqual(loaded(), [])
+  await driver?.close()
 })
 
 test('a machine gets its seed, its tags on all that it owns, an encrypted disk, and metadata of version 2 only', async () => {
