@@ -19,6 +19,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   replay: async () => (await import('./cli/replay.ts')).replayCommand(),
   simulate: async () => (await import('./cli/simulate.ts')).simulateCommand(),
   'slurm-nodes': async () => (await import('./cli/slurm-nodes.ts')).slurmNodesCommand(),
+  image: async () => (await import('./cli/image.ts')).imageCommand(),
   hosts: async () => (await import('./cli/hosts.ts')).hostsCommand(),
   driver: async () => (await import('./cli/driver.ts')).driverCommand(),
 }

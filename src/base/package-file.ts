@@ -7,7 +7,12 @@ import { dirname, join } from 'node:path'
  * @throws whatever `readFile` throws: a missing file means a broken installation.
  */
 export async function readPackageFile(path: string): Promise<string> {
+  return await readFile(packageFile(path), 'utf8')
+}
+
+/** Where a file of this package is, by its path from the package's root. */
+export function packageFile(path: string): string {
   let folder = import.meta.dirname
   while (!existsSync(join(folder, 'package.json')) && dirname(folder) !== folder) folder = dirname(folder)
-  return await readFile(join(folder, path), 'utf8')
+  return join(folder, path)
 }

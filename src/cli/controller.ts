@@ -34,6 +34,7 @@ import { TunnelKeyStore } from '../store/tunnel-key-store.ts'
 import { defaultConfigFile } from './config-file.ts'
 import { driversOf } from './drivers.ts'
 import { gatewayHosts, hostOf } from './gateway-hosts.ts'
+import { serveImages } from './images.ts'
 import { NetworkWatch } from './network-watch.ts'
 import { secretFile } from './secret-file.ts'
 import { rolesOf, warmCaches } from './warm-caches.ts'
@@ -181,6 +182,7 @@ async function startController(
     log.error({ err: error }, 'the doors broke; the controller ends')
     process.exit(1)
   })
+  const stopImages = serveImages(config.images, clock, log)
   await gateways.start()
   loop.start()
   return {
@@ -194,6 +196,7 @@ async function startController(
     },
     async stop() {
       await doors.close()
+      await stopImages()
       await loop.stop()
       await gateways.stop()
       await recorder?.close()

@@ -19,7 +19,7 @@ type Log = Pick<Logger, 'warn'>
 
 /** The drivers of all sites of a configuration, by site; `hosts` are the gateways. Whoever has them closes them. */
 export function driversOf(
-  config: Pick<ControllerConfig, 'cluster' | 'sites'>,
+  config: Pick<ControllerConfig, 'cluster' | 'head' | 'images' | 'sites'>,
   hosts: ReadonlyMap<string, Host>,
   log: Log,
 ): ReadonlyMap<string, Driver> {
@@ -28,11 +28,12 @@ export function driversOf(
 
 /** The driver of one site of a configuration. */
 export function driverOf(
-  { cluster, sites }: Pick<ControllerConfig, 'cluster' | 'sites'>,
+  config: Pick<ControllerConfig, 'cluster' | 'head' | 'images' | 'sites'>,
   site: string,
   hosts: ReadonlyMap<string, Host>,
   log: Log,
 ): Driver {
+  const { cluster, sites } = config
   const driver = (sites[site] as ControllerConfig['sites'][string]).driver
   const { kind } = driver
   switch (kind) {
@@ -50,7 +51,9 @@ export function driverOf(
       const pool = Object.entries(driver.hosts ?? { [site]: { gateway: true } }).map(
         ([name, { gateway }]) => [name, hostOf(hosts, gateway ? site : furtherGateway(site, name))] as const,
       )
-      return new LibvirtDriver({ site, cluster: cluster.name, config: driver, hosts: new Map(pool), log })
+      const imageSource = imageSourceOf(config, site)
+      const options = { site, cluster: cluster.name, config: driver, hosts: new Map(pool), log, imageSource }
+      return new LibvirtDriver(options)
     }
     case 'openstack': {
       const openstack = new OpenStackDriver({ site, cluster: cluster.name, settings: driver })

@@ -37,16 +37,11 @@ export interface HeadImagesOptions {
   readonly bin?: string
 }
 
-/** For how long a host that had an image is not asked again, ms. It counts as asked for there for an hour. */
-const freshMs = 60_000
-
 /** The images of the head, brought to the hosts of one site. */
 export class HeadImages implements ImageSource {
   readonly #options: HeadImagesOptions
   readonly #folder: string
   readonly #coming = new Map<string, Promise<string>>()
-  /** When a host was last seen to have an image. */
-  readonly #seenAtMs = new Map<string, number>()
 
   constructor(options: HeadImagesOptions) {
     this.#options = options
@@ -63,13 +58,9 @@ export class HeadImages implements ImageSource {
     if (reference.kind === 'path') return reference.path
     const digest = await this.#options.store.resolve(image)
     const key = `${host.name} ${digest}`
-    const seen = this.#seenAtMs.get(key)
-    if (seen !== undefined && this.#options.clock.now() - seen < freshMs) return this.#pathOf(digest)
     const coming = this.#coming.get(key) ?? this.#wait(host, image, digest).finally(() => this.#coming.delete(key))
     this.#coming.set(key, coming)
-    const path = await coming
-    this.#seenAtMs.set(key, this.#options.clock.now())
-    return path
+    return await coming
   }
 
   #pathOf(digest: string): string {

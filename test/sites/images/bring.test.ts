@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { openSync } from 'node:fs'
 import { mkdir, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import type { RequestListener } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { systemClock } from '../../../src/base/clock.ts'
@@ -29,7 +29,7 @@ async function head(t: TestContext) {
   })
   await server.listen({ host: '127.0.0.1', port: 0 })
   atEnd(t, () => server.close())
-  const port = server.addresses()[0]?.port ?? 0
+  const { port } = server.server.address() as AddressInfo
   const body = await readFile(join(made.store.folder, `sha256-${manifest.digest}.qcow2`))
   return { ...made, manifest, body, given, port, url: `http://127.0.0.1:${port}` }
 }
@@ -200,11 +200,9 @@ test('an image goes only when no machine uses it, nothing has it open, and nobod
   assert.equal((await at.list())[0]?.machines, 1)
   assert.deepEqual(await at.remove(digest, 0), { removed: false, why: 'a machine uses it' })
   await rm(machine, { recursive: true })
-  const reader = spawn('sleep', ['infinity'], {
-    stdio: [openSync(path, 'r'), 'ignore', 'ignore'],
-  })
+  const reader = spawn('tail', ['--follow', '--bytes=1', path], { stdio: ['ignore', 'pipe', 'ignore'] })
   atEnd(t, () => reader.kill('SIGKILL'))
-  await once(reader, 'spawn')
+  await once(reader.stdout, 'data')
   assert.deepEqual(await at.remove(digest, 0), { removed: false, why: 'a process has it open' })
   const ended = once(reader, 'exit')
   reader.kill('SIGKILL')

@@ -28,7 +28,7 @@ export async function makeQcow2(file: string, content: string, bytes = 300_000):
 }
 
 /** A store in a folder of its own, with its helpers. */
-export async function makeStore(t: TestContext, now: () => number = systemClock.now) {
+export async function makeStore(t: TestContext, now = () => systemClock.now()) {
   const folder = await scratchFolder(t)
   const store = new ImageStore(join(folder, 'images'), new LocalHost('head'), { ...systemClock, now })
   /** Makes an image of its own content and adds it. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { planGc } from '../../../src/sites/images/gc-plan.ts'
 
 const hour = 3_600_000
