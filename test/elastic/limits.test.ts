@@ -103,6 +103,21 @@ describe('budgets', () => {
     assert.deepEqual(kinds(plan(observation(world), dear(40), now)), ['begin WantedByQueue'])
     assert.deepEqual(kinds(plan(observation(world), dear(39), now)), ['refuse OverBudget'])
   })
+  test('no node of several begins beside one that an exceeded budget drains', () => {
+    const draining = node({ phase: 'draining', phaseSinceMs: now - 1000 })
+    const world = {
+      places: 'causeway' as const,
+      nodes: [draining],
+      jobs: [job({ nodeCount: 2, features: 'site-east' })],
+      queueNodes: [queueNode({ drained: true, reason: 'causeway: budget' })],
+      machines: { east: [machine()] },
+    }
+    const rules = only({}, { budgets: [{ period: 'day', site: null, amount: 10, ...today }] })
+    const steps = (spent: number) =>
+      kinds(plan(observation({ ...world, spent: new Map([['day/*', spent]]) }), rules, now))
+    assert.deepEqual(steps(0), ['cancel-drain DemandReturned', 'begin NeededByJobs'])
+    assert.deepEqual(steps(11), ['move Drained'])
+  })
   test('a node on its way is counted to the end of the job that it was begun for', () => {
     const coming = node({
       id: 'id-east-2',

@@ -4,6 +4,7 @@ import type { Job, Size } from './demand.ts'
 import { growingPhases } from './phases.ts'
 import { type TypePolicy, typeKey } from './policy.ts'
 import { reasonPrefix } from './reason-prefix.ts'
+import type { Room } from './room.ts'
 import { scaled } from './shares.ts'
 
 /** A node that jobs can be thought onto: one that lives, or one that the plan is to begin. */
@@ -41,12 +42,12 @@ export function put(bin: Bin, job: Job, shares: number): void {
 const nothing: Size = { cpus: 0, memoryMiB: 0, gpus: -1 }
 
 /** The living nodes that can take jobs, by `typeKey`: ready ones first, then those to come, then those being drained by us. */
-export function livingBins(ctx: Context): Map<string, Bin[]> {
+export function livingBins(ctx: Context, room: Room): Map<string, Bin[]> {
   const bins = new Map<string, Bin[]>()
   const order = new Map<Bin, number>()
   for (const node of ctx.obs.nodes) {
     const type = ctx.typeOf(node)
-    const rank = type && rankOf(node, ctx)
+    const rank = type && rankOf(node, ctx, room)
     if (!type || rank === null || rank === undefined) continue
     const bin: Bin = { type, node, free: type.size, empty: true, untilMs: Infinity, jobs: [] }
     for (const job of ctx.jobsOn(node.name)) {
@@ -71,14 +72,14 @@ function heldOf(job: Job): Size {
 }
 
 /** 0: it is there. 1: it comes. 2: its drain would have to be cancelled. null: it takes no jobs. */
-function rankOf(node: NodeRecord, { queueNodes, obs, toGo }: Context): number | null {
+function rankOf(node: NodeRecord, { queueNodes, obs, toGo }: Context, { ledger }: Room): number | null {
   if (toGo(node)) return null
   if (growingPhases.has(node.phase)) return 1
   if (node.phase !== 'ready' && node.phase !== 'draining') return null
   const inQueue = queueNodes.get(node.name)
   if (!inQueue || inQueue.power !== 'present' || inQueue.down || !inQueue.responding) return null
-  // What an act on it is under way for may be its end.
-  if (node.phase === 'draining') return obs.inFlight.has(node.id) ? null : 2
+  // What an act on it is under way for may be its end; and no drain is cancelled that a budget asks for.
+  if (node.phase === 'draining') return obs.inFlight.has(node.id) || ledger.exceeded(node.site) ? null : 2
   return inQueue.drained && !inQueue.reason.startsWith(reasonPrefix) ? null : 0
 }
 

@@ -68,7 +68,7 @@ class Packer implements Packing {
   constructor(ctx: Context, room: Room) {
     this.#ctx = ctx
     this.#room = room
-    this.#bins = livingBins(ctx)
+    this.#bins = livingBins(ctx, room)
   }
 
   place(job: Job): void {
