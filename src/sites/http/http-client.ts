@@ -71,12 +71,12 @@ export class HttpClient {
   }
 
   #failure(what: string, cause: unknown): CausewayError {
-    const { message, code = '' } = cause as NodeJS.ErrnoException
+    const { name, message, code = '' } = cause as NodeJS.ErrnoException
     const text = `${this.#options.name}: ${what}: ${message || code}`
     if (code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT') {
       return new CausewayError('CommandTimeout', text, { cause })
     }
-    const isMalformed = code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE' || code.startsWith('HPE_')
+    const isMalformed = code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE' || name === 'HTTPParserError'
     return new CausewayError(isMalformed ? 'MalformedOutput' : 'HostUnreachable', text, { cause })
   }
 }
