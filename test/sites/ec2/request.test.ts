@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { createRequire } from 'node:module'
 import { afterEach, beforeEach, test } from 'node:test'
-import { driversOf } from '../../../src/cli/drivers.ts'
+import { silentLog } from '../../../src/base/log.ts'
+import { driverOf } from '../../../src/cli/drivers.ts'
 import type { ControllerConfig } from '../../../src/config/controller-schema.ts'
 import { compactUserData } from '../../../src/sites/cloud-init/no-cloud.ts'
 import { map, maps, type Parameters, text } from '../../fakes/ec2/query.ts'
@@ -23,13 +24,13 @@ function request(): Parameters {
 test('the SDK is loaded by the first call, not by a controller that has such a site', async () => {
   const loaded = () => Object.keys(createRequire(import.meta.url).cache).filter((path) => path.includes('client-ec2'))
   const sites = { cloud: { driver: { kind: 'ec2', ...site.settings } } }
-  const config = { cluster: { name: 'lab' }, sites } as unknown as Pick<ControllerConfig, 'cluster' | 'sites'>
-  const driver = driversOf(config, new Map()).get('cloud')
+  const config = { cluster: { name: 'lab' }, sites } as unknown as ControllerConfig
+  const driver = driverOf(config, 'cloud', new Map(), silentLog)
   // Nothing before in this file has made a call.
   assert.deepEqual(loaded(), [])
-  assert.deepEqual(await driver?.list(), { machines: [], unread: [] })
+  assert.deepEqual(await driver.list(), { machines: [], unread: [] })
   assert.notDeepEqual(loaded(), [])
-  await driver?.close()
+  await driver.close()
 })
 
 test('a machine gets its seed, its tags on all that it owns, an encrypted disk, and metadata of version 2 only', async () => {
