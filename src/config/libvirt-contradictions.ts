@@ -7,7 +7,7 @@ export function* libvirtContradictions(config: ControllerConfig): Generator<Prob
     if (driver.kind !== 'libvirt') continue
     const path = ['sites', site, 'driver']
     yield* hosts(driver, path)
-    yield* types(driver, path)
+    yield* kernels(driver, path)
   }
 }
 
@@ -26,12 +26,11 @@ function* hosts(driver: DriverConfig<'libvirt'>, path: readonly string[]): Gener
   }
 }
 
-function* types(driver: DriverConfig<'libvirt'>, path: readonly string[]): Generator<Problem> {
+function* kernels(driver: DriverConfig<'libvirt'>, path: readonly string[]): Generator<Problem> {
   const missing = 'missing; expected the kernel that `firmware: kernel` starts'
-  if (driver.firmware === 'kernel' && !driver.kernel) yield problemAt([...path, 'kernel'], missing)
-  for (const [type, settings] of Object.entries(driver.types)) {
-    const at = [...path, 'types', type]
-    if (settings.firmware === 'kernel' && !settings.kernel && !driver.kernel)
-      yield problemAt([...at, 'kernel'], missing)
+  if (driver.kernel) return
+  if (driver.firmware === 'kernel') yield problemAt([...path, 'kernel'], missing)
+  for (const [type, { firmware, kernel }] of Object.entries(driver.types)) {
+    if (firmware === 'kernel' && !kernel) yield problemAt([...path, 'types', type, 'kernel'], missing)
   }
 }
