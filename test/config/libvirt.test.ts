@@ -72,7 +72,11 @@ describe('settings of a site with libvirt', () => {
     ['a pool without hosts', { hosts: {} }, /hosts: expected at least 1 entries/],
     ['a kernel that is not given', { firmware: 'kernel' }, /driver\.kernel: missing/],
     ['the same in a type', { types: { standard: { firmware: 'kernel' } } }, /types\.standard\.kernel: missing/],
-    ['a type that the site does not have', { types: { big: {} } }, /types\.big: .* it has: standard/],
+    [
+      'a type that the site does not have',
+      { types: { big: {} } },
+      /types\.big: the site has no node type of this name/,
+    ],
     [
       'CPUs that are none',
       { types: { standard: { cpuset: 'all' } } },
