@@ -278,6 +278,11 @@ export class Lab {
     await this.#startHost(host, options.cache ?? true)
   }
 
+  /** When it is switched on the next time, the host shows another key, as one that was set up anew; the configuration keeps the first. */
+  async changeHostKey(host: MachineHost): Promise<void> {
+    this.#keys.set(host, await makeSshKey(this.#file(`${host}-again`)))
+  }
+
   /** Lets this process end while the lab stays up, free for `Lab.open` or to be replaced. */
   leave(): void {
     for (const cable of this.#cables.values()) cable.unref()

@@ -18,6 +18,8 @@ export interface Life {
   readonly name: string
   readonly site: string
   readonly phase: string
+  /** The host of the site's pool that has its machine; null: the site has no pool, or it has no machine. */
+  readonly host: string | null
   /** Since when its site can't be read, ms since the epoch; null: it can. */
   readonly unreachableSinceMs: number | null
 }
@@ -58,7 +60,7 @@ export function lives(lab: Lab): Life[] {
   const file = join(labFolder(lab.name), 'disk/head/causeway/causeway.db')
   const db = new Database(file, { readonly: true })
   try {
-    const columns = 'id, name, site, phase, unreachable_since as unreachableSinceMs'
+    const columns = 'id, name, site, phase, host, unreachable_since as unreachableSinceMs'
     return db.prepare(`select ${columns} from nodes order by began_at`).all() as Life[]
   } finally {
     db.close()

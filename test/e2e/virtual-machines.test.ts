@@ -16,15 +16,16 @@ exec bash -c "$0" exchange "$receiver" ${bytes}`
 /** What a job said, by task. */
 type Said = ReadonlyMap<string, string>
 
+const acrossSites = '[site-east*1&site-west*1]'
+
 /**
- * Runs a job of one node at each site whose nodes exchange random bytes; resolves when it has ended well. The nodes share
- * no /home with the head: what they print comes over srun's own connections, through the overlay too.
+ * Runs a job of two nodes that exchange random bytes; resolves when it has ended well. The nodes share no
+ * /home with the head: what they print comes over srun's own connections, through the overlay too.
  */
-async function exchangeJob(lab: Lab): Promise<Said> {
+async function exchangeJob(lab: Lab, places: string): Promise<Said> {
   const words = ['--nodes=2', '--ntasks-per-node=1', '--exclusive', '--label', '--chdir=/tmp']
-  const places = '--constraint=[site-east*1&site-west*1]'
-  const running = lab.asAlice(['srun', ...words, places, 'bash', '-c', wrapper, exchange], { timeoutMs: 300_000 })
-  const { code, stdout, stderr } = await running
+  const argv = ['srun', ...words, `--constraint=${places}`, 'bash', '-c', wrapper, exchange]
+  const { code, stdout, stderr } = await lab.asAlice(argv, { timeoutMs: 300_000 })
   assert.equal(code, 0, stderr)
   const lines = `${stdout}\n${stderr}`.matchAll(/^([01]): (\S+)(?: (\S+))?$/gm)
   return new Map([...lines].map(([, task, what, value]) => [`${task} ${value ? what : 'kernel'}`, value ?? what ?? '']))
@@ -38,27 +39,21 @@ function assertExchanged(said: Said): void {
 
 const sitesOf = (machines: readonly Life[]) => machines.map(({ site }) => site).sort()
 
-/** What is left at a site of virtual machines: processes, ports, domains, and files outside of the images. */
+const machineHosts = ['east', 'annex', 'west'] as const
+
+/** What is left at the hosts of virtual machines: processes, ports, domains, files. */
 async function remains(lab: Lab): Promise<string[]> {
   const found = await Promise.all(
-    lab.sites.map(async (site) => {
-      const run = async (...argv: string[]) => (await must(lab.hosts[site].exec(argv))).split('\n').filter(Boolean)
+    machineHosts.map(async (host) => {
+      const run = async (...argv: string[]) => (await must(lab.hosts[host].exec(argv))).split('\n').filter(Boolean)
       const links = await run('ip', '-o', 'link', 'show')
-      const files = await run(
-        'find',
-        '/var/lib/causeway',
-        '-path',
-        '/var/lib/causeway/images',
-        '-prune',
-        '-o',
-        '-print',
-      )
+      const files = await run('find', '/var/lib/causeway/machines', '-type', 'f', '!', '-path', '*/.locks/*')
       return [
         ...(await run('ps', '-eo', 'args=')).filter((line) => line.includes('qemu-system')),
         ...links.filter((line) => line.includes('cwp')),
         ...(await run('virsh', 'list', '--all', '--name')),
-        ...files.filter((path) => /\.(qcow2|iso|log)$/.test(path)),
-      ].map((line) => `${site}: ${line}`)
+        ...files,
+      ].map((line) => `${host}: ${line}`)
     }),
   )
   return found.flat()
@@ -67,7 +62,7 @@ async function remains(lab: Lab): Promise<string[]> {
 describe('virtual machines at two sites, on real Slurm over the overlay', () => {
   let lab: Lab
   before(async () => {
-    lab = await clusterUp({ machines: 'libvirt', caches: false, nodes: { east: 1, west: 1 } })
+    lab = await clusterUp({ machines: 'libvirt', caches: false, annex: true, nodes: { east: 2, west: 1 } })
   })
   after(async () => {
     await lab.down()
@@ -75,10 +70,17 @@ describe('virtual machines at two sites, on real Slurm over the overlay', () => 
   })
 
   test('a job runs on a machine at each site, and its nodes exchange data over the overlay', async () => {
-    const said = await exchangeJob(lab)
+    const said = await exchangeJob(lab, acrossSites)
     assertExchanged(said)
     for (const task of ['0', '1']) assert.notEqual(said.get(`${task} kernel`), release())
     assert.deepEqual(sitesOf(lives(lab)), ['east', 'west'])
+  })
+
+  test('a job runs on both hosts of a pool', async () => {
+    assertExchanged(await exchangeJob(lab, 'site-east'))
+    const there = lives(lab).filter(({ site, phase }) => site === 'east' && /ready|draining/.test(phase))
+    const hosts = there.map(({ host }) => host)
+    assert.deepEqual(hosts.toSorted(), ['annex', 'east'])
   })
 
   test('machines, disks, seeds and ports are gone when nobody needs them', async () => {
@@ -88,7 +90,7 @@ describe('virtual machines at two sites, on real Slurm over the overlay', () => 
 
   test('a controller that is killed while machines boot loses none of them', async () => {
     const before = lives(lab).length
-    const job = exchangeJob(lab)
+    const job = exchangeJob(lab, acrossSites)
     const booting = await until('machines boot at both sites', patienceMs, () => {
       const now = lives(lab).slice(before)
       return now.length === 2 && now.every(({ phase }) => phase === 'booting') && now
