@@ -1,5 +1,6 @@
 import { CausewayError } from '../../base/errors.ts'
 import { renderNoCloud } from '../cloud-init/no-cloud.ts'
+import { consoleEnd } from '../console-end.ts'
 import type { Capacity, Driver, Listing, Machine, MachineSpec } from '../driver.ts'
 import {
   CapacityAnswer,
@@ -11,7 +12,7 @@ import {
   malformed,
 } from './answers.ts'
 import { DriverProgram, type DriverProgramOptions } from './program.ts'
-import { consoleLimitBytes, protocolName, type Question } from './protocol.ts'
+import { protocolName, type Question } from './protocol.ts'
 
 /** How a `CommandDriver` reaches its machines. */
 export interface CommandDriverOptions extends DriverProgramOptions {
@@ -76,7 +77,7 @@ export class CommandDriver implements Driver {
 
   async console(id: string): Promise<string> {
     const answer = await this.#program.ask('console', { ...this.#question(), id }, ConsoleAnswer)
-    return Buffer.from(answer.console).subarray(-consoleLimitBytes).toString()
+    return consoleEnd(answer.console)
   }
 
   async capacity(): Promise<Capacity> {

@@ -49,6 +49,3 @@ export const statusMeanings: readonly StatusMeaning[] = [
 
 /** Bytes that a program may print, stdout and stderr together. */
 export const answerLimitBytes = 16 * 1024 * 1024
-
-/** Bytes of a console that are handed on. */
-export const consoleLimitBytes = 65_536

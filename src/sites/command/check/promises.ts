@@ -1,5 +1,6 @@
+import { consoleEnd } from '../../console-end.ts'
 import type { Machine } from '../../driver.ts'
-import { consoleLimitBytes, statusMeanings } from '../protocol.ts'
+import { statusMeanings } from '../protocol.ts'
 import { seenInProcesses } from './seen-in-processes.ts'
 import type { Trial } from './trial.ts'
 
@@ -186,12 +187,8 @@ export const driverPromises: readonly DriverPromise[] = [
     remedy: 'keep what it prints in a file and answer with the last 65536 bytes of it',
     needsMachine: true,
     broken: async (trial) => {
-      const result = await trial.run('console', { id: trial.id('main') })
-      await trial.driver.console(trial.id('main'))
-      // What JSON makes of it may be six times as long.
-      const text = (JSON.parse(result.stdout) as { console: string }).console
-      const bytes = Buffer.byteLength(text)
-      return bytes <= consoleLimitBytes ? null : `it answers with ${bytes} bytes`
+      const text = await trial.wholeConsole('main')
+      return text === consoleEnd(text) ? null : `it answers with ${Buffer.byteLength(text)} bytes`
     },
   },
   {

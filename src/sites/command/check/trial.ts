@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { ExecResult } from '../../../base/host.ts'
 import { renderNoCloud } from '../../cloud-init/no-cloud.ts'
 import type { Machine, MachineSpec } from '../../driver.ts'
+import { ConsoleAnswer } from '../answers.ts'
 import { CommandDriver, type CommandDriverOptions } from '../command-driver.ts'
 import { DriverProgram } from '../program.ts'
 import { protocolName, type Question } from '../protocol.ts'
@@ -89,7 +90,12 @@ export class Trial {
 
   /** Runs the program with a document that may be wrong; what it lacks are the parts that all documents have. */
   run(verb: string, question: object = {}): Promise<ExecResult> {
-    return this.program.run(verb, this.#document(question))
+    return this.program.run(verb, JSON.stringify(this.#document(question)))
+  }
+
+  /** What the program says that a machine printed, all of it. */
+  async wholeConsole(name: string): Promise<string> {
+    return (await this.program.ask('console', this.#document({ id: this.id(name) }), ConsoleAnswer)).console
   }
 
   /** Asks for a machine that the program is to refuse, and returns how it ended. */
@@ -100,13 +106,13 @@ export class Trial {
   /** Kills a call for a machine after some time, as a crash of the head would. */
   async kill(verb: 'create' | 'delete', machine: MachineSpec, afterMs: number): Promise<void> {
     const parts = verb === 'create' ? { machine, noCloud: renderNoCloud(machine) } : { id: machine.id }
-    await this.program.run(verb, this.#document(parts), afterMs)
+    await this.program.run(verb, JSON.stringify(this.#document(parts)), afterMs)
   }
 
-  #document(question: object): string {
+  #document(question: object): object {
     const { site, settings = {} } = this.#options
     const usual: Question = { protocol: protocolName, site, cluster: this.cluster, settings }
-    return JSON.stringify({ ...usual, ...question })
+    return { ...usual, ...question }
   }
 
   async #makeMachine(): Promise<Machine> {
