@@ -102,7 +102,7 @@ export class SiteKeeper {
   }
 
   async #done(site: string, host: string | null, code: string, text: string): Promise<SiteReport> {
-    const { clock, events, nodes, wake } = this.#from
+    const { clock, events, nodes } = this.#from
     await events.append({
       atMs: clock.now(),
       kind: 'site',
@@ -114,7 +114,7 @@ export class SiteKeeper {
       facts: { host },
       jobs: [],
     })
-    wake()
+    this.#from.wake()
     const breakers = [...(await nodes.breakers()).values()]
     return this.#reportOf(site, await nodes.live(), breakers, await this.drains())
   }

@@ -185,7 +185,7 @@ export class NodeStore {
   async note(notes: readonly NodeNote[]): Promise<void> {
     if (notes.length === 0) return
     // Thousands of nodes may become idle at once, and what is noted is then the same for all.
-    const alike = Map.groupBy(notes, ({ id: _, ...facts }) => JSON.stringify(facts))
+    const alike = Map.groupBy(notes, (note) => JSON.stringify(columnsOf(note)))
     await this.#write(
       notes.map(({ id }) => id),
       async (tx) => {

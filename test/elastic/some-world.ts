@@ -185,7 +185,7 @@ export const someWorld: fc.Arbitrary<SomeWorld> = fc
       host: w.hosts[names.indexOf(n)] ?? null,
       leaving: w.leaving.includes(n) ? { atMs: now + 60_000, reason: 'spot' } : null,
     })
-    const isRead = (n: string) => !(w.unreadHosts as string[]).includes(place(n).host ?? '')
+    const isRead = (n: string) => !w.unreadHosts.includes(place(n).host ?? '')
     const at = (site: string) => [
       ...names
         .filter((n) => n.startsWith(site) && !w.lost.includes(n) && isRead(n))

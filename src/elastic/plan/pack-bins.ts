@@ -72,8 +72,9 @@ function heldOf(job: Job): Size {
 }
 
 /** 0: it is there. 1: it comes. 2: its drain would have to be cancelled. null: it takes no jobs. */
-function rankOf(node: NodeRecord, { queueNodes, obs, toGo }: Context, { ledger }: Room): number | null {
-  if (toGo(node)) return null
+function rankOf(node: NodeRecord, ctx: Context, { ledger }: Room): number | null {
+  const { queueNodes, obs } = ctx
+  if (ctx.toGo(node)) return null
   if (growingPhases.has(node.phase)) return 1
   if (node.phase !== 'ready' && node.phase !== 'draining') return null
   const inQueue = queueNodes.get(node.name)
