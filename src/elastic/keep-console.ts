@@ -1,7 +1,10 @@
 import { stripVTControlCharacters } from 'node:util'
+import type { Clock } from '../base/clock.ts'
 import { type ErrorCode, toCausewayError } from '../base/errors.ts'
+import type { Logger } from '../base/log.ts'
+import type { Driver } from '../sites/driver.ts'
+import type { EventStore } from '../store/event-store.ts'
 import type { NodeRecord } from '../store/node-record.ts'
-import type { Tools } from './execute.ts'
 
 /** Failures of a machine that was there: what it printed may say why. */
 const ofMachine: ReadonlySet<string> = new Set<ErrorCode>([
@@ -14,11 +17,19 @@ const ofMachine: ReadonlySet<string> = new Set<ErrorCode>([
 /** The most that is kept, characters. */
 const kept = 4096
 
+/** What keeping it takes. */
+interface Keeper {
+  readonly clock: Clock
+  readonly log: Logger
+  readonly events: EventStore
+  readonly drivers: ReadonlyMap<string, Driver>
+}
+
 /**
  * Keeps the end of what the machine of a failed life printed as an event, since it goes with the machine. Where it is not to
  * be had, that keeps nobody from going on.
  */
-export async function keepConsole(node: NodeRecord, tools: Pick<Tools, 'drivers' | 'events' | 'clock' | 'log'>) {
+export async function keepConsole(node: NodeRecord, tools: Keeper): Promise<void> {
   if (!ofMachine.has(node.failure?.code ?? '')) return
   let printed: string
   try {
