@@ -10,7 +10,6 @@ export interface Port {
   readonly id: string
   /** The id of the machine that it was made for. */
   readonly machine: string
-  readonly cluster: string
   /** Nova's id of the server that has it; null: none yet, or none any more. */
   readonly server: string | null
   readonly addresses: readonly string[]
@@ -39,14 +38,12 @@ const namePrefix = 'causeway-'
 /** OpenStack's network service, API v2.0. Errors are as in `CloudApi.ask`. */
 export class Neutron {
   readonly #api: CloudApi
-  readonly #network: string
 
-  constructor(api: CloudApi, network: string) {
+  constructor(api: CloudApi) {
     this.#api = api
-    this.#network = network
   }
 
-  /** The ports that were made for a machine. */
+  /** The ports that were made for a machine, on whatever network. */
   ports(machine: string): Promise<Port[]> {
     return this.#list({ name: namePrefix + machine })
   }
@@ -88,7 +85,7 @@ export class Neutron {
   }
 
   async #list(filter: Readonly<Record<string, string>>): Promise<Port[]> {
-    const path = `/v2.0/ports?${new URLSearchParams({ network_id: this.#network, ...filter }).toString()}`
+    const path = `/v2.0/ports?${new URLSearchParams(filter).toString()}`
     const { value, atMs } = await this.#api.pages(
       'network',
       path,
@@ -105,12 +102,11 @@ function descriptionOf(cluster: string): string {
   return `node of Causeway cluster ${cluster}`
 }
 
-function asPort({ id, name, description, device_id, created_at, fixed_ips }: PortRecord, nowMs: number): Port {
+function asPort({ id, name, device_id, created_at, fixed_ips }: PortRecord, nowMs: number): Port {
   const madeAtMs = Date.parse(created_at ?? '')
   return {
     id,
     machine: name.slice(namePrefix.length),
-    cluster: (description ?? '').split(' ').at(-1) ?? '',
     server: device_id ? device_id : null,
     addresses: fixed_ips.map(({ ip_address }) => ip_address),
     ageMs: Number.isNaN(madeAtMs) ? null : nowMs - madeAtMs,

@@ -52,7 +52,7 @@ export class OpenStackDriver implements Driver {
     const { credentials: file, cloud = null, region, interface: kind } = settings
     this.#api = new CloudApi({ site, file, cloud, region, interface: kind, clock })
     this.#nova = new Nova(this.#api)
-    this.#neutron = new Neutron(this.#api, settings.port.network)
+    this.#neutron = new Neutron(this.#api)
     const deps = { site, nova: this.#nova, neutron: this.#neutron, clock }
     this.#holdings = new Holdings({ ...deps, patience: { ...usualPatience, ...patience } })
   }

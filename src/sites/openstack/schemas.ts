@@ -79,7 +79,6 @@ export type Limits = Static<typeof LimitsAnswer>['limits']['absolute']
 export const PortRecord = Type.Object({
   id: Type.String({ minLength: 1 }),
   name: Type.String(),
-  description: OrNull(Type.String()),
   device_id: OrNull(Type.String()),
   created_at: Type.Optional(Type.String()),
   fixed_ips: Type.Array(Type.Object({ ip_address: Type.String() })),

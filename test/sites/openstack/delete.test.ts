@@ -62,6 +62,14 @@ describe('OpenStackDriver.delete', () => {
     assert.deepEqual(cloud.remains(), [])
   })
 
+  it('removes a port that was made when the configuration named another network', async () => {
+    const { cloud } = scratch
+    await scratch.driver().create(scratch.spec('a'))
+    const port = { network: cloud.subnet, security: true, securityGroups: [] }
+    await scratch.driver({ port }).delete('a')
+    assert.deepEqual(cloud.remains(), [])
+  })
+
   it('goes on where it was stopped', async () => {
     const { cloud, clock } = scratch
     const driver = scratch.driver()
