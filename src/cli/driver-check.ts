@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { CausewayError } from '../base/errors.ts'
 import { parseDuration } from '../config/units.ts'
 import { checkDriver, type Finding } from '../sites/command/check/check.ts'
@@ -33,8 +33,12 @@ export function driverCheckCommand(): Command {
     .option('--memory <MiB>', 'memory of a machine, MiB', positive('--memory'), 512)
     .option('--bridge <name>', 'the bridge that machines are plugged into', 'cw1')
     .option('--settings <json>', "the site's settings for the program", parseSettings, {})
-    .option('--timeout <duration>', 'a call that takes longer is ended', parseDuration, 120_000)
-    .option('--keep', 'leave the machines of promises that were broken where they are')
+    .addOption(
+      new Option('--timeout <duration>', 'a call that takes longer is ended')
+        .argParser(parseDuration)
+        .default(120_000, '2m'),
+    )
+    .option('--keep', 'delete nothing in the end, for a look at the machines of broken promises')
     .option('--json', 'print the findings as JSON')
     .action(async (program: string[], flags: Flags) => {
       const { image, type, cpus, memory: memoryMiB, bridge, settings, timeout: timeoutMs } = flags
