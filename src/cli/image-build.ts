@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { Command, InvalidArgumentError, Option } from 'commander'
+import { Command, InvalidArgumentError } from 'commander'
 import { CausewayError } from '../base/errors.ts'
 import { loadControllerConfig } from '../config/controller-config.ts'
 import { parseSize } from '../config/units.ts'
@@ -12,7 +12,7 @@ import { defaultConfigFile } from './config-file.ts'
 import { imageStoreOf } from './images.ts'
 import { bytes } from './sizes.ts'
 
-interface Options extends Pick<Recipe, 'release' | 'family' | 'firmware'> {
+interface Options extends Pick<Recipe, 'release' | 'firmware'> {
   readonly config: string
   readonly packages?: string
   readonly role?: string
@@ -27,23 +27,21 @@ export function imageBuildCommand(): Command {
   return new Command('build')
     .description('make a bootable image out of packages, under a name; needs root')
     .argument('<name>', 'what it is called', imageName)
-    .addOption(new Option('--family <family>', 'the kind of packages').choices(['debian', 'rpm']).default('debian'))
-    .option('--release <release>', 'of the distribution', 'bookworm')
+    .option('--release <release>', "Debian's code name", 'bookworm')
     .option('--packages <list>', 'what it gets besides: a file with names, or names with commas')
     .option('--role <scheduler>', "what this scheduler's nodes need is in it already: slurm or sge")
     .option('--size <size>', 'of the disk that machines see', mebibytes, 4096)
     .option('--firmware <list>', 'who can boot it: bios, uefi', firmwareList, firmwares)
-    .option('--kernel <package>', "the kernel; left out: the distribution's for virtual machines")
-    .option('--source <source...>', "lines for apt's sources, or URLs of RPM repositories", [])
+    .option('--kernel <package>', "the kernel; left out: Debian's for virtual machines")
+    .option('--source <source...>', "lines for apt's sources; left out: this machine's", [])
     .option('--customize <program...>', 'programs to call with the root folder in the end', [])
     .option('--config <file>', 'the configuration file', defaultConfigFile())
     .action(async (name: string, options: Options) => {
-      const { release, family, firmware, size, kernel = null, source, customize } = options
+      const { release, firmware, size, kernel = null, source, customize } = options
       const packages = [...(options.role === undefined ? [] : await packagesOfRole(options.role))]
       if (options.packages !== undefined) packages.push(...(await packagesGiven(options.packages)))
       const recipe: Recipe = {
         release,
-        family,
         packages: [...new Set(packages)].toSorted(),
         kernel,
         sizeMiB: size,

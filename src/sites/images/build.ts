@@ -9,7 +9,9 @@ import { packageFile } from '../../base/package-file.ts'
 import { answerReader } from '../http/json-answer.ts'
 import type { ImageStore } from './image-store.ts'
 import type { Manifest } from './manifest.ts'
-import { builderOf, type Recipe } from './recipe.ts'
+import { builderInput, type Recipe } from './recipe.ts'
+
+const builder = 'scripts/image/build-debian'
 
 const readMade = answerReader(
   Type.Object({ epoch: Type.Integer(), packages: Type.Record(Type.String(), Type.String()) }),
@@ -24,16 +26,15 @@ export async function buildImage(store: ImageStore, name: string, recipe: Recipe
   const work = await store.workFolder()
   try {
     const file = join(work, 'built.qcow2')
-    const { program, input } = builderOf(recipe)
-    const child = spawn(packageFile(program), [file], { stdio: ['pipe', 'pipe', 'inherit'] })
+    const child = spawn(packageFile(builder), [file], { stdio: ['pipe', 'pipe', 'inherit'] })
     const ended = once(child, 'close')
     // A builder that ends without reading its recipe breaks the pipe; its status tells how it went.
     child.stdin.on('error', () => undefined)
-    child.stdin.end(input)
+    child.stdin.end(builderInput(recipe))
     const said = await text(child.stdout)
     const [status] = (await ended) as [number | null]
     if (status !== 0) throw new CausewayError('CommandFailed', `the image ${name} was not made: see why above`)
-    const { packages } = readMade(program, said)
+    const { packages } = readMade(builder, said)
     return await store.add(file, name, { recipe: { ...recipe }, packages })
   } finally {
     await rm(work, { recursive: true, force: true })

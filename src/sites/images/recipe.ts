@@ -6,16 +6,15 @@ export const firmwares = ['bios', 'uefi'] as const
 
 /** What an image is made of. */
 export interface Recipe {
-  /** Debian: its code name, such as `bookworm`; RPM: the release's number. */
+  /** Debian's code name, such as `bookworm`. */
   readonly release: string
-  readonly family: 'debian' | 'rpm'
   /** Besides what a machine needs to boot and to read its seed. */
   readonly packages: readonly string[]
-  /** The kernel's package; null: the family's usual one for virtual machines. */
+  /** The kernel's package; null: the usual one for virtual machines. */
   readonly kernel: string | null
   readonly sizeMiB: number
   readonly firmware: readonly (typeof firmwares)[number][]
-  /** Lines of apt's sources, or URLs of RPM repositories; none: the release's usual ones (Debian only). */
+  /** Lines of apt's sources; none: those that this machine has of the release. */
   readonly sources: readonly string[]
   /** Programs that are called with the root folder in the end. */
   readonly customize: readonly string[]
@@ -45,8 +44,11 @@ export function readPackageList(text: string): readonly string[] {
     .filter((name) => name !== '')
 }
 
-/** The builder's program in this package, and what it reads. */
-export function builderOf({ family, kernel, sources, ...rest }: Recipe): { program: string; input: string } {
-  const given = { ...rest, ...(kernel === null ? {} : { kernel }), ...(sources.length === 0 ? {} : { sources }) }
-  return { program: `scripts/image/build-${family}`, input: JSON.stringify(given) }
+/** What `scripts/image/build-debian` reads. */
+export function builderInput({ kernel, sources, ...rest }: Recipe): string {
+  return JSON.stringify({
+    ...rest,
+    ...(kernel === null ? {} : { kernel }),
+    ...(sources.length === 0 ? {} : { sources }),
+  })
 }
