@@ -17,6 +17,9 @@ const maps = ['sites', 'settledAtMs', 'breakers', 'spent', 'lastFailureMs', 'orp
 /** Maps that recordings of earlier versions do not have. */
 const laterMaps = ['lastGoneMs'] as const
 
+/** Facts of nodes that they do not have either. */
+const laterFacts = { host: null, address: null, leavingAtMs: null }
+
 /** The round as one line of JSON, without the line's end. */
 export function encodeRound({ observation, plan }: Pick<View, 'observation' | 'plan'>): string {
   const pairs = Object.fromEntries([...maps, ...laterMaps].map((key) => [key, [...(observation[key] ?? [])]]))
@@ -26,10 +29,13 @@ export function encodeRound({ observation, plan }: Pick<View, 'observation' | 'p
 
 /** What tells two rounds apart but the times of their readings: equal for rounds in which nothing has changed. */
 export function essenceOf({ observation, plan }: Pick<View, 'observation' | 'plan'>): string {
-  const { queue, sites, nodes, breakers, paths } = observation
-  const values = [...sites].map(([site, reading]) => [site, reading.ok ? reading.value : reading.code])
+  const { queue, sites, nodes, breakers, paths, drains } = observation
+  const values = [...sites].map(([site, reading]) => [
+    site,
+    reading.ok ? [reading.value, reading.unread] : reading.code,
+  ])
   const read = queue.ok ? queue.value : queue.code
-  return JSON.stringify([read, values, nodes, [...breakers], paths?.map(({ state }) => state), plan.steps])
+  return JSON.stringify([read, values, nodes, [...breakers], paths?.map(({ state }) => state), drains, plan.steps])
 }
 
 /** Reads such a line; a text says why it can't be understood. */
@@ -44,7 +50,8 @@ export function decodeRound(line: string): RecordedRound | string {
   if (wrong !== undefined) return `has no "${wrong}"`
   const present = [...maps, ...laterMaps.filter((key) => Array.isArray(observation[key]))]
   const decoded = Object.fromEntries(present.map((key) => [key, new Map(observation[key] as [unknown, unknown][])]))
-  const whole = { ...observation, ...decoded, inFlight: new Set(observation.inFlight) }
+  const nodes = observation.nodes.map((node: object) => ({ ...laterFacts, ...node }))
+  const whole = { ...observation, ...decoded, nodes, inFlight: new Set(observation.inFlight) }
   return { atMs, observation: whole as unknown as Observation, steps: steps as Step[] }
 }
 

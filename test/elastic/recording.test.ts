@@ -25,6 +25,17 @@ test('whatever is observed is read back as it was written', () => {
   )
 })
 
+test('a recording of before nodes had hosts is read as one without: nothing that is not listed had to go', () => {
+  const obs = observation({ nodes: [node()], queueNodes: [queueNode()] })
+  const line = JSON.parse(encodeRound({ observation: obs, plan: plan(obs, policy, now) })) as {
+    observation: { nodes: Record<string, unknown>[] }
+  }
+  for (const key of ['host', 'address', 'leavingAtMs']) delete line.observation.nodes[0]?.[key]
+  const read = decodeRound(JSON.stringify(line))
+  assert.ok(typeof read === 'object')
+  assert.deepEqual(read.observation, obs)
+})
+
 describe('a recording', () => {
   let folder: string
   let time: number
