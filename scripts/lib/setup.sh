@@ -18,6 +18,8 @@ debian_packages=(
   libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients qemu-system-x86 qemu-utils ovmf xorriso
   # making the node image, the repository and the WAN cable
   mmdebstrap debian-archive-keyring apt-utils dpkg-dev gnupg xz-utils gcc libc6-dev
+  # making images of virtual machines
+  mtools fdisk e2fsprogs grub-common grub-pc-bin grub-efi-amd64-bin
   # the package cache's clients and their repositories
   dnf rpm createrepo-c python3-pip pacman-package-manager gpgv bzip2 zstd openssl
   # what scripts and tests call
