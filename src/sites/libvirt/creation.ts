@@ -30,6 +30,8 @@ interface Wanted extends Pending<MachineSpec, Machine> {
   readonly image: string
   /** Why hosts that were tried could not make it. */
   readonly failed: Map<string, CausewayError>
+  /** Whether a host has said that it runs, though it was not seen there. */
+  readonly isSaidToRun: boolean
 }
 
 /** A machine with the host that is to make it. */
@@ -57,7 +59,7 @@ export class Creation {
       batch.map(async (pending): Promise<Wanted[]> => {
         try {
           const image = await this.#pathOf(pending.item.image)
-          return [{ ...pending, image, failed: new Map() }]
+          return [{ ...pending, image, failed: new Map(), isSaidToRun: false }]
         } catch (error) {
           pending.reject(error)
           return []
@@ -190,7 +192,7 @@ export class Creation {
       return []
     }
     // Someone else has made it since the host was read: the next look shows it.
-    if (answer?.word === 'runs') return [placed]
+    if (answer?.word === 'runs' && !placed.isSaidToRun) return [{ ...placed, isSaidToRun: true }]
     return this.#failAll([placed], answer?.word === 'failed' ? answer.error : host.noWord(item.id))
   }
 

@@ -1,6 +1,6 @@
 import { parseString } from 'xml2js'
 import { CausewayError } from '../../base/errors.ts'
-import { uuidPrefix } from './identity.ts'
+import { uuidOf, uuidPrefix } from './identity.ts'
 
 /** What a hypervisor host has, and what runs on it, as it was read in one exchange. */
 export interface Inventory {
@@ -67,7 +67,9 @@ export function parseInventory(text: string): Inventory {
   }
   const host = parseFacts(facts)
   const names = parseList(list)
-  const elements = parseMetadata(metadata)
+  // Whoever edits a domain may lose its metadata: its UUID and the folder still tell which machine it is.
+  const ofFolders = host.folders.map((stamp): [string, Metadata] => [uuidOf(stamp.id), { stamp, hugePages: false }])
+  const elements = new Map([...ofFolders, ...parseMetadata(metadata)])
   const domains = parseStats(stats, (name) => elements.get(names.get(name) ?? '') ?? null)
   const known = new Set(domains.flatMap(({ stamp }) => stamp?.id ?? []))
   const folders = host.folders.filter(({ id }) => !known.has(id))

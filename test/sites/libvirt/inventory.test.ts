@@ -62,6 +62,15 @@ describe('the inventory of a host', () => {
     )
   })
 
+  it('knows a domain that has lost its metadata by its folder', () => {
+    const text = inventoryText([{ id: 'a-1', state: 1 }], ['kvm not tried', 'folder a-1 node-a-1 lab 5'])
+    const { domains } = parseInventory(text.replace(/<machine.*>/, ''))
+    assert.deepEqual(
+      domains.map(({ stamp, running }) => [stamp, running]),
+      [[{ id: 'a-1', name: 'node-a-1', cluster: 'lab', createdAtMs: 5 }, true]],
+    )
+  })
+
   for (const [what, text] of [
     ['a text that was cut short', inventoryText([{ id: 'a-1', state: 1 }]).slice(0, -10)],
     ['nothing', ''],

@@ -197,6 +197,14 @@ describe('LibvirtDriver: hosts that fail', () => {
     assert.equal((await driver.create(spec('b-1'))).host, 'h2')
   })
 
+  it('gives up on a machine that a host says runs, and never shows', async () => {
+    const { driver, h1 } = rig()
+    const run = h1.exec.bind(h1)
+    h1.exec = async (argv, options) =>
+      argv[3] === 'create' ? { code: 0, stdout: 'runs a-1\n', stderr: '' } : await run(argv, options)
+    await assert.rejects(driver.create(spec('a-1', { avoidHosts: ['h2'] })), { code: 'MalformedOutput' })
+  })
+
   it('tells a wrong host key as what it is', async () => {
     const { driver, h1 } = rig(['h1'])
     h1.exec = () => Promise.reject(new CausewayError('HostKeyMismatch', 'h1: its key is another'))
