@@ -28,7 +28,8 @@ export function siteDrainCommand(): Command {
       const { host, reason } = options
       const body = { ...(host === undefined ? {} : { host }), ...(reason === undefined ? {} : { reason }) }
       const report = await tell(site, 'drain', body, options)
-      if (options.wait) await untilEmpty(site, options)
+      // The nodes of a site's only host carry no host.
+      if (options.wait) await untilEmpty(site, report.hosts.length === 1 ? { config: options.config } : options)
       else printReport(report, options)
     })
 }
@@ -62,7 +63,7 @@ function printReport(report: SiteReport, { json }: Options): void {
 }
 
 /** Says how many nodes are left each time that their number changes. */
-async function untilEmpty(site: string, { config, host }: Options): Promise<void> {
+async function untilEmpty(site: string, { config, host }: Pick<Options, 'config' | 'host'>): Promise<void> {
   const { controller } = await loadControllerConfig(config)
   const where = host === undefined ? `site ${site}` : `host ${host} of ${site}`
   for (let before = -1; before !== 0; ) {

@@ -21,7 +21,7 @@ export function showStatus(status: StatusReport): string {
   const types = status.types.map((type) => [
     type.site,
     type.type,
-    typeState(type, status.atMs),
+    typeState(type, status),
     `${type.minimum}..${type.maximum}${type.spare > 0 ? `, ${type.spare} spare` : ''}`,
     Object.entries(type.phases)
       .map(([phase, n]) => `${n} ${phase}`)
@@ -61,8 +61,9 @@ function showBudget({ period, site, amount, spent, projected }: StatusReport['bu
   return `budget of the ${period}${whose}: ${spent.toFixed(2)} spent, ${projected.toFixed(2)} with what is bound to come, of ${amount}`
 }
 
-function typeState(type: StatusReport['types'][number], now: number): string {
-  if (type.closedUntilMs !== null) return `closed for ${ago(type.closedUntilMs - now)}`
+function typeState(type: StatusReport['types'][number], { atMs, drains }: StatusReport): string {
+  if (drains.some(({ site, host }) => site === type.site && host === null)) return 'drained'
+  if (type.closedUntilMs !== null) return `closed for ${ago(type.closedUntilMs - atMs)}`
   if (!type.reachable) return `unreachable: ${type.trouble || 'not looked at yet'}`
   const state = type.halfOpen ? 'half-open, tried with one node' : 'open'
   return type.trouble ? `${state}, but ${type.trouble}` : state

@@ -61,9 +61,11 @@ export class SiteKeeper {
     this.#sinceMs = sources.clock.now()
   }
 
-  /** What is to be empty: by order of an admin, and hosts that the configuration has in maintenance. */
+  /** What of the configuration is to be empty: by order of an admin, and hosts that it has in maintenance itself. */
   async drains(): Promise<readonly Drain[]> {
-    return [...(await this.#from.drains.all()), ...this.#maintenance()]
+    const { sites } = this.#from.config.current
+    const ordered = (await this.#from.drains.all()).filter(({ site }) => Object.hasOwn(sites, site))
+    return [...ordered, ...this.#maintenance()]
   }
 
   /** All sites, in the order of the configuration. */
@@ -81,9 +83,14 @@ export class SiteKeeper {
    */
   async drain(site: string, host: string | null, reason: string): Promise<SiteReport> {
     const { drains, clock } = this.#from
-    await this.#check(site, host)
-    await drains.begin({ site, host, reason, sinceMs: clock.now() })
-    return this.#done(site, host, host === null ? 'SiteDrained' : 'HostDrained', `is drained${reason && `: ${reason}`}`)
+    const place = await this.#placeOf(site, host)
+    await drains.begin({ site, host: place, reason, sinceMs: clock.now() })
+    return this.#done(
+      site,
+      place,
+      place === null ? 'SiteDrained' : 'HostDrained',
+      `is drained${reason && `: ${reason}`}`,
+    )
   }
 
   /**
@@ -91,14 +98,15 @@ export class SiteKeeper {
    * @throws CausewayError `NotFound` when it is not drained; `Conflict` when the configuration has the host in maintenance
    */
   async undrain(site: string, host: string | null): Promise<SiteReport> {
-    const what = described(site, host)
-    const wasDrained = await this.#from.drains.end(site, host)
-    if (this.#maintenance().some((drain) => drain.site === site && drain.host === host)) {
+    const place = await this.#placeOf(site, host)
+    const what = described(site, place)
+    const wasDrained = await this.#from.drains.end(site, place)
+    if (this.#maintenance().some((drain) => drain.site === site && drain.host === place)) {
       const way = 'set its "maintenance" to false there and restart the controller'
       throw new CausewayError('Conflict', `the configuration has ${what} in maintenance: ${way}`)
     }
     if (!wasDrained) throw new CausewayError('NotFound', `${what} is not drained`)
-    return this.#done(site, host, 'Undrained', 'takes nodes again')
+    return this.#done(site, place, 'Undrained', 'takes nodes again')
   }
 
   async #done(site: string, host: string | null, code: string, text: string): Promise<SiteReport> {
@@ -119,17 +127,21 @@ export class SiteKeeper {
     return this.#reportOf(site, await nodes.live(), breakers, await this.drains())
   }
 
-  /** A host that does not answer may be drained, too: only a site that tells all of its hosts knows better. */
-  async #check(site: string, host: string | null): Promise<void> {
+  /**
+   * What is meant: null is the whole site, as is its only host, whose nodes carry no host. A host that does not answer may be
+   * drained, too: only a site that tells all of its hosts knows better.
+   */
+  async #placeOf(site: string, host: string | null): Promise<string | null> {
     const { config } = this.#from
     if (!Object.hasOwn(config.current.sites, site)) {
       const known = Object.keys(config.current.sites).join(', ')
       throw new CausewayError('NotFound', `there is no site ${site} in the configuration; it has: ${known}`)
     }
-    if (host === null) return
+    if (host === null) return null
     const told = await this.#capacity(site)
     const hosts = told instanceof CausewayError ? [] : told.hosts.map((one) => one.host)
-    if (hosts.length === 0 || hosts.includes(host)) return
+    if (hosts.length === 0) return host
+    if (hosts.includes(host)) return hosts.length === 1 ? null : host
     throw new CausewayError('NotFound', `site ${site} has no host ${host}; it has: ${hosts.join(', ')}`)
   }
 
@@ -178,13 +190,15 @@ export class SiteKeeper {
     return told
   }
 
-  /** Hosts that the configuration has in maintenance, where the kind of site has such a setting. */
+  /** Hosts that the configuration has in maintenance, where the kind of site has such a setting. A site's only host is the site. */
   #maintenance(): Drain[] {
-    return Object.entries(this.#from.config.current.sites).flatMap(([site, { driver }]) =>
-      Object.entries(('hosts' in driver ? driver.hosts : undefined) ?? {}).flatMap(([host, { maintenance }]) =>
-        maintenance ? [{ site, host, reason: 'in maintenance by the configuration', sinceMs: this.#sinceMs }] : [],
-      ),
-    )
+    const [reason, sinceMs] = ['in maintenance by the configuration', this.#sinceMs]
+    return Object.entries(this.#from.config.current.sites).flatMap(([site, { driver }]) => {
+      const hosts = Object.entries(('hosts' in driver ? driver.hosts : undefined) ?? {})
+      return hosts.flatMap(([name, { maintenance }]) =>
+        maintenance ? [{ site, host: hosts.length === 1 ? null : name, reason, sinceMs }] : [],
+      )
+    })
   }
 }
 

@@ -86,6 +86,7 @@ describe('what the command line prints', () => {
       showStatus({ ...status, drains }),
       /\nsite east is drained for 6.0s: power\nhost h1 of west is drained for 1.0s\n/,
     )
+    assert.match(showStatus({ ...status, drains }), /\neast +standard +drained +0\.\.2/)
     assert.match(showStatus({ ...status, refusedSteps: 2 }), /\nheld back: 2 steps of the plan/)
     const dark = { ...status, observedAtMs: null, queue: { reachable: false, text: '', jobs: {} }, nodes: [] }
     assert.match(showStatus(dark), /not looked yet\nqueue: can't be read: not looked at yet[\s\S]*no nodes$/)

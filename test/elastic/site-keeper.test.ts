@@ -77,6 +77,22 @@ test('a host in maintenance by the configuration is drained, until the configura
   assert.deepEqual(await keeper().drains(), [])
 })
 
+test('the only host of a site is the site', async () => {
+  at = new FakeSite()
+  driver = new FakeDriver({ site: 'east', cluster: 'lab', clock, at })
+  await keeper().drain('east', 'east', 'new roof')
+  assert.deepEqual(
+    (await keeper().drains()).map(({ host }) => host),
+    [null],
+  )
+  await keeper().undrain('east', 'east')
+  hosts = { h1: { maintenance: true } }
+  assert.deepEqual(
+    (await keeper().drains()).map(({ host }) => host),
+    [null],
+  )
+})
+
 test('the report tells hosts with their room, nodes and drains, and what can not be read', async () => {
   await driver.create({ ...machineSpec('id-1', { image: '/images/base' }), avoidHosts: ['h2'] })
   const life = { id: 'id-1', name: 'east-1', site: 'east', type: 'standard', costPerHour: 0, billingMs: 0, jobs: [] }
