@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { siteAddCommand } from './site-add.ts'
 import { siteCheckCommand } from './site-check.ts'
 import { siteDrainCommand, siteUndrainCommand } from './site-drain.ts'
 import { siteListCommand } from './site-list.ts'
@@ -9,6 +10,7 @@ export function siteCommand(): Command {
     .description('look at the sites and what runs there, take them out of use and back')
     .addCommand(siteListCommand())
     .addCommand(siteCheckCommand())
+    .addCommand(siteAddCommand())
     .addCommand(siteDrainCommand())
     .addCommand(siteUndrainCommand())
 }

@@ -1,0 +1,27 @@
+import { isIP } from 'node:net'
+import { stringify } from 'yaml'
+import type { ControllerConfig } from '../../config/controller-schema.ts'
+import { tableName } from '../../network/addressing.ts'
+
+/** Where a cache keeps what it has, unless its configuration is changed by hand. */
+const store = '/var/lib/causeway/cache'
+
+/**
+ * The configuration of a new site's package cache: it serves the site's origins, by the names that the cluster has for them, and
+ * shows the gateway's rules that it lives.
+ */
+export function cacheText({ cluster, sites }: ControllerConfig, site: string): string {
+  const { port, origins } = sites[site]?.cache ?? { port: 3128, origins: [] }
+  const named = origins.map((address): [string, { address: string }] => {
+    const [name = address] = Object.entries(cluster.hosts).find(([, its]) => its === address) ?? []
+    return [name, { address }]
+  })
+  const text = stringify({
+    listen: `0.0.0.0:${port}`,
+    store,
+    origins: Object.fromEntries(named),
+    heartbeat: { table: tableName(cluster.vni), set: 'cache_alive', port: 80, hold: '2s' },
+  })
+  const nameless = named.some(([name]) => isIP(name) !== 0)
+  return nameless ? `# Nodes ask by names: give each origin its name (and add it to cluster.hosts).\n${text}` : text
+}
