@@ -278,9 +278,14 @@ export class Lab {
     await this.#startHost(host, options.cache ?? true)
   }
 
-  /** When it is switched on the next time, the host shows another key, as one that was set up anew; the configuration keeps the first. */
+  /**
+   * From now on the host shows another key, as one does that was set up anew, or that is somebody else's; connections that are
+   * open break. The configuration keeps the first.
+   */
   async changeHostKey(host: MachineHost): Promise<void> {
     this.#keys.set(host, await makeSshKey(this.#file(`${host}-again`)))
+    await this.hosts[host].exec(['pkill', '--exact', 'sshd']) // it sees the host's own processes only
+    await this.#startSshd(host)
   }
 
   /** Lets this process end while the lab stays up, free for `Lab.open` or to be replaced. */
@@ -343,14 +348,18 @@ export class Lab {
   }
 
   async #startHost(host: MachineHost, cache: boolean): Promise<void> {
-    const hostKey = this.#keys.get(host)
-    const controllerKey = this.#keys.get('controller')
-    if (!hostKey || !controllerKey) throw new Error('keys are made before hosts start')
     await Promise.all([
-      startSshd(this.hosts[host], hostKey, [controllerKey.publicKey]),
+      this.#startSshd(host),
       cache && host !== 'annex' ? this.startCache(host) : undefined,
       this.machineKind === 'libvirt' ? this.startLibvirtd(host) : undefined,
     ])
+  }
+
+  async #startSshd(host: MachineHost): Promise<void> {
+    const hostKey = this.#keys.get(host)
+    const controllerKey = this.#keys.get('controller')
+    if (!hostKey || !controllerKey) throw new Error('keys are made before hosts start')
+    await startSshd(this.hosts[host], hostKey, [controllerKey.publicKey])
   }
 
   /** The key that a host's sshd shows, as in a .pub file. */
