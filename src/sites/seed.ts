@@ -80,11 +80,6 @@ export function loadBoot(): Promise<string> {
   return readPackageFile('scripts/node/boot')
 }
 
-/** The program by which roles and snippets install packages, as a file of the seed. */
-export async function loadInstaller(): Promise<SeedFile> {
-  return { path: 'install', mode: 0o755, content: await readPackageFile('scripts/node/install') }
-}
-
 /** Reads the program by which a machine joins the segment by itself. */
 export function loadJoin(): Promise<string> {
   return readPackageFile('scripts/node/join')

@@ -4,7 +4,7 @@ import { CausewayError } from '../../../base/errors.ts'
 import { readPackageFile } from '../../../base/package-file.ts'
 import type { SchedulerConfig } from '../../../config/controller-schema.ts'
 import type { Role } from '../../../elastic/scheduler.ts'
-import { loadInstaller } from '../../../sites/seed.ts'
+import { installer } from '../installer.ts'
 
 /** Files of `SGE_ROOT/SGE_CELL/common` without which no host can join the cell. */
 const requiredFiles = ['bootstrap', 'act_qmaster'] as const
@@ -34,7 +34,7 @@ export async function sgeRole(config: SchedulerConfig<'sge'>): Promise<Role> {
       SGE_EXECD_PORT: String(config.execdPort),
     },
     files: [
-      await loadInstaller(),
+      await installer(),
       ...[...files].map(([name, content]) => ({ path: `sge-common.${name}`, mode: 0o644, content })),
     ],
   }

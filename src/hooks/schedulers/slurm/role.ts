@@ -3,7 +3,7 @@ import { CausewayError } from '../../../base/errors.ts'
 import { readPackageFile } from '../../../base/package-file.ts'
 import type { SchedulerConfig } from '../../../config/controller-schema.ts'
 import type { Role } from '../../../elastic/scheduler.ts'
-import { loadInstaller } from '../../../sites/seed.ts'
+import { installer } from '../installer.ts'
 
 /**
  * What makes a machine a Slurm node.
@@ -14,10 +14,7 @@ export async function slurmRole(config: SchedulerConfig<'slurm'>): Promise<Role>
   return {
     program: await readPackageFile('scripts/slurm/role'),
     env: { SCHEDULER_PORT: String(config.port), SLURM_NODES: config.nodes },
-    files: [
-      await loadInstaller(),
-      { path: 'munge.key.base64', mode: 0o600, content: `${mungeKey.toString('base64')}\n` },
-    ],
+    files: [await installer(), { path: 'munge.key.base64', mode: 0o600, content: `${mungeKey.toString('base64')}\n` }],
   }
 }
 

@@ -1,7 +1,7 @@
 import { readPackageFile } from '../../../base/package-file.ts'
 import type { SchedulerConfig } from '../../../config/controller-schema.ts'
 import type { Role } from '../../../elastic/scheduler.ts'
-import { loadInstaller } from '../../../sites/seed.ts'
+import { installer } from '../installer.ts'
 
 /** What makes a machine a Torque node. Torque itself must be in the machine's image, under the same prefix as on the head. */
 export async function torqueRole(config: SchedulerConfig<'torque'>): Promise<Role> {
@@ -14,6 +14,6 @@ export async function torqueRole(config: SchedulerConfig<'torque'>): Promise<Rol
       TORQUE_SERVER: config.server ?? '',
       TORQUE_PORT: String(config.port),
     },
-    files: [await loadInstaller()],
+    files: [await installer()],
   }
 }
