@@ -1,4 +1,4 @@
-import { type StaticDecode, Type } from 'typebox'
+import { Type } from 'typebox'
 import { Ipv4Endpoint, Path } from './fields.ts'
 
 /** The name by which sites' caches know the head's image server, as an origin of their configuration. */
@@ -18,6 +18,3 @@ export const ImagesSchema = Type.Object(
   },
   { default: {} },
 )
-
-/** Its values. */
-export type ImagesConfig = StaticDecode<typeof ImagesSchema>

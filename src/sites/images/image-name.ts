@@ -7,7 +7,7 @@ export const hostImageFolder = '/var/lib/causeway/images'
 export const digestPattern = '^[0-9a-f]{64}$'
 
 /** The name of an image in the head's store. */
-export const imageNamePattern = '^[a-z0-9][a-z0-9._-]{0,62}$'
+const imageNamePattern = '^[a-z0-9][a-z0-9._-]{0,62}$'
 
 /** What a configuration or a command line means by an image. */
 export type ImageReference =

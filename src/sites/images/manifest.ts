@@ -3,7 +3,7 @@ import { answerReader } from '../http/json-answer.ts'
 import { digestPattern } from './image-name.ts'
 
 /** What the head knows of an image: `sha256-HEX.json` beside it. */
-export const ManifestSchema = Type.Object({
+const ManifestSchema = Type.Object({
   /** SHA-256 of the file, hex. */
   digest: Type.String({ pattern: digestPattern }),
   /** The name that it was made under; names may point elsewhere by now. */

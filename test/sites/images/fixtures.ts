@@ -14,7 +14,7 @@ import { bytesFor } from '../../cache/origin.ts'
 const run = promisify(execFile)
 
 /** A folder that goes when the test ends. */
-export async function scratchFolder(t: TestContext): Promise<string> {
+async function scratchFolder(t: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'causeway-images-'))
   atEnd(t, () => rm(folder, { recursive: true, force: true }))
   return folder
