@@ -83,8 +83,8 @@ export class Creation {
         return []
       }
     })
-    const retries = await Promise.all(groups(placed).map((group) => this.#atHost(group)))
-    await this.#round(retries.flat())
+    // Each group goes on by itself: one that waits for its image keeps no other from trying another host.
+    await Promise.all(groups(placed).map(async (group) => await this.#round(await this.#atHost(group))))
   }
 
   #decide({ item, image, failed }: Wanted, readings: readonly Reading[], arrived: readonly Coming[]): Decision {
