@@ -79,14 +79,11 @@ describe('virtual machines that do not become nodes', () => {
     await shrunk(lab)
   })
 
-  test('a host whose key has changed: nothing is made there, and who waits is told both keys', async () => {
+  test('a host whose key has changed: it is not used, and both keys are told', async () => {
     await lab.changeHostKey('west')
     const told = /its key is SHA256:\S+, but SHA256:\S+ is pinned/
     const says = async (...argv: string[]) => told.test((await lab.causeway(argv)).stdout)
     await until('status tells it', patienceMs, () => says('status'))
-    const job = await submit(lab, 'true', '--constraint=site-west')
-    await until('why tells it', patienceMs, () => says('why', job))
     assert.deepEqual(lab.machines(), [])
-    await must(lab.asAlice(['scancel', job]))
   })
 })
