@@ -31,8 +31,8 @@ export function networkRemoveCommand(): Command {
     })
 }
 
-/** A controller would put back at once what is removed. */
-async function refuseWhileControlled(socket: ControllerConfig['controller']['socket']): Promise<void> {
+/** A controller would put back at once what is removed. @throws CausewayError `Conflict` while one runs */
+export async function refuseWhileControlled(socket: ControllerConfig['controller']['socket']): Promise<void> {
   const running = await askController(socket, '/v1/status').then(
     () => true,
     (error: unknown) => toCausewayError(error).code !== 'HostUnreachable',

@@ -1,5 +1,3 @@
-import { once } from 'node:events'
-import { createInterface } from 'node:readline'
 import { Command } from 'commander'
 import { stringify } from 'yaml'
 import { systemClock } from '../base/clock.ts'
@@ -12,6 +10,7 @@ import { defaultConfigFile } from './config-file.ts'
 import { driverOf } from './drivers.ts'
 import { hostOf, withGatewayHosts } from './gateway-hosts.ts'
 import { addSteps } from './site/add-steps.ts'
+import { yesOrNo } from './site/ask.ts'
 import { type Extended, extend, type NewSite } from './site/new-site.ts'
 import { showStep, type WalkReport, walk } from './site/steps.ts'
 import { trusted } from './site/trust.ts'
@@ -132,17 +131,4 @@ async function carryOut(
 function whole(option: string, text: string): number {
   if (/^[1-9]\d{0,5}$/.test(text)) return Number(text)
   throw new CausewayError('InvalidRequest', `${option} ${text}: expected a whole number of at least 1`)
-}
-
-/** Asks at the terminal; anything but yes is no. */
-async function yesOrNo(question: string): Promise<boolean> {
-  const terminal = createInterface({ input: process.stdin, output: process.stderr })
-  try {
-    terminal.setPrompt(`${question} [yes/no] `)
-    terminal.prompt()
-    const [answer] = (await Promise.race([once(terminal, 'line'), once(terminal, 'close')])) as [string?]
-    return answer?.trim().toLowerCase() === 'yes'
-  } finally {
-    terminal.close()
-  }
 }

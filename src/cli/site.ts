@@ -3,6 +3,7 @@ import { siteAddCommand } from './site-add.ts'
 import { siteCheckCommand } from './site-check.ts'
 import { siteDrainCommand, siteUndrainCommand } from './site-drain.ts'
 import { siteListCommand } from './site-list.ts'
+import { siteRemoveCommand } from './site-remove.ts'
 
 /** `causeway site`: what admins do with sites. */
 export function siteCommand(): Command {
@@ -13,4 +14,5 @@ export function siteCommand(): Command {
     .addCommand(siteAddCommand())
     .addCommand(siteDrainCommand())
     .addCommand(siteUndrainCommand())
+    .addCommand(siteRemoveCommand())
 }

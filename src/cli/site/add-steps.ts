@@ -9,7 +9,8 @@ import { examine } from '../../network/doctor/examine.ts'
 import type { Finding } from '../../network/doctor/finding.ts'
 import type { Driver } from '../../sites/driver.ts'
 import { cacheText } from './cache-text.ts'
-import { checkDriver } from './check-site.ts'
+import { checkCache, checkDriver } from './check-site.ts'
+import { gatewaysOf } from './gateways-of.ts'
 import { packagesFor } from './packages.ts'
 import type { Step } from './steps.ts'
 import { tryTestNode } from './test-node.ts'
@@ -42,7 +43,7 @@ const needed = new Set(['reach', 'clock', 'kernel', 'programs', 'machines', 'roo
 export function addSteps(to: SiteToAdd): readonly Step[] {
   const { config, site, driver, clock = systemClock } = to
   const overlay = emptyOverlay(config)
-  const gateways = overlay.gateways.map(({ name }) => name).filter((name) => name.split('/')[0] === site)
+  const gateways = gatewaysOf(config, site)
   const scripts = new Map(gateways.map((name) => [name, new HostScript(to.host(name), 'scripts/site/causeway-site')]))
   const { cache } = config.sites[site] ?? {}
 
@@ -92,6 +93,7 @@ export function addSteps(to: SiteToAdd): readonly Step[] {
       if (!cache || !script) return 'none is wanted'
       const file = (await script.call(['cache-file', cache.config], cacheText(config, site))).trim()
       const how = (await script.call(['cache-start', cache.config, cache.program, to.node ?? '-'])).trim()
+      await untilItAnswers(to.host(site), cache, clock)
       return `${ways[how] ?? how}; ${cache.config} ${file === 'kept' ? 'was there and is kept' : 'is written'}`
     },
   }
@@ -113,6 +115,23 @@ export function addSteps(to: SiteToAdd): readonly Step[] {
 
 /** How long packages may take to be installed on a host, ms. */
 const installMs = 15 * 60_000
+
+/** How long a cache may take to answer, and how often it is asked, ms. */
+const [answerMs, askMs] = [60_000, 1000]
+
+type Cache = ControllerConfig['sites'][string]['cache']
+
+/** @throws CausewayError `CommandFailed` with what keeps the cache from answering */
+async function untilItAnswers(host: Host, cache: Cache, clock: Clock): Promise<void> {
+  for (const deadlineMs = clock.now() + answerMs; ; await clock.sleep(askMs)) {
+    const findings = await checkCache(host, cache)
+    if (findings.every(({ level }) => level !== 'bad')) return
+    const why = findings.map(({ text }) => text).join('; ')
+    const logs = 'see journalctl -u causeway-cache there, or /var/log/causeway/cache.log'
+    if (clock.now() >= deadlineMs)
+      throw new CausewayError('CommandFailed', `the cache does not answer: ${why}; ${logs}`)
+  }
+}
 
 /** What `causeway-site cache-start` prints. */
 const ways: Readonly<Record<string, string>> = {

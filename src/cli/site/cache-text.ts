@@ -3,7 +3,7 @@ import { stringify } from 'yaml'
 import type { ControllerConfig } from '../../config/controller-schema.ts'
 import { tableName } from '../../network/addressing.ts'
 
-/** Where a cache keeps what it has, unless its configuration is changed by hand. */
+/** Where a cache keeps what it has, unless its configuration is changed by hand; scripts/site/causeway-site knows it, too. */
 const store = '/var/lib/causeway/cache'
 
 /**
