@@ -33,6 +33,7 @@ image=$1 folder=$2 name=$3
 echo ready
 read -r word && [ "$word" = go ] || exit 1
 exec </dev/null
+umask 022
 mount -t overlay -o "lowerdir=$image,upperdir=$folder/upper,workdir=$folder/work" overlay "$folder/root"
 cd "$folder/root"
 mkdir -p proc sys dev run

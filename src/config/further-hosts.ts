@@ -42,5 +42,5 @@ export function furtherGateway(site: string, host: string): string {
 
 /** Whether a driver's machines have no port on the gateway's bridge, but join the segment by themselves. */
 export function joinsByItself(driver: { readonly kind: string; readonly network?: unknown }): boolean {
-  return driver.kind === 'ec2' || (driver.kind === 'openstack' && driver.network === 'join')
+  return driver.kind === 'ec2' || driver.network === 'join'
 }

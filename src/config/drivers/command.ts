@@ -18,6 +18,8 @@ export const CommandSchema = Type.Object({
   at: Type.Union([Type.Literal('head'), Type.Literal('gateway')], { default: 'head' }),
   /** A call that takes longer is ended. */
   timeout: Duration({ default: '2m' }),
+  /** `bridged`: it plugs machines into the bridge that it is told. `join`: they have a network of the site's, and join the segment by themselves. */
+  network: Type.Union([Type.Literal('bridged'), Type.Literal('join')], { default: 'bridged' }),
   /** What the program takes for an image. */
   image: Type.String({ pattern: '^\\S{1,200}$', expected: 'an image, as the program names it' }),
   settings: Settings,
