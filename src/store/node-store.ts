@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely'
 import type { Facts } from '../base/errors.ts'
+import { readBreakers, writeBreaker } from './breaker-rows.ts'
 import { appendEvent, appendEvents, type NewEvent } from './event-store.ts'
 import { LiveNodes } from './live-nodes.ts'
 import type { BreakerRecord, Failure, NodeRecord, Phase } from './node-record.ts'
@@ -228,13 +229,7 @@ export class NodeStore {
 
   /** All breakers that are not at rest, by site and type. */
   async breakers(): Promise<Map<string, BreakerRecord>> {
-    const rows = await this.#db.selectFrom('breakers').selectAll().execute()
-    return new Map(
-      rows.map(({ site, type, failures, closed_until }) => [
-        `${site}/${type}`,
-        { site, type, failures, closedUntilMs: closed_until },
-      ]),
-    )
+    return readBreakers(this.#db)
   }
 
   /** Replaces a type's breaker. */
@@ -278,15 +273,6 @@ function columnsOf(note: NodeNote | undefined): Partial<NodesTable> {
     ...(address === undefined ? {} : { address }),
     ...(leavingAtMs === undefined ? {} : { leaving_at: leavingAtMs }),
   }
-}
-
-async function writeBreaker(db: Kysely<Schema>, breaker: BreakerRecord): Promise<void> {
-  const values = { failures: breaker.failures, closed_until: breaker.closedUntilMs }
-  await db
-    .insertInto('breakers')
-    .values({ site: breaker.site, type: breaker.type, ...values })
-    .onConflict((conflict) => conflict.columns(['site', 'type']).doUpdateSet(values))
-    .execute()
 }
 
 function phaseEvent(node: NodeRecord, phase: Phase, cause: Cause, atMs: number): NewEvent {
