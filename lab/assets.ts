@@ -33,7 +33,12 @@ export function stockImageFolder(): Promise<string> {
   return made('vm/stock/build')
 }
 
+/** The same with the packages of Slurm's role in it. */
+export function goldenImageFolder(): Promise<string> {
+  return made('vm/stock/build', 'golden')
+}
+
 /** Runs a script beside this file that makes something once, and resolves to the path that it prints. */
-async function made(script: string): Promise<string> {
-  return (await must([fileURLToPath(new URL(script, import.meta.url))], { timeoutMs: 20 * 60_000 })).trim()
+async function made(script: string, ...words: string[]): Promise<string> {
+  return (await must([fileURLToPath(new URL(script, import.meta.url)), ...words], { timeoutMs: 20 * 60_000 })).trim()
 }

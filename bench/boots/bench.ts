@@ -3,7 +3,7 @@ import { manyAtOnce } from './at-once.ts'
 import { boots } from './boots.ts'
 
 export const usage =
-  '  --stock   also the stock image, which takes minutes\n  --rounds N   boots of the light image; default 3'
+  '  --stock   also the stock image, and the same with Slurm in it (golden), which takes minutes\n  --rounds N   boots of the light image; default 3'
 
 /**
  * How fast virtual machines become nodes, without KVM, and what of that the driver takes itself. There is no peer: the goals
@@ -13,12 +13,14 @@ export async function run(argv: readonly string[]): Promise<BenchReport> {
   const rounds = Number(argv[argv.indexOf('--rounds') + 1] ?? 3) || 3
   const light = await boots('light', rounds)
   const stock = argv.includes('--stock') ? await boots('stock', 1) : []
+  const golden = argv.includes('--stock') ? await boots('golden', 1) : []
   const { exchanges, seconds, each } = await manyAtOnce(20)
   return {
     name: 'boots',
     rows: [
       ...rowsOf('light image', light, 10),
       ...(stock.length > 0 ? rowsOf('stock image, packages through the cache', stock, 90) : []),
+      ...(golden.length > 0 ? rowsOf('golden image, packages in it', golden, 90) : []),
       alone({
         case: '20 machines made at once at one host: exchanges that make them',
         unit: 'exchanges',
