@@ -3,7 +3,7 @@ import { stringify } from 'yaml'
 import { systemClock } from '../base/clock.ts'
 import { CausewayError } from '../base/errors.ts'
 import { contradictions } from '../config/contradictions.ts'
-import { ControllerConfigSchema } from '../config/controller-schema.ts'
+import { FirstConfigSchema } from '../config/controller-schema.ts'
 import { parseYaml, readText } from '../config/yaml.ts'
 import { scanHostKey } from '../sites/scan-host-key.ts'
 import { defaultConfigFile } from './config-file.ts'
@@ -66,7 +66,7 @@ export function siteAddCommand(): Command {
     .action(async (name: string, options: Options) => {
       const isAsked = process.stdin.isTTY && options.yes !== true
       const before = await readText(options.config)
-      const config = parseYaml(before, options.config, ControllerConfigSchema, contradictions)
+      const config = parseYaml(before, options.config, FirstConfigSchema, contradictions)
       const shown = await scanHostKey(options.address, whole('--port', options.port))
       const expected = options.hostKey
       const hostKey = await trusted(shown, options.address, { expected, ask: isAsked ? yesOrNo : null })

@@ -64,8 +64,7 @@ const Site = SiteSchema(
   },
 )
 
-/** The controller's configuration file. Times are ms and sizes are bytes once it is loaded. */
-export const ControllerConfigSchema = Type.Object({
+const partsButSites = {
   cluster: ClusterSchema,
   head: Type.Object({
     /** The host name that nodes know it by. */
@@ -125,8 +124,21 @@ export const ControllerConfigSchema = Type.Object({
     ),
   }),
   images: ImagesSchema,
-  sites: Type.Record(Type.String({ pattern: namePattern }), Site, { minProperties: 1 }),
   ...policyParts,
+}
+
+const siteName = Type.String({ pattern: namePattern })
+
+/** The controller's configuration file. Times are ms and sizes are bytes once it is loaded. */
+export const ControllerConfigSchema = Type.Object({
+  ...partsButSites,
+  sites: Type.Record(siteName, Site, { minProperties: 1 }),
+})
+
+/** The same before it has its first site: `causeway site add` begins with it. */
+export const FirstConfigSchema = Type.Object({
+  ...partsButSites,
+  sites: Type.Record(siteName, Site, { default: {} }),
 })
 
 /** What the controller runs by. */

@@ -4,7 +4,7 @@ import { cacheSchema } from '../../../src/cache/settings.ts'
 import { cacheText } from '../../../src/cli/site/cache-text.ts'
 import { extend, type NewSite } from '../../../src/cli/site/new-site.ts'
 import { packagesFor } from '../../../src/cli/site/packages.ts'
-import { ControllerConfigSchema } from '../../../src/config/controller-schema.ts'
+import { ControllerConfigSchema, FirstConfigSchema } from '../../../src/config/controller-schema.ts'
 import { parseYaml } from '../../../src/config/yaml.ts'
 
 const text = `# Ours.
@@ -57,6 +57,14 @@ describe('a configuration with a new site', () => {
     assert.deepEqual(after.sites['east'], config.sites['east'])
   })
 
+  it('may be the first', () => {
+    const siteless = text.slice(0, text.indexOf('sites:'))
+    const before = parseYaml(siteless, 'causeway.yaml', FirstConfigSchema)
+    assert.deepEqual(before.sites, {})
+    assert.equal(extend(siteless, 'causeway.yaml', before, wanted).config.sites['south']?.pool, '10.77.1.0/24')
+    assert.throws(() => parseYaml(siteless, 'causeway.yaml', ControllerConfigSchema), /sites: missing/)
+  })
+
   it('takes what was said instead', () => {
     const { south } = extended({ pool: '10.77.9.0/28', gatewayAddress: '10.77.9.14', underlay: '192.0.2.9' }).config
       .sites
@@ -82,6 +90,12 @@ describe('what a new site is given', () => {
     assert.equal(settings.listen, '0.0.0.0:3128')
     assert.equal(settings.origins['deb.example.org']?.address, '192.0.2.80')
     assert.deepEqual(settings.heartbeat?.table, 'causeway_77')
+    const served = { ...after, images: { ...after.images, listen: '10.250.0.2:8471' } }
+    const withImages = parseYaml(cacheText(served, 'south'), 'cache.yaml', cacheSchema)
+    assert.deepEqual(
+      [withImages.origins['images.causeway']?.address, withImages.origins['images.causeway']?.port],
+      ['10.250.0.2', 8471],
+    )
     const nameless = cacheText(extended({ origins: ['192.0.2.81'] }).config, 'south')
     assert.match(nameless, /^# Nodes ask by names/)
     parseYaml(nameless, 'cache.yaml', cacheSchema)
