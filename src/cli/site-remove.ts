@@ -89,7 +89,7 @@ async function refuseNodes(socket: string, site: string): Promise<void> {
 async function carryOut(
   config: ControllerConfig,
   site: string,
-  { force, forgetPackages, write }: { force?: boolean; forgetPackages: boolean; write(): Promise<string> },
+  { force, forgetPackages, write }: { force?: boolean; forgetPackages: boolean; write: () => Promise<string> },
 ): Promise<WalkReport> {
   return withRecords(config, site, (records) =>
     withGatewayHosts(config, async (hosts) => {

@@ -16,16 +16,20 @@ describe('a site is added to a running cluster, works, and is removed again', ()
   let fingerprint = ''
   let configured = ''
 
-  const add = (...words: string[]) =>
-    lab.causeway(
-      [
-        ...['site', 'add', 'south', '--address', underlayAddress('south'), '--image', places.image],
-        ...['--driver', 'namespace', '--set', 'driver.shared=[/home]', '--set', 'nodes.idle=2s'],
-        ...['--nodes', '2', '--cpus', '2', '--memory', '1500MiB', '--origin', underlayAddress('mirror')],
-        ...['--yes', '--json', ...words],
-      ],
-      { timeoutMs: patienceMs },
-    )
+  const add = (...words: string[]) => {
+    const said =
+      'site add south --driver namespace --set driver.shared=[/home] --set nodes.idle=2s --nodes 2 --cpus 2 --memory 1500MiB'
+    const where = [
+      '--address',
+      underlayAddress('south'),
+      '--origin',
+      underlayAddress('mirror'),
+      '--image',
+      places.image,
+    ]
+    const argv = [...said.split(' '), ...where, '--yes', '--json', ...words]
+    return lab.causeway(argv, { timeoutMs: patienceMs })
+  }
 
   const restartController = async () => {
     await lab.controller?.kill('SIGTERM')

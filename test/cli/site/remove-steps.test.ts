@@ -27,8 +27,13 @@ async function failureAt(at: FakeSite): Promise<string> {
   const driver = new FakeDriver({ site: 'east', cluster: 'lab', clock, at })
   const write = () => assert.fail('the configuration stays')
   const steps = removeSteps({
-    ...{ config: someConfig(), site: 'east', driver, write },
-    ...{ host: noHost, records: noRecords, forgetPackages: false },
+    config: someConfig(),
+    site: 'east',
+    driver,
+    write,
+    host: noHost,
+    records: noRecords,
+    forgetPackages: false,
   })
   const { failure, steps: reports } = await walk(steps, clock, () => undefined)
   assert.equal(reports.at(-1)?.outcome, 'open')
