@@ -30,7 +30,7 @@ export function siteCheckCommand(): Command {
 }
 
 /** Whether something there keeps the site from working. */
-export function isBad({ findings }: Diagnosis): boolean {
+function isBad({ findings }: Diagnosis): boolean {
   return findings.some(({ level }) => level === 'bad')
 }
 

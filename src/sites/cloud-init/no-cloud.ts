@@ -12,7 +12,7 @@ export interface NoCloud {
 }
 
 /** The folder of a machine that has its seed. */
-export const seedFolder = '/var/lib/causeway/seed'
+const seedFolder = '/var/lib/causeway/seed'
 
 /**
  * What cloud-init has to read to make a machine the one of a spec: its seed below `/var/lib/causeway/seed`, its name, its
