@@ -40,7 +40,7 @@ export async function withRecords<T>(
 }
 
 /** The records of a site in these stores. */
-export function recordsOf(nodes: NodeStore, drains: DrainStore, site: string): SiteRecords {
+function recordsOf(nodes: NodeStore, drains: DrainStore, site: string): SiteRecords {
   const living = async () => (await nodes.live()).filter((node) => node.site === site)
   return {
     nodes: living,
