@@ -11,8 +11,6 @@ import type { ImageStore } from './image-store.ts'
 import type { Manifest } from './manifest.ts'
 import { builderInput, type Recipe } from './recipe.ts'
 
-const builder = 'scripts/image/build-debian'
-
 const readMade = answerReader(
   Type.Object({ epoch: Type.Integer(), packages: Type.Record(Type.String(), Type.String()) }),
 )
@@ -23,6 +21,7 @@ const readMade = answerReader(
  * @throws CausewayError `CommandFailed` when the builder fails
  */
 export async function buildImage(store: ImageStore, name: string, recipe: Recipe): Promise<Manifest> {
+  const builder = `scripts/image/build-${recipe.family}`
   const work = await store.workFolder()
   try {
     const file = join(work, 'built.qcow2')

@@ -5,19 +5,37 @@ import { readPackageFile } from '../../base/package-file.ts'
 export const firmwares = ['bios', 'uefi'] as const
 
 /** What an image is made of. */
-export interface Recipe {
-  /** Debian's code name, such as `bookworm`. */
+export type Recipe = DebianRecipe | RpmRecipe
+
+interface AnyRecipe {
+  /** Debian's code name, such as `bookworm`, or an RPM distribution's `$releasever`, such as `9`. */
   readonly release: string
   /** Besides what a machine needs to boot and to read its seed. */
   readonly packages: readonly string[]
-  /** The kernel's package; null: the usual one for virtual machines. */
+  /** The kernel's package; null: the family's usual one. */
   readonly kernel: string | null
   readonly sizeMiB: number
   readonly firmware: readonly (typeof firmwares)[number][]
-  /** Lines of apt's sources; none: those that this machine has of the release. */
-  readonly sources: readonly string[]
   /** Programs that are called with the root folder in the end. */
   readonly customize: readonly string[]
+}
+
+export interface DebianRecipe extends AnyRecipe {
+  readonly family: 'debian'
+  /** Lines of apt's sources; none: those that this machine has of the release. */
+  readonly sources: readonly string[]
+}
+
+interface RpmRecipe extends AnyRecipe {
+  readonly family: 'rpm'
+  /** URLs of folders with `repodata/`; they may have `$releasever` and `$basearch`. */
+  readonly repositories: readonly string[]
+  /** Files with the keys that packages are signed with. */
+  readonly keys: readonly string[]
+  /** Whether packages must be signed with one of these. */
+  readonly gpgCheck: boolean
+  /** What a machine needs to boot and to read its seed; null: the packages of Fedora and Rocky that do it. */
+  readonly base: readonly string[] | null
 }
 
 /**
@@ -44,11 +62,10 @@ export function readPackageList(text: string): readonly string[] {
     .filter((name) => name !== '')
 }
 
-/** What `scripts/image/build-debian` reads. */
-export function builderInput({ kernel, sources, ...rest }: Recipe): string {
-  return JSON.stringify({
-    ...rest,
-    ...(kernel === null ? {} : { kernel }),
-    ...(sources.length === 0 ? {} : { sources }),
-  })
+/** What the family's builder, `scripts/image/build-FAMILY`, reads. What the recipe leaves open it decides. */
+export function builderInput({ family: _family, ...recipe }: Recipe): string {
+  const given = Object.entries(recipe).filter(
+    ([name, value]) => value !== null && !(name === 'sources' && Array.isArray(value) && value.length === 0),
+  )
+  return JSON.stringify(Object.fromEntries(given))
 }

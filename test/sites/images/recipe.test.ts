@@ -20,6 +20,7 @@ test('a list of packages may have lines, commas and comments', () => {
 
 test('what a recipe leaves open the builder decides', () => {
   const recipe = {
+    family: 'debian',
     release: 'bookworm',
     packages: ['munge'],
     kernel: null,
@@ -28,7 +29,7 @@ test('what a recipe leaves open the builder decides', () => {
     sources: [],
     customize: [],
   } as const
-  const { kernel: _kernel, sources: _sources, ...rest } = recipe
+  const { family: _family, kernel: _kernel, sources: _sources, ...rest } = recipe
   assert.deepEqual(JSON.parse(builderInput(recipe)), rest)
   const kernel = 'linux-image-amd64'
   assert.deepEqual(JSON.parse(builderInput({ ...recipe, kernel })), { ...rest, kernel })
