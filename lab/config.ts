@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { stringify } from 'yaml'
+import { imageOrigin } from '../src/config/images-schema.ts'
 import { lightImage } from './assets.ts'
 import { underlayAddress, underlayAddress6 } from './network.ts'
 import { sgeCell, sgeExecdPort, sgePort, sgeRoot } from './sge.ts'
@@ -59,6 +60,9 @@ const vni = 77
 
 /** Where the caches listen. */
 export const cachePort = 3128
+
+/** Where a head whose sites have virtual machines serves their images. */
+export const imagePort = 8471
 
 /** The nodes of one type in the lab's configuration; as in any file, more than these keys may be set. */
 export interface LabNodes {
@@ -240,6 +244,7 @@ export function labConfig(
       hosts: { 'mirror.lab': underlayAddress('mirror') },
     },
     head: { name: 'head', address: headAddress, underlay: gatewayAddress('head', overlay) },
+    ...(machines === 'libvirt' ? { images: { listen: `${underlayAddress('head')}:${imagePort}` } } : {}),
     scheduler: schedulerConfig(scheduler),
     controller: {
       stateDir: '/var/lib/causeway',
@@ -280,7 +285,10 @@ export function cacheConfig(installed: readonly string[] = []) {
     listen: `0.0.0.0:${cachePort}`,
     store: '/var/lib/causeway/cache',
     accessLog: places.cacheLog as string,
-    origins: { 'mirror.lab': { address: underlayAddress('mirror') } },
+    origins: {
+      'mirror.lab': { address: underlayAddress('mirror') },
+      [imageOrigin]: { address: underlayAddress('head'), port: imagePort },
+    },
     roles: Object.fromEntries(Object.entries(rolePackages).map(([name, packages]) => [name, role(packages)])),
     heartbeat: { table: `causeway_${vni}`, set: 'cache_alive', port: 80, hold: '2s' },
   }

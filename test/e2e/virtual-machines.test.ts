@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { release } from 'node:os'
 import { after, before, describe, test } from 'node:test'
-import { must } from '../../lab/demo/must.ts'
 import type { Lab } from '../../lab/lab.ts'
 import { until } from '../../lab/until.ts'
 import { clusterUp, type Life, lives, patienceMs, shrunk } from './cluster.ts'
+import { remains } from './remains.ts'
 
 const bytes = 1_000_000
 const exchange = readFileSync(new URL('../../lab/demo/jobs/exchange', import.meta.url), 'utf8')
@@ -38,26 +38,6 @@ function assertExchanged(said: Said): void {
 }
 
 const sitesOf = (machines: readonly Life[]) => machines.map(({ site }) => site).sort()
-
-const machineHosts = ['east', 'annex', 'west'] as const
-
-/** What is left at the hosts of virtual machines: processes, ports, domains, files. */
-async function remains(lab: Lab): Promise<string[]> {
-  const found = await Promise.all(
-    machineHosts.map(async (host) => {
-      const run = async (...argv: string[]) => (await must(lab.hosts[host].exec(argv))).split('\n').filter(Boolean)
-      const links = await run('ip', '-o', 'link', 'show')
-      const files = await run('find', '/var/lib/causeway/machines', '-type', 'f', '!', '-path', '*/.locks/*')
-      return [
-        ...(await run('ps', '-eo', 'args=')).filter((line) => line.includes('qemu-system')),
-        ...links.filter((line) => line.includes('cwp')),
-        ...(await run('virsh', 'list', '--all', '--name')),
-        ...files,
-      ].map((line) => `${host}: ${line}`)
-    }),
-  )
-  return found.flat()
-}
 
 describe('virtual machines at two sites, on real Slurm over the overlay', () => {
   let lab: Lab

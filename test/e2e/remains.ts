@@ -1,0 +1,22 @@
+import { must } from '../../lab/demo/must.ts'
+import type { Lab } from '../../lab/lab.ts'
+
+const machineHosts = ['east', 'annex', 'west'] as const
+
+/** What is left at the hosts of virtual machines: processes, ports, domains, files. */
+export async function remains(lab: Lab): Promise<string[]> {
+  const found = await Promise.all(
+    machineHosts.map(async (host) => {
+      const run = async (...argv: string[]) => (await must(lab.hosts[host].exec(argv))).split('\n').filter(Boolean)
+      const links = await run('ip', '-o', 'link', 'show')
+      const files = await run('find', '/var/lib/causeway/machines', '-type', 'f', '!', '-path', '*/.locks/*')
+      return [
+        ...(await run('ps', '-eo', 'args=')).filter((line) => line.includes('qemu-system')),
+        ...links.filter((line) => line.includes('cwp')),
+        ...(await run('virsh', 'list', '--all', '--name')),
+        ...files,
+      ].map((line) => `${host}: ${line}`)
+    }),
+  )
+  return found.flat()
+}
