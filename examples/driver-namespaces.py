@@ -5,7 +5,8 @@
 
 A machine is a process tree in a network, mount, UTS, IPC and PID namespace of its own, with an overlay over the image (a
 folder with a root file system) as its root, and a cable to the bridge. It runs the seed's `boot`. DIR/ID holds one: what it
-is (machine.json), the process that it lives by (holder), what it printed (console.log), and the layers of its root.
+is (machine.json), the process that it lives by (holder), that it began (started), what it printed (console.log), and the
+layers of its root.
 Needs root, iproute2 and util-linux; nothing beyond Python's standard library.
 """
 
@@ -123,7 +124,12 @@ def describe(folder):
     except FileNotFoundError:
         return None
     machine = {key: stamped[key] for key in ("id", "name", "cluster", "createdAtMs")}
-    return {**machine, "state": "running" if holder_of(folder) else "stopped"}
+    return {**machine, "state": "running" if runs(folder) else "stopped"}
+
+
+def runs(folder):
+    """Whether a machine lives and has been told to begin: one whose driver was killed before that is about to end."""
+    return (folder / "started").exists() and holder_of(folder) is not None
 
 
 def holder_of(folder):
@@ -183,7 +189,7 @@ def create(state, question):
     check_spec(spec)
     lock(state, machine_id)
     folder = state / machine_id
-    if holder_of(folder):
+    if runs(folder):
         return {"machine": describe(folder)}
     if part(question, "site", str) in spec.get("avoidHosts", []):
         raise Failure(NO_ROOM, "the only host is to be avoided")
@@ -246,6 +252,7 @@ def start(folder, spec):
         holder.stdin.write("go\n")
         holder.stdin.close()
         if holder.stdout.readline() == "started\n":
+            (folder / "started").touch()
             return
     raise Failure(1, f"the machine did not start: {(folder / 'console.log').read_text()[-500:]}")
 

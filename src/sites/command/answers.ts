@@ -3,7 +3,7 @@ import { CausewayError } from '../../base/errors.ts'
 import { explain } from '../../config/explain.ts'
 
 const Text = Type.String({ minLength: 1, expected: 'a text that is not empty' })
-const Count = Type.Integer({ minimum: 0 })
+const Count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
 const Maybe = <T extends TSchema>(schema: T) => Type.Optional(Type.Union([schema, Type.Null()]))
 
 const MachineAnswer = Type.Object({
@@ -11,7 +11,11 @@ const MachineAnswer = Type.Object({
   name: Text,
   cluster: Text,
   state: Type.Union([Type.Literal('running'), Type.Literal('stopped')]),
-  createdAtMs: Type.Integer({ minimum: 0, expected: 'whole milliseconds since the epoch' }),
+  createdAtMs: Type.Integer({
+    minimum: 0,
+    maximum: Number.MAX_SAFE_INTEGER,
+    expected: 'whole milliseconds since the epoch',
+  }),
   host: Maybe(Text),
   address: Maybe(Text),
   leaving: Maybe(Type.Object({ atMs: Count, reason: Type.String() })),
