@@ -46,9 +46,9 @@ function base64(content: string): ReturnType<Content> {
   return { encoding: 'b64', content: Buffer.from(content).toString('base64') }
 }
 
-/** What is not plain ASCII is not worth knowing how each reader of YAML takes it. */
+/** What is not plain ASCII, or begins blank, is not worth knowing how each writer and reader of YAML takes it. */
 function plainWhereItCan(content: string): ReturnType<Content> {
-  return /^[\t\n -~]*$/.test(content) ? { content } : base64(content)
+  return /^(?:[!-~][\t\n -~]*)?$/.test(content) ? { content } : base64(content)
 }
 
 function userData(spec: MachineSpec, contentOf: Content): string {
