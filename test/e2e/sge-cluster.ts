@@ -63,8 +63,8 @@ async function accounted(lab: Lab, job: string): Promise<Map<string, string>[]> 
   )
 }
 
-/** Resolves when the job has ended, to what it wrote. It must have succeeded, all of its elements. */
-export async function finished(lab: Lab, job: string, elements = 1): Promise<string> {
+/** Resolves when the job has ended, to its records in the accounting. It must have succeeded, all of its elements. */
+export async function succeeded(lab: Lab, job: string, elements = 1): Promise<Map<string, string>[]> {
   await until(`job ${job} has ended`, patienceMs, async () => (await statesOf(lab, job)).length === 0)
   const good = await until(`job ${job} is in the accounting`, patienceMs, async () => {
     const records = (await accounted(lab, job)).filter((record) => record.get('failed') === '0')
@@ -73,6 +73,12 @@ export async function finished(lab: Lab, job: string, elements = 1): Promise<str
   for (const record of good) {
     if (record.get('exit_status') !== '0') throw new Error(`job ${job} ended with ${record.get('exit_status')}`)
   }
+  return good
+}
+
+/** The same, to what it wrote; its nodes must share the head's /home. */
+export async function finished(lab: Lab, job: string, elements = 1): Promise<string> {
+  await succeeded(lab, job, elements)
   return lab.head.read(`/home/alice/out-${job}`)
 }
 

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs what makes a node into a root file system, from the lab's repository. Called in a mount namespace of its own.
+# Installs what makes a node of Slurm and of Grid Engine into a root file system, from the lab's repository. Called in a mount
+# namespace of its own.
 # usage: install.sh ROOT MIRROR
 set -eu
 root=$1 mirror=$2
@@ -13,6 +14,8 @@ apt() {
 }
 apt update
 apt install slurmd slurm-client slurm-wlm-basic-plugins munge
+apt install gridengine-exec gridengine-client msmtp-mta
+rm -f "$root"/usr/lib/gcc/*/*/cc1 # an eighth of the image, which Grid Engine brings and no node calls
 apt clean
 rm -rf "$root"/var/lib/apt/lists/*
 install -d -o 2001 -g 2001 -m 0755 "$root/home/alice" # no site shares a /home with virtual machines
