@@ -60,10 +60,38 @@ describe('the role of a Grid Engine node, on a host of the lab', () => {
     await qconf('-aattr', 'queue', 'hostlist', 'east', 'all.q')
   }
 
+  async function removeHost(): Promise<void> {
+    await qconf('-ke', 'east')
+    await qconf('-dattr', 'queue', 'hostlist', 'east', 'all.q')
+    await qconf('-de', 'east')
+    await qconf('-dh', 'east')
+  }
+
   test('on a host that the queue does not know it gives up, and says why', async () => {
     const role = await startRole()
     assert.equal(await ended(role), 1)
     assert.match(log(), /sge_qmaster does not answer: denied: host "east" is neither submit nor admin host/)
+  })
+
+  test('a sge_execd that Debian has started before, which an image with the packages has, is not in the way', async () => {
+    const { east } = lab.hosts
+    // What Debian's packages set up without being asked anything: no qmaster yet. It waits in the foreground.
+    east.write('/var/lib/gridengine/default/common/act_qmaster', { content: '\n' })
+    const debian = await east.start(['sge_execd'], { log: '/run/debian.log' })
+    const pids = async () => (await east.exec(['pgrep', '-x', 'sge_execd'])).stdout.split('\n').filter(Boolean)
+    const [early] = await until("Debian's sge_execd waits", patienceMs, async () => {
+      const found = await pids()
+      return found.length > 0 && found
+    })
+    await addHost()
+    const role = await startRole()
+    await serves()
+    assert.notEqual(debian.status, undefined)
+    assert.deepEqual(await pids(), [execdPid()])
+    assert.notEqual(execdPid(), early)
+    assert.match(log(), /ended a sge_execd that ran before/)
+    await removeHost()
+    assert.equal(await ended(role), 0)
   })
 
   test('sge_execd serves, is started again when it crashes, and stays away when the queue lets go of the host', async () => {
@@ -89,10 +117,7 @@ describe('the role of a Grid Engine node, on a host of the lab', () => {
     assert.match(log(), /sge_execd ended after/)
     await serves()
 
-    await qconf('-ke', 'east')
-    await qconf('-dattr', 'queue', 'hostlist', 'east', 'all.q')
-    await qconf('-de', 'east')
-    await qconf('-dh', 'east')
+    await removeHost()
     assert.equal(await ended(role), 0)
     assert.match(log(), /the queue has let go of this host\n$/)
     assert.equal((await lab.hosts.east.exec(['pgrep', '-x', 'sge_execd'])).stdout, '')
