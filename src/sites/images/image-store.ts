@@ -26,6 +26,9 @@ import { type Manifest, readManifest } from './manifest.ts'
 /** The folder with names within the store; each is a link to an image. */
 const namesFolder = 'names'
 
+/** What the names of work folders within the store begin with. */
+const workPrefix = '.new-'
+
 /** A manifest with the names that point to its image. */
 export interface StoredImage extends Manifest {
   readonly names: readonly string[]
@@ -49,7 +52,7 @@ export class ImageStore {
 
   /**
    * Takes a qcow2 file in under a name, which then points to it and no longer to what it pointed to before. The file is
-   * moved where it lies below `folder`, else copied.
+   * moved where it lies in a work folder of the store, else copied.
    * @throws CausewayError `InvalidRequest` when it is no qcow2 that stands alone
    */
   async add(file: string, name: string, built: Manifest['built']): Promise<Manifest> {
@@ -57,7 +60,7 @@ export class ImageStore {
     const work = await this.workFolder()
     try {
       const own = join(work, 'image')
-      await (file.startsWith(`${this.folder}/`) ? rename(file, own) : copyFile(file, own))
+      await (file.startsWith(join(this.folder, workPrefix)) ? rename(file, own) : copyFile(file, own))
       const [digest, { size: bytes }] = [await digestOf(own), await stat(own)]
       const known = await this.#manifest(digest)
       if (!known) {
@@ -79,7 +82,7 @@ export class ImageStore {
   /** A new folder in the store's file system for an image in the making; whoever asked for it removes it. */
   async workFolder(): Promise<string> {
     await mkdir(join(this.folder, namesFolder), { recursive: true })
-    return await mkdtemp(join(this.folder, '.new-'))
+    return await mkdtemp(join(this.folder, workPrefix))
   }
 
   /**
@@ -132,7 +135,7 @@ export class ImageStore {
   async sweep(ageMs: number): Promise<void> {
     for (const file of await filesIn(this.folder)) {
       const path = join(this.folder, file)
-      if (!file.startsWith('.new-') || this.#clock.now() - (await stat(path)).mtimeMs < ageMs) continue
+      if (!file.startsWith(workPrefix) || this.#clock.now() - (await stat(path)).mtimeMs < ageMs) continue
       await rm(path, { recursive: true, force: true })
     }
   }

@@ -43,6 +43,15 @@ test('a name goes over to the newer image; the same content is one file whatever
   await assert.rejects(store.resolve('other'), { code: 'ImageMissing' })
 })
 
+test('an image of the store gets a second name by its own file, and stays where it is', async (t) => {
+  const { store, add } = await makeStore(t)
+  const { digest } = await add('stock')
+  const file = join(store.folder, `sha256-${digest}.qcow2`)
+  await store.add(file, 'slurm', null)
+  assert.deepEqual((await store.get(digest)).names, ['slurm', 'stock'])
+  assert.equal(sha256(await readFile(file)), digest)
+})
+
 test('what is no whole qcow2 is refused, and nothing of it stays', async (t) => {
   const { store, folder, add } = await makeStore(t)
   const text = join(folder, 'text')
