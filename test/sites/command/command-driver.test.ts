@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import * as fc from 'fast-check'
+import { CausewayError } from '../../../src/base/errors.ts'
 import { ListAnswer, readAnswer } from '../../../src/sites/command/answers.ts'
 import { CommandDriver, type CommandDriverOptions } from '../../../src/sites/command/command-driver.ts'
 import { statusMeanings } from '../../../src/sites/command/protocol.ts'
@@ -199,8 +203,27 @@ describe('how a program ended', () => {
     )
   })
 
-  test('one that leaves a process behind with its standard output open is told what keeps it', async () => {
-    const left = driver(`setsid sleep 8 & echo '{}'`, { timeoutMs: 200 }).delete('a')
-    await assert.rejects(left, { code: 'CommandTimeout', message: /left a process behind/ })
+  test('one that leaves a process behind with its standard output open is told what keeps it', async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'causeway-left-'))
+    t.after(() => rmSync(folder, { recursive: true }))
+    const message = async (timeoutMs: number) => {
+      const pid = join(folder, String(timeoutMs))
+      try {
+        await driver(`setsid sleep 300 & echo $! >${pid}; echo '{}'`, { timeoutMs }).delete('a')
+        return assert.fail('it is not told')
+      } catch (error) {
+        assert.ok(error instanceof CausewayError && error.code === 'CommandTimeout', String(error))
+        return error.message
+      } finally {
+        if (existsSync(pid)) process.kill(Number(readFileSync(pid, 'utf8')), 'SIGKILL')
+      }
+    }
+    // Where a shell does not even start in this time, more of it is given.
+    let said = ''
+    for (const timeoutMs of [200, 5_000, 60_000]) {
+      said = await message(timeoutMs)
+      if (said.includes('left a process behind')) return
+    }
+    assert.fail(said)
   })
 })

@@ -1,7 +1,7 @@
-import { execFile } from 'node:child_process'
 import { CausewayError } from '../../../src/base/errors.ts'
 import type { ExecOptions, ExecResult, Host } from '../../../src/base/host.ts'
 import type { MachineSpec } from '../../../src/sites/driver.ts'
+import { showInProcess } from './shown-process.ts'
 
 /** What goes wrong with a driver program. */
 export type Fault =
@@ -171,9 +171,7 @@ export class FakeProgram implements Host {
 /** Has a process of this machine show all of the seed's secrets in its arguments for a while. */
 function showInProcesses({ seed }: MachineSpec): Promise<void> {
   const secrets = seed.map(({ content }) => content.trim()).filter((content) => content.startsWith('secret-'))
-  return new Promise((resolve) => {
-    execFile('sh', ['-c', 'sleep 0.1; :', ...secrets], () => resolve())
-  })
+  return showInProcess({ argv: secrets })
 }
 
 /** A host on which nothing can be run. */

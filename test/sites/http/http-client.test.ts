@@ -48,14 +48,14 @@ describe('HttpClient', () => {
 
   it('tells what broke, who was asked, and not what was asked for beyond its path', async () => {
     const cases = [
-      [answering('HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nhalf'), 'HostUnreachable'],
-      [answering(''), 'HostUnreachable'],
-      [answering('220 mail.example ESMTP\r\n'), 'MalformedOutput'],
-      [createServer(), 'CommandTimeout'],
+      [answering('HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nhalf'), 'HostUnreachable', 60_000],
+      [answering(''), 'HostUnreachable', 60_000],
+      [answering('220 mail.example ESMTP\r\n'), 'MalformedOutput', 60_000],
+      [createServer(), 'CommandTimeout', 100],
     ] as const
-    for (const [server, code] of cases) {
+    for (const [server, code, timeoutMs] of cases) {
       await serving(server, async (port) => {
-        const asked = get(`http://127.0.0.1:${port}/servers?marker=m`, { timeoutMs: 100 })
+        const asked = get(`http://127.0.0.1:${port}/servers?marker=m`, { timeoutMs })
         await assert.rejects(asked, { code, message: /^cloudy: GET http:\/\/127.0.0.1:\d+\/servers: \w/ })
       })
     }
