@@ -214,6 +214,30 @@ test('an image goes only when no machine uses it, nothing has it open, and nobod
   assert.deepEqual(await at.remove(digest, 0), { removed: true, why: null })
 })
 
+test('machines on a disk of their own are found', async (t) => {
+  const central = await head(t)
+  const { digest } = central.manifest
+  const plain = siteHost(central, 'h1', [central.url])
+  const image = await plain.images.bring(plain.host, 'stock')
+  // The same host, with a disk mounted where machines are.
+  const mounted = `
+    mkdir -p "$1"
+    mount -t tmpfs machines "$1"
+    qemu-img create -q -f qcow2 -b "$2" -F qcow2 "$1/disk.qcow2"
+    shift 2
+    exec "$@"`
+  const wrap = ['unshare', '--mount', 'sh', '-euc', mounted, 'sh', join(plain.folder, '../machines'), image]
+  const local = new LocalHost('h1')
+  const host: Host = {
+    name: 'h1',
+    exec: (argv: readonly string[], options?: ExecOptions) => local.exec([...wrap, ...argv], options),
+    close: () => local.close(),
+  }
+  const { at } = siteHost(central, 'h1', [], host)
+  assert.equal((await at.list())[0]?.machines, 1)
+  assert.deepEqual(await at.remove(digest, 0), { removed: false, why: 'a machine uses it' })
+})
+
 test('asking for an image keeps it for another while; a damaged one is found', async (t) => {
   const central = await head(t)
   const { digest } = central.manifest
