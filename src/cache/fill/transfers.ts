@@ -175,8 +175,8 @@ export class Transfers {
     const { body, headers, verified, clock } = this.#options
     const place = this.#place
     const outages = this.#outages
-    // Other places have other validators; what comes from one place is of one version by its own.
-    const other = place !== this.#firstPlace || strongValidator(headers) === undefined
+    // Other places have other validators; what comes from one place is of one version by its own, if it began with that one.
+    const other = this.#options.patched || place !== this.#firstPlace || strongValidator(headers) === undefined
     const trusting = verified && other && this.comesWhole
     const same = { headers, verified: trusting, length: body.length }
     this.#asked.add(piece)

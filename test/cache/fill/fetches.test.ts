@@ -67,6 +67,19 @@ test('what is there of an earlier life is not asked for again', async (t) => {
   )
 })
 
+test('what is there of an earlier life is gone on with at a place that names the same file otherwise', async (t) => {
+  const body = bytesFor('a', 5 * MB)
+  const upstream = new FakeUpstream(() => ({ body, headers: { etag: '"1"' } }))
+  const rig = rigOf(t, upstream)
+  const wanted = wantedOf('a', body)
+  await get(rig, wanted, { range: { start: MB, end: 2 * MB } })
+  await rig.fetches.idle()
+  upstream.file = () => ({ body, headers: { etag: '"2"' } })
+  // What is missing before that part and after it, of which each is asked for by itself.
+  assert.ok((await get(rig, wanted)).equals(body))
+  assert.equal(upstream.bytes, body.length)
+})
+
 test('ranges that overlap are fetched once', async (t) => {
   const { body, upstream } = oneFile('a', 8 * MB)
   const rig = rigOf(t, upstream)

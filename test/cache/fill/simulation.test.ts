@@ -164,10 +164,28 @@ async function play(run: Run): Promise<void> {
   await rig.fetches.idle()
 }
 
+/** Runs that an earlier Causeway broke in, as fast-check had shrunk them. */
+const brokeOnce: readonly Run[] = [
+  // A part of another version is left by a process that died, and what is missing lies on both sides of it.
+  {
+    size: 1,
+    verified: true,
+    etags: true,
+    faults: [],
+    changes: [0],
+    readers: [
+      { after: 0, range: undefined, leavesAfter: undefined },
+      { after: 1, range: { start: 262_144, length: 1 }, leavesAfter: undefined },
+    ],
+    diskFails: 3,
+    crash: 0,
+  },
+]
+
 test('whatever origins, readers, the disk and the process do: nobody reads a wrong body to its end, and none is kept', async () => {
   await fc.assert(
     fc.asyncProperty(runs, (run) => play(structuredClone(run))),
-    { numRuns: 150, timeout: 120_000, ...seedOf() },
+    { numRuns: 150, timeout: 120_000, examples: brokeOnce.map((run) => [run]), ...seedOf() },
   )
 })
 
