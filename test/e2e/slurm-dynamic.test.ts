@@ -122,7 +122,7 @@ describe('Slurm with dynamic nodes', () => {
 
   test('a node that never boots: its job runs elsewhere, and Slurm keeps nothing of the node', async () => {
     lab = await clusterUp({ name, scheduler: 'slurm-dynamic' }, (config) => {
-      config.policy.deadlines.boot = '3s'
+      config.policy.deadlines.boot = '15s' // enough for those at west, also on a slow machine
       config.policy.breaker.failures = 1
     })
     try {

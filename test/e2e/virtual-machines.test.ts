@@ -62,9 +62,11 @@ describe('virtual machines at two sites, on real Slurm over the overlay', () => 
   })
 
   test('a job runs on both hosts of a pool', async () => {
+    const before = lives(lab).length
     assertExchanged(await exchangeJob(lab, 'site-east'))
-    const there = lives(lab).filter(({ site, phase }) => site === 'east' && /ready|draining/.test(phase))
-    const hosts = there.map(({ host }) => host)
+    const hosts = lives(lab)
+      .slice(before)
+      .map(({ host }) => host)
     assert.deepEqual(new Set(hosts), new Set(['annex', 'east']))
     await shrunk(lab)
   })
@@ -72,9 +74,10 @@ describe('virtual machines at two sites, on real Slurm over the overlay', () => 
   test('a controller that is killed while machines boot loses none of them', async () => {
     const before = lives(lab).length
     const job = exchangeJob(lab, acrossSites)
+    // One may be faster than the other.
     const booting = await until('machines boot at both sites', patienceMs, () => {
       const now = lives(lab).slice(before)
-      return now.length === 2 && now.every(({ phase }) => phase === 'booting') && now
+      return now.length === 2 && now.every(({ phase }) => /booting|installing|enrolling|ready/.test(phase)) && now
     })
     await lab.controller?.kill('SIGKILL')
     await lab.startController()
