@@ -63,6 +63,9 @@ export function openFront(deps: FrontDeps): HttpServer {
   server.maxHeadersCount = 0
   server.setTimeout(idleMs)
   server.on('connect', connect)
+  // Who waits to be told to go on gets the answer at once, and then the connection's end: no body is taken here. Left to
+  // itself Node says "100 Continue", and to a request that came behind another in the midst of its answer.
+  server.on('checkContinue', answer)
   server.on('clientError', refuse)
   const [http] = server.listeners('connection') as [(socket: Socket) => void]
   server.removeListener('connection', http)

@@ -115,6 +115,9 @@ const request = fc
   .map(([method, aim, version, host, lines, end, body]) => {
     return `${[`${method} ${aim} ${version}`, `Host: ${host}`, ...lines].join('\r\n')}${end}\r\n${body}`
   })
+const plain = 'GET /a_1_all.deb HTTP/1.1\r\nHost: mirror.lab\r\n'
+/** What an earlier Causeway answered otherwise in one lane than in the other. */
+const differedOnce: [string[], number[]][] = [[[`${plain}\r\n\r\n`, `${plain}Expect: 100-continue\r\n\r\n`], []]]
 const last = `${lead}Connection: close\r\n\r\n`
 
 test('the same bytes get the same answers in either lane, whole or in pieces', async (t) => {
@@ -137,7 +140,7 @@ test('the same bytes get the same answers in either lane, whole or in pieces', a
       mustAgree(comparable(fast), comparable(slow))
       if (fast.endsWith('<lead>') && fast.startsWith('HTTP/1.1 200 ')) whole += 1
     }),
-    { seed: 20_261_123, numRuns: 400 },
+    { seed: 20_261_123, numRuns: 400, examples: differedOnce },
   )
   assert.ok(whole > 10, `${whole} were answered to their end`)
 })

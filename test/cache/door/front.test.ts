@@ -35,6 +35,20 @@ test('nonsense after a request does not get into its answer', async (t) => {
   assert.equal(said.match(/HTTP\/1\.1 /g)?.length ?? 0, said.includes('\r\n\r\nok') ? 1 : said === '' ? 0 : 1)
 })
 
+test('who waits to be told to go on gets the answer instead, and the one before it is not torn', async (t) => {
+  const later = Promise.withResolvers<void>()
+  const port = await front(t, {
+    answer: (req, res) => {
+      if (req.url === '/late') return void later.promise.then(() => res.end(Buffer.from('late')))
+      res.end(Buffer.from('ok'))
+      later.resolve()
+    },
+  })
+  const said = await askRaw(port, `GET /late HTTP/1.1\r\nHost: x\r\n\r\n${get}Expect: 100-continue\r\n\r\n`)
+  assert.match(said, /^HTTP\/1\.1 200 OK\r\n[^]*\r\n\r\nlateHTTP\/1\.1 200 OK\r\n[^]*\r\n\r\nok$/)
+  assert.doesNotMatch(said, / 100 /)
+})
+
 test('a head with very many fields is still read to its end', async (t) => {
   const fields: number[] = []
   const port = await front(t, {

@@ -129,7 +129,7 @@ test('whatever strangers send, each gets whole answers or is closed, and nothing
   await fc.assert(
     fc.asyncProperty(fc.array(fc.oneof({ weight: 5, arbitrary: request }, noise), { maxLength: 3 }), async (pieces) => {
       const said = await converse(cache.port, [...pieces, last])
-      if (/^HEAD /m.test(pieces.join('')) || /100-continue/.test(pieces.join(''))) return
+      if (/^HEAD /m.test(pieces.join(''))) return
       const responses = responsesIn(said)
       assert.ok(responses, `not whole responses: ${JSON.stringify(said)}`)
       for (const { status, body } of responses) {
