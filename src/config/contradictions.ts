@@ -2,6 +2,7 @@ import { contains, formatIpv4, parseIpv4, parseSubnet, type Subnet } from '../ba
 import type { ControllerConfig } from './controller-schema.ts'
 import { ec2Contradictions } from './drivers/ec2-contradictions.ts'
 import { openStackContradictions } from './drivers/openstack-contradictions.ts'
+import { unusableImages } from './drivers/type-images.ts'
 import { unknownDriverTypes } from './drivers/unknown-types.ts'
 import { type Problem, problemAt } from './explain.ts'
 import { furtherHosts } from './further-hosts.ts'
@@ -23,6 +24,7 @@ export function contradictions(config: ControllerConfig): Problem[] {
     ...warming(config),
     ...networkContradictions(config),
     ...unknownDriverTypes(config),
+    ...unusableImages(config),
     ...libvirtContradictions(config),
     ...ec2Contradictions(config),
     ...openStackContradictions(config),
@@ -133,12 +135,21 @@ function* taken(config: ControllerConfig): Generator<Problem> {
     [config.head.address, 'head.address'],
     [config.head.underlay, 'head.underlay'],
   ])
-  for (const [name, site] of Object.entries(config.sites)) {
+  const gateways = Object.entries(config.sites).map(([name, { gateway }]) => ({
+    ...gateway,
+    path: ['sites', name, 'gateway'],
+  }))
+  const further = furtherHosts(config).map(({ site, host, address, underlay }) => ({
+    address,
+    underlay,
+    path: ['sites', site, 'driver', 'hosts', host],
+  }))
+  for (const place of [...gateways, ...further]) {
     for (const key of ['address', 'underlay'] as const) {
-      const holder = holders.get(site.gateway[key])
-      const path = ['sites', name, 'gateway', key]
-      if (holder) yield problemAt(path, `${site.gateway[key]} is ${holder} already`)
-      holders.set(site.gateway[key], path.join('.'))
+      const holder = holders.get(place[key])
+      const path = [...place.path, key]
+      if (holder) yield problemAt(path, `${place[key]} is ${holder} already`)
+      holders.set(place[key], path.join('.'))
     }
   }
 }

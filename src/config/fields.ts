@@ -40,6 +40,14 @@ export function Path(options: { default?: string } = {}) {
   return Type.String({ ...options, pattern: '^/[^\\0]*$', expected: 'an absolute path' })
 }
 
+/** What a path must be that stands in a line of words for the scripts at site hosts. */
+export const plainPathPattern = '^/[A-Za-z0-9._/@+-]*$'
+
+/** An absolute path at a site host. */
+export function PlainPath() {
+  return Type.String({ pattern: plainPathPattern, expected: 'an absolute path of letters, digits and . _ / @ + -' })
+}
+
 /** A whole number within bounds, both included. */
 export function Whole(minimum: number, maximum: number, options: { default?: number } = {}) {
   const expected = `a whole number from ${minimum} to ${maximum}`

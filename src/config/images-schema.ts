@@ -1,5 +1,14 @@
 import { Type } from 'typebox'
-import { Ipv4Endpoint, Path } from './fields.ts'
+import { Ipv4Endpoint, Path, plainPathPattern } from './fields.ts'
+
+/** The name of an image in the head's store. */
+export const imageNamePattern = '^[a-z0-9][a-z0-9._-]{0,62}$'
+
+/** What a configuration means by the image of a virtual machine: a name or digest of the head's store, or a file that every host has. */
+export const imagePattern = `(${imageNamePattern})|(^sha256[:-][0-9a-f]{64}$)|(${plainPathPattern})`
+
+/** The same in words. */
+export const imageForm = 'a name of lower-case letters, digits, dots and hyphens, sha256:HEX, or an absolute path'
 
 /** The name by which sites' caches know the head's image server, as an origin of their configuration. */
 export const imageOrigin = 'images.causeway'

@@ -82,10 +82,44 @@ describe('settings of a site with libvirt', () => {
       { types: { standard: { cpuset: 'all' } } },
       /cpuset: expected numbers of CPUs such as 2-7,10/,
     ],
+    [
+      "a host with the gateway's address",
+      { hosts: { h2: { ssh, underlay: '10.250.1.3', address: '10.77.1.254' } } },
+      /hosts\.h2\.address: 10\.77\.1\.254 is sites\.east\.gateway\.address already/,
+    ],
+    [
+      'two hosts at one place of the underlay',
+      {
+        hosts: {
+          h2: { ssh, underlay: '10.250.1.3', address: '10.77.1.252' },
+          h3: { ssh, underlay: '10.250.1.3', address: '10.77.1.253' },
+        },
+      },
+      /hosts\.h3\.underlay: 10\.250\.1\.3 is sites\.east\.driver\.hosts\.h2\.underlay already/,
+    ],
+    ['an image with a name that none can have', { image: 'Debian' }, /driver\.image: expected a name of lower-case/],
+    ['half a digest', { image: 'sha256:abc' }, /driver\.image: expected a name of lower-case/],
+    [
+      "a kernel's path that no script takes",
+      { firmware: 'kernel', kernel: { kernel: '/boot/my kernel' } },
+      /kernel\.kernel: expected an absolute path of letters/,
+    ],
     ['a long shutdown', { shutdown: '1h' }, /shutdown: .*at most 10m/],
   ] as const) {
     test(`${what}: refused`, () => {
       assert.throws(() => load(settings), { code: 'InvalidConfig', message: says })
     })
   }
+
+  test('the image of a node type must be one that its driver can have, too', () => {
+    const types = (image: string) => ({
+      pool: undefined,
+      types: { big: { maximum: 2, cpus: 2, memory: '2GiB', pool: '10.77.1.0/25', image } },
+    })
+    for (const image of ['slurm', `sha256:${'a'.repeat(64)}`, '/srv/node.qcow2']) load({}, types(image))
+    const says = /sites\.east\.types\.big\.image: expected a name of lower-case/
+    assert.throws(() => load({}, types('Slurm')), { code: 'InvalidConfig', message: says })
+    const light = { ...types('slurm'), driver: { kind: 'namespace', image: '/images/base' } }
+    assert.throws(() => load({}, light), { code: 'InvalidConfig', message: /big\.image: expected an absolute path/ })
+  })
 })

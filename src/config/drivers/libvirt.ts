@@ -1,5 +1,6 @@
 import { type StaticDecode, Type } from 'typebox'
-import { Ip, Ipv4, namePattern, optionalMap, Path, Whole } from '../fields.ts'
+import { Ip, Ipv4, namePattern, optionalMap, PlainPath, Whole } from '../fields.ts'
+import { imageForm, imagePattern } from '../images-schema.ts'
 import { SshSchema } from '../ssh-schema.ts'
 import { Duration, Size } from '../units.ts'
 
@@ -11,8 +12,8 @@ const Machine = ['q35', 'pc'].map((name) => Type.Literal(name))
 
 /** A kernel that the hypervisor starts by itself; the files lie on every host of the pool. */
 const Kernel = Type.Object({
-  kernel: Path(),
-  initrd: Type.Optional(Path()),
+  kernel: PlainPath(),
+  initrd: Type.Optional(PlainPath()),
   cmdline: Type.String({ pattern: '^[\\x20-\\x7e]{0,2000}$', expected: 'words for the kernel', default: '' }),
 })
 
@@ -56,10 +57,7 @@ const HostSchema = Type.Object(
 export const LibvirtSchema = Type.Object({
   kind: Type.Literal('libvirt'),
   /** A name or digest that the site's images have, or a qcow2 file that every host has; a type may have its own. */
-  image: Type.String({
-    pattern: '^[A-Za-z0-9/][A-Za-z0-9._/@+:-]{0,199}$',
-    expected: 'an image: a name, sha256:HEX or a path',
-  }),
+  image: Type.String({ pattern: imagePattern, expected: imageForm }),
   /** How machines boot: the image's boot loader under BIOS or UEFI, or a kernel given by `kernel`. */
   firmware: Type.Union(Firmware, { default: 'bios' }),
   kernel: Type.Optional(Kernel),

@@ -1,13 +1,11 @@
 import { CausewayError } from '../../base/errors.ts'
+import { imageForm, imageNamePattern } from '../../config/images-schema.ts'
 
 /** Where site hosts keep the images that were brought to them. */
 export const hostImageFolder = '/var/lib/causeway/images'
 
 /** A SHA-256 in hex. */
 export const digestPattern = '^[0-9a-f]{64}$'
-
-/** The name of an image in the head's store. */
-const imageNamePattern = '^[a-z0-9][a-z0-9._-]{0,62}$'
 
 /** What a configuration or a command line means by an image. */
 export type ImageReference =
@@ -23,10 +21,7 @@ export function readImageReference(text: string): ImageReference {
   const [, digest] = /^sha256[:-]([0-9a-f]{64})$/.exec(text) ?? []
   if (digest !== undefined) return { kind: 'digest', digest }
   if (new RegExp(imageNamePattern).test(text)) return { kind: 'name', name: text }
-  throw new CausewayError(
-    'InvalidRequest',
-    `not an image: ${JSON.stringify(text)}; give a name of lower-case letters, digits, dots and hyphens, sha256:HEX, or a path`,
-  )
+  throw new CausewayError('InvalidRequest', `not an image: ${JSON.stringify(text)}; give ${imageForm}`)
 }
 
 /** The file name of an image, on the head and on hosts. */
