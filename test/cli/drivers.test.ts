@@ -7,24 +7,13 @@ import { contradictions } from '../../src/config/contradictions.ts'
 import { ControllerConfigSchema } from '../../src/config/controller-schema.ts'
 import { parseYaml } from '../../src/config/yaml.ts'
 import { headGateway } from '../../src/elastic/overlay-from-nodes.ts'
+import { configText } from '../support/controller-config.ts'
 import { machineSpec } from '../support/machine-spec.ts'
 
 /** A configuration whose site east has a driver. */
 function configured(driver: string) {
-  const text = `
-cluster: { name: lab, vni: 77, subnet: 10.77.0.0/16 }
-head: { name: head, address: 10.77.0.1, underlay: 10.250.0.2 }
-scheduler: { kind: slurm }
-controller: { listen: 10.77.0.1:8470 }
-sites:
-  east:
-    types: { big: { maximum: 2, cpus: 2, memory: 1500MiB, pool: 10.77.1.0/24 } }
-    gateway:
-      underlay: 10.250.1.2
-      address: 10.77.1.254
-      ssh: { address: 10.250.1.2, keyFile: /etc/causeway/id_ed25519, hostKey: ssh-ed25519 AAAA }
-    driver: ${driver}
-`
+  const nodes = 'types: { big: { maximum: 2, cpus: 2, memory: 1500MiB, pool: 10.77.1.0/24 } }'
+  const text = configText({ driver, nodes })
   return parseYaml(text, 'causeway.yaml', ControllerConfigSchema, contradictions)
 }
 

@@ -10,7 +10,7 @@ import type { ControllerConfig } from '../../src/config/controller-schema.ts'
 import { HostImages } from '../../src/sites/images/host-images.ts'
 import { LocalHost } from '../../src/sites/local-host.ts'
 import { makeStore } from '../sites/images/fixtures.ts'
-import { someConfig } from '../support/controller-config.ts'
+import { configText, someConfig } from '../support/controller-config.ts'
 
 /** A site with libvirt on its gateway and one further host, whose machines are made of `image`. */
 function poolConfig(folder: string, image: string, images: object = {}): ControllerConfig {
@@ -150,19 +150,7 @@ test('causeway image add takes a file in, as the first step of a new head', asyn
   const file = join(folder, 'cloud.qcow2')
   execFileSync('qemu-img', ['create', '-q', '-f', 'qcow2', file, '1M'])
   const config = join(folder, 'causeway.yaml')
-  const site = `{ nodes: { maximum: 1, cpus: 1, memory: 1GiB }, pool: 10.77.1.0/24,
-    gateway: { underlay: 10.250.1.2, address: 10.77.1.254, ssh: { address: 10.250.1.2, keyFile: /key, hostKey: ssh-ed25519 AAAA } },
-    driver: { kind: namespace, image: /images/base } }`
-  await writeFile(
-    config,
-    `cluster: { name: lab, vni: 77, subnet: 10.77.0.0/16 }
-head: { name: head, address: 10.77.0.1, underlay: 10.250.0.2 }
-scheduler: { kind: slurm }
-controller: { listen: 10.77.0.1:8470 }
-images: { folder: ${folder}/store }
-sites: { east: ${site} }
-`,
-  )
+  await writeFile(config, configText({ more: `images: { folder: ${folder}/store }\n` }))
   const run = (...args: string[]) =>
     execFileSync(process.execPath, [main, 'image', ...args, '--config', config], { encoding: 'utf8' })
   assert.match(run('add', 'cloud', file), /^cloud: sha256:[0-9a-f]{64}, \d+ kB, a disk of 1\.0 MB\n$/)

@@ -13,6 +13,7 @@ import { buildApp } from '../../src/hooks/app.ts'
 import type { ControllerCalls } from '../../src/hooks/controller-calls.ts'
 import { HookInbox } from '../../src/hooks/hook-inbox.ts'
 import { Metrics } from '../../src/hooks/metrics.ts'
+import { configText } from '../support/controller-config.ts'
 
 const main = join(import.meta.dirname, '../../src/main.ts')
 const report: SiteReport = {
@@ -57,24 +58,7 @@ beforeEach(async () => {
     { apiTokenHash: null, serves: 'all', callsPerSecond: 1000 },
   )
   await listenOnSocket(app, socket, undefined)
-  writeFileSync(
-    join(folder, 'causeway.yaml'),
-    `
-cluster: { name: lab, vni: 77, subnet: 10.77.0.0/16 }
-head: { name: head, address: 10.77.0.1, underlay: 10.250.0.2 }
-scheduler: { kind: slurm }
-controller: { listen: 10.77.0.1:8470, socket: ${socket} }
-sites:
-  east:
-    nodes: { maximum: 2, cpus: 2, memory: 1500MiB }
-    pool: 10.77.1.0/24
-    gateway:
-      underlay: 10.250.1.2
-      address: 10.77.1.254
-      ssh: { address: 10.250.1.2, keyFile: /etc/causeway/id_ed25519, hostKey: ssh-ed25519 AAAA }
-    driver: { kind: namespace, image: /images/base }
-`,
-  )
+  writeFileSync(join(folder, 'causeway.yaml'), configText({ controller: `socket: ${socket}` }))
 })
 afterEach(async () => {
   await app.close()

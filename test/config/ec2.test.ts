@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { stringify } from 'yaml'
 import { contradictions } from '../../src/config/contradictions.ts'
 import { ControllerConfigSchema } from '../../src/config/controller-schema.ts'
 import { parseYaml } from '../../src/config/yaml.ts'
+import { configText } from '../support/controller-config.ts'
 
 const least = {
   kind: 'ec2',
@@ -15,25 +15,8 @@ const least = {
 }
 
 function load(driver: object) {
-  const text = stringify({
-    cluster: { name: 'lab', vni: 77, subnet: '10.77.0.0/16' },
-    head: { name: 'head', address: '10.77.0.1', underlay: '10.250.0.2' },
-    scheduler: { kind: 'slurm' },
-    controller: { listen: '10.77.0.1:8470' },
-    sites: {
-      cloud: {
-        nodes: { maximum: 2, cpus: 2, memory: '1500MiB' },
-        pool: '10.77.1.0/24',
-        gateway: {
-          underlay: '10.250.1.2',
-          address: '10.77.1.254',
-          ssh: { address: '10.250.1.2', keyFile: '/etc/causeway/id', hostKey: 'ssh-ed25519 AAAA' },
-        },
-        driver,
-      },
-    },
-  })
-  const { driver: loaded } = parseYaml(text, 'c.yaml', ControllerConfigSchema, contradictions).sites['cloud'] ?? {}
+  const text = configText({ driver: JSON.stringify(driver) })
+  const { driver: loaded } = parseYaml(text, 'c.yaml', ControllerConfigSchema, contradictions).sites['east'] ?? {}
   assert.ok(loaded?.kind === 'ec2')
   return loaded
 }

@@ -3,25 +3,12 @@ import { describe, it } from 'node:test'
 import { contradictions } from '../../src/config/contradictions.ts'
 import { ControllerConfigSchema } from '../../src/config/controller-schema.ts'
 import { parseYaml } from '../../src/config/yaml.ts'
+import { configText } from '../support/controller-config.ts'
 
 const network = '3537e809-8bec-4ae4-a5ab-2c6477760195'
 
 function load(driver: string) {
-  const text = `
-cluster: { name: lab, vni: 77, subnet: 10.77.0.0/16 }
-head: { name: head, address: 10.77.0.1, underlay: 10.250.0.2 }
-scheduler: { kind: slurm }
-controller: { listen: 10.77.0.1:8470 }
-sites:
-  east:
-    nodes: { maximum: 2, cpus: 2, memory: 1500MiB }
-    pool: 10.77.1.0/24
-    gateway:
-      underlay: 10.250.1.2
-      address: 10.77.1.254
-      ssh: { address: 10.250.1.2, keyFile: /etc/causeway/id_ed25519, hostKey: ssh-ed25519 AAAA }
-    driver: { kind: openstack, ${driver} }
-`
+  const text = configText({ driver: `{ kind: openstack, ${driver} }` })
   return parseYaml(text, 'causeway.yaml', ControllerConfigSchema, contradictions).sites.east?.driver
 }
 

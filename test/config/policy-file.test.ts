@@ -3,6 +3,7 @@ import { describe, test } from 'node:test'
 import type { ControllerConfig } from '../../src/config/controller-schema.ts'
 import { nodePlace } from '../../src/config/node-places.ts'
 import { parsePolicyFile } from '../../src/config/policy-file.ts'
+import { configText } from '../support/controller-config.ts'
 
 const good = `sites:
   east:
@@ -285,20 +286,7 @@ describe('a policy file', () => {
 })
 
 describe("the policy of the controller's configuration", () => {
-  const whole = (east: string, more = '') => `
-cluster: { name: lab, vni: 77, subnet: 10.77.0.0/16 }
-head: { name: head, address: 10.77.0.1, underlay: 10.250.0.2 }
-scheduler: { kind: slurm }
-controller: { listen: '10.77.0.1:8470' }
-sites:
-  east:
-    ${east}
-    gateway:
-      underlay: 10.250.1.2
-      address: 10.77.1.254
-      ssh: { address: 10.250.1.2, keyFile: /etc/causeway/id, hostKey: ssh-ed25519 AAAA }
-    driver: { kind: namespace, image: /images/base }
-${more}`
+  const whole = (nodes: string, more = '') => configText({ nodes, more })
   const size = 'maximum: 2, cpus: 2, memory: 2GiB'
   const types = `types: { small: { ${size}, pool: 10.77.1.0/28 }, big: { ${size}, pool: 10.77.1.16/28, image: /images/big } }`
 
