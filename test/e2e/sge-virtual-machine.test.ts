@@ -25,8 +25,8 @@ echo "kernel $(uname -r)"
 echo "user $(id -un)"
 echo "queue $QUEUE"
 echo "cell $(cat "$SGE_ROOT/$SGE_CELL/common/act_qmaster")"
-disk=$(findfs LABEL=cidata 2>/dev/null || echo /dev/sr0)
-for place in /var/lib/causeway/seed/token /var/lib/causeway/seed/role "$disk"; do
+echo "disk $(stat -c '%a %U' /dev/sr0)"
+for place in /var/lib/causeway/seed/token /var/lib/causeway/seed/role /dev/sr0; do
   if head -c 1 "$place" >/dev/null 2>&1; then echo "OPEN $place"; fi
 done
 echo "end"`
@@ -55,6 +55,7 @@ describe("a virtual machine at a site, made an execution host by Grid Engine's r
     assert.equal(word('user'), 'alice')
     assert.equal(word('queue'), 'all.q')
     assert.equal(word('cell'), 'head')
+    assert.equal(word('disk'), '600 root') // the seed's
     assert.match(said, /^end$/m)
     assert.doesNotMatch(said, /OPEN/)
     assert.deepEqual(
