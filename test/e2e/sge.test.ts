@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
-import { after, afterEach, before, describe, test } from 'node:test'
+import { after, before, describe, test } from 'node:test'
 import { must } from '../../lab/demo/must.ts'
 import type { Lab } from '../../lab/lab.ts'
 import { until } from '../../lab/until.ts'
-import { allNodes, lifeReaches, lives, shrunk, why } from './cluster.ts'
+import { lifeReaches, lives, shrunk, why } from './cluster.ts'
 import { finished, instanceState, jobIs, knownHosts, qsub, sgeUp, statesOf } from './sge-cluster.ts'
 
 const siteOf = (node: string) => node.replace(/-\d+$/, '')
@@ -78,20 +78,30 @@ describe('on real Grid Engine over an emulated WAN', () => {
   })
 
   test('a drain is taken back when there are jobs again, even by a controller that was killed meanwhile', async () => {
+    // A drain may be over before this process gets a turn.
+    for (let attempt = 1; !(await killedInDrain()); attempt++) assert.ok(attempt < 10, 'no node was seen draining')
+  })
+
+  /** Kills the controller while it drains a node, and has a job for the next one; false when the drain was over before. */
+  async function killedInDrain(): Promise<boolean> {
     const before = new Set(lives(lab).map((life) => life.id))
     await finished(lab, await qsub(lab, 'hostname'))
-    const drained = await lifeReaches(lab, 'draining', before)
+    await lifeReaches(lab, ['draining', 'deleting', 'gone'], before)
     await lab.controller?.kill('SIGKILL')
-    const job = await qsub(lab, 'hostname')
+    const mine = () => lives(lab).filter((life) => !before.has(life.id))
+    const [drained] = mine()
+    const inTime = drained?.phase === 'draining'
+    const job = inTime ? await qsub(lab, 'hostname') : null
     await lab.startController()
-    await finished(lab, job)
+    if (job !== null) await finished(lab, job)
     await shrunk(lab)
-    const mine = lives(lab).filter((life) => !before.has(life.id))
-    assert.deepEqual(
-      mine.map((life) => life.id),
-      [drained.id],
-    )
-  })
+    if (inTime)
+      assert.deepEqual(
+        mine().map((life) => life.id),
+        [drained.id],
+      )
+    return inTime
+  }
 
   test('a job that nothing can run is explained, by Causeway and by qstat', async () => {
     const job = await qsub(lab, 'hostname', '-pe', 'mpi', '1000')
@@ -107,65 +117,6 @@ describe('on real Grid Engine over an emulated WAN', () => {
     assert.deepEqual(await statesOf(lab, job), ['qw'])
     await must(lab.asAlice(['qdel', job]))
     await shrunk(lab)
-  })
-})
-
-describe('bad days of Grid Engine', () => {
-  let lab: Lab | undefined
-  afterEach(() => lab?.down())
-
-  test('a node that never boots: deadline, deleted, the job runs elsewhere, and why says so', async () => {
-    lab = await sgeUp({}, (config) => {
-      config.policy.deadlines.boot = '3s'
-      config.policy.breaker.failures = 1
-    })
-    const rules = 'table bridge dead { chain pre { type filter hook prerouting priority -300; iifname "cwp*" drop; }; }'
-    await must(lab.hosts.east.exec(['nft', '-f', '-'], { stdin: rules }))
-    const job = await qsub(lab, 'hostname')
-    assert.match(await finished(lab, job), /^west-/m)
-    const { history } = await why(lab, job)
-    assert.ok(history.some((event) => event.code === 'BootTimeout' && event.nodeName === 'east-1'))
-    await shrunk(lab)
-    const dead = (await allNodes(lab)).filter((node) => node.site === 'east')
-    assert.ok(dead.length > 0 && dead.every((node) => node.phase === 'gone' && node.failure?.code === 'BootTimeout'))
-    const cluster = lab
-    await until('Grid Engine has forgotten the hosts', 120_000, async () => (await knownHosts(cluster)).length === 0)
-  })
-
-  test('a site whose gateway loses power in the middle: its node is lost, the job runs again elsewhere', async () => {
-    lab = await sgeUp()
-    const job = await qsub(lab, 'sleep 4; hostname', '-r', 'y')
-    await jobIs(lab, job, 'r')
-    await lab.powerOff('east')
-    await lab.powerOn('east')
-    const cluster = lab
-    await until('the lost machine is noticed', 120_000, () => lives(cluster).some((life) => life.phase === 'gone'))
-    assert.equal((await allNodes(lab))[0]?.failure?.code, 'MachineLost')
-    assert.match(await finished(lab, job), /^(east|west)-\d$/m)
-    await shrunk(lab)
-  })
-
-  test('while the controller is away users submit as ever, and it finds their jobs when it is back', async () => {
-    lab = await sgeUp()
-    await lab.controller?.kill('SIGKILL')
-    const job = await qsub(lab, 'hostname', '-pe', 'mpi', '2')
-    assert.deepEqual(await statesOf(lab, job), ['qw'])
-    await lab.startController()
-    await finished(lab, job)
-    await shrunk(lab)
-    assert.equal(lives(lab).length, 1)
-  })
-
-  test('sge_qmaster killed while a node installs: the job runs once', async () => {
-    lab = await sgeUp()
-    const job = await qsub(lab, 'hostname >> runs', '-wd', '/home/alice')
-    await lifeReaches(lab, 'installing')
-    await lab.sge?.kill('SIGKILL')
-    await lab.sge?.restart()
-    await finished(lab, job)
-    assert.equal(lab.head.read('/home/alice/runs').trim().split('\n').length, 1)
-    await shrunk(lab)
-    assert.equal(lives(lab).length, 1)
   })
 })
 
