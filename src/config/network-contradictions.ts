@@ -57,14 +57,12 @@ function* pools({ sites }: ControllerConfig): Generator<Problem> {
   }
 }
 
-/** What nodes can't have that join by themselves. */
+/** What nodes can't have that join by themselves: a BGP daemon would not tell other gateways of them. */
 function* joins({ cluster, sites }: ControllerConfig): Generator<Problem> {
   for (const [site, { driver }] of Object.entries(sites)) {
     if (!joinsByItself(driver)) continue
-    const path = ['sites', site, 'driver', 'kind']
-    const who = `nodes of ${site} join the segment by themselves`
-    if (cluster.overlay.mode === 'evpn') yield problemAt(path, `${who}, which needs cluster.overlay.mode static`)
-    if (cluster.subnet6 !== undefined) yield problemAt(path, `${who}, which needs a cluster without subnet6`)
+    const text = `nodes of ${site} join the segment by themselves, which needs cluster.overlay.mode static`
+    if (cluster.overlay.mode === 'evpn') yield problemAt(['sites', site, 'driver', 'kind'], text)
   }
 }
 

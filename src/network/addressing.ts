@@ -110,10 +110,22 @@ export function joinName(vni: number): string {
 }
 
 /**
- * The UDP port on which such nodes and their gateway exchange frames. Not VXLAN's own: a kernel has one device for a VNI and a
+ * The name of the VXLAN device at a gateway that leads to these nodes. What they send comes by the other: so the bridge can
+ * answer for them (`neigh_suppress`) whoever asks, which it never does on the port that the question came by.
+ * @throws CausewayError `InvalidRequest` if vni is no VNI.
+ */
+export function towardName(vni: number): string {
+  return `cwt${checkVni(vni)}`
+}
+
+/**
+ * The UDP port to which such nodes and their gateway send frames. Not VXLAN's own: a kernel has one device for a VNI and a
  * port, and what comes from such a node may go on to another gateway, which a bridge does between two devices only.
  */
 export const joinPort = 4788
+
+/** The UDP port that the device has which leads to these nodes, since it must have one: nothing is to come there. */
+export const towardPort = 4787
 
 /**
  * The name of a node's port on its site's bridge: `cwp` and the last 8 hex digits of its id (the last, because the

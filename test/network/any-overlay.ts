@@ -44,8 +44,8 @@ export const overlays: fc.Arbitrary<Overlay> = fc
     vias: fc.uniqueArray(fc.option(fc.integer({ min: 60, max: 70 })), { maxLength: 3 }),
   })
   .map(({ nodes, places, fixed, origins, port, cache, routes, underlay, last, underlayMtu, flood, ...given }) => {
-    // Nobody joins by himself where BGP or IPv6 is: such an overlay is refused.
-    const joins = given.joins && !given.byBgp && given.subnet6 === null && !given.wan6
+    // Nobody joins by himself where BGP is: such an overlay is refused.
+    const joins = given.joins && !given.byBgp
     const overlay: Overlay = {
       ...bareOverlay,
       underlayMtu,
@@ -63,7 +63,7 @@ export const overlays: fc.Arbitrary<Overlay> = fc
       ],
       members: [
         ...nodes.map((k, i) => nodeOf(k, i, places[i] ?? 'east')),
-        ...(joins ? given.vias : []).map((via, i) => joinedOf(i, via)),
+        ...(joins ? given.vias : []).map((via, i) => joinedOf(i, via, given.wan6)),
         ...fixed.map((k) => ({ ...member(`f${k}`, formatIpv4(0x0a4d0900 + k), 'east', 'lan0'), fixed: true })),
       ],
     }
@@ -72,8 +72,8 @@ export const overlays: fc.Arbitrary<Overlay> = fc
   })
 
 /** A node of `east` that joins by itself. */
-function joinedOf(index: number, via: number | null): Member {
-  const from = via === null ? null : `10.250.1.${via}`
+function joinedOf(index: number, via: number | null, wan6: boolean): Member {
+  const from = via === null ? null : `${wan6 ? 'fd00:250:1::' : '10.250.1.'}${via}`
   return { ...member(`j${index}`, formatIpv4(0x0a4d0980 + index), 'east', 'cwj77'), via: from }
 }
 
@@ -88,7 +88,10 @@ export const damage = fc.constantFrom(
   'ip link del dev cwx77',
   'ip link del dev cwj77',
   'ip link set dev cwj77 nomaster',
-  'bridge fdb del 02:43:0a:4d:09:80 dev cwj77 master',
+  'ip link del dev cwt77',
+  'ip link set dev cwt77 type bridge_slave neigh_suppress off',
+  'bridge fdb flush dev cwt77',
+  'bridge fdb del 02:43:0a:4d:09:80 dev cwt77 master',
   'ip link set dev cwx77 nomaster',
   'ip link set dev cwx77 down',
   'ip link set dev cw77 down',

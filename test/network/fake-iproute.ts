@@ -119,10 +119,6 @@ function setLink(kernel: FakeDevices, device: Device, words: string[], after: (k
   if (type === 'bridge_slave') {
     const { portFlags } = device
     if (portFlags === null) throw new Refusal('RTNETLINK answers: Operation not supported')
-    for (const key of ['hairpin', 'proxy_arp_wifi'] as const) {
-      if (after(key) === 'on') portFlags[key] = true
-      if (after(key) === 'off') delete portFlags[key]
-    }
     for (const key of Object.keys(portFlags) as (keyof typeof portFlags)[]) {
       const value = after(key)
       if (value !== null) portFlags[key] = value === 'on'

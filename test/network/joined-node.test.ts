@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { joinName } from '../../src/network/addressing.ts'
+import { until } from '../../lab/until.ts'
+import { joinName, towardPort } from '../../src/network/addressing.ts'
 import { removeOverlay } from '../../src/network/apply.ts'
 import { desiredState } from '../../src/network/kernel/desired-state.ts'
+import { readDrops } from '../../src/network/kernel/guard-drops.ts'
 import type { Member, Overlay } from '../../src/network/overlay.ts'
-import { member, sample, withGateway, withIpv6, withMembers } from './sample.ts'
+import type { NetnsHost } from './netns-host.ts'
+import { member, overIpv6, sample, withGateway, withIpv6, withMembers } from './sample.ts'
 import { reaches, Segment } from './segment.ts'
 
 /** A node of `west` that joins by itself from an address of the site's network. */
@@ -12,9 +15,24 @@ function joined(name: string, address: string, via: string | null): Member {
   return { ...member(name, address, 'west', joinName(sample.vni)), via }
 }
 
-const [first, second] = [joined('west-8', '10.77.2.8', '10.250.2.8'), joined('west-9', '10.77.2.9', '10.250.2.9')]
-const open = withGateway(sample, 'west', { joins: true })
-const overlay = withMembers(open, (members) => [...members, first, second])
+const open = withIpv6(withGateway(sample, 'west', { joins: true }))
+const two = [joined('west-8', '10.77.2.8', '10.250.12.8'), joined('west-9', '10.77.2.9', '10.250.12.9')]
+const overlay = withIpv6(withMembers(open, (members) => [...members, ...two]))
+
+/** The overlay's member of this name. */
+function at(overlay: Overlay, name: string): Member {
+  return overlay.members.find((one) => one.name === name) ?? assert.fail(`no member ${name}`)
+}
+
+/** That each of some members reaches all others and the gateways, by both families. */
+async function allReachable(segment: Segment, overlay: Overlay, from: readonly string[]): Promise<void> {
+  for (const one of from) {
+    for (const { address, address6, name } of [...overlay.members, ...overlay.gateways]) {
+      for (const to of [address, address6 ?? assert.fail(`${name} has no IPv6`)])
+        assert.ok(await reaches(segment.node(one), to), `${one} to ${to}`)
+    }
+  }
+}
 
 describe('nodes that no bridge reaches', () => {
   let segment: Segment
@@ -24,19 +42,19 @@ describe('nodes that no bridge reaches', () => {
     segment = await Segment.populated(open, (how) => {
       close = how
     })
-    for (const one of [first, second]) await segment.joinBySelf(overlay, one)
+    for (const one of ['west-8', 'west-9']) await segment.joinBySelf(overlay, at(overlay, one))
     await segment.apply(overlay)
   })
   after(() => close())
 
-  it('are members of the segment: at home, at other sites, at the head, among each other', async () => {
+  it('are members of the segment, by both families: at home, at other sites, at the head, among each other', async () => {
     assert.deepEqual(await segment.apply(overlay), [])
-    for (const one of ['west-8', 'west-9', 'west-1', 'east-1', 'east-2']) {
-      for (const address of ['10.77.2.8', '10.77.2.9', '10.77.0.1', '10.77.1.1', '10.77.2.1', '10.77.2.254']) {
-        assert.ok(await reaches(segment.node(one), address), `${one} to ${address}`)
+    await allReachable(segment, overlay, ['west-8', 'west-9', 'west-1', 'east-1'])
+    for (const { address, address6 } of [at(overlay, 'west-8'), at(overlay, 'west-9')]) {
+      for (const to of [address, address6 ?? '']) {
+        for (const name of ['head', 'west']) assert.ok(await reaches(segment.gateway(name), to), `${name} to ${to}`)
       }
     }
-    assert.ok(await reaches(segment.gateway('head'), '10.77.2.8'))
   })
 
   it('reach the outside through their gateway, as every node of the site', async () => {
@@ -57,16 +75,42 @@ describe('nodes that no bridge reaches', () => {
     await node.run('ip address del 10.77.2.77/16 dev cw0')
   })
 
+  it('can send as none of their site, not even with its MAC and addresses', async () => {
+    const [thief, victim] = [segment.node('west-8'), at(overlay, 'west-9')]
+    await dressAs(thief, victim, at(overlay, 'west-8'))
+    await thief.run('arping -q -A -c 2 -I cw0 10.77.2.9')
+    for (const to of ['10.77.2.1', 'fd77::a4d:201']) assert.equal(await reaches(thief, to, 2), false, to)
+    const dropped = await segment.gateway('west').run('nft list chain ip causeway_77 joined')
+    assert.match(dropped, /counter packets [1-9]/)
+    for (const to of ['10.77.2.1', 'fd77::a4d:201']) assert.ok(await reaches(segment.node('west-9'), to), to)
+    await dressAs(thief, at(overlay, 'west-8'), victim)
+    for (const to of ['10.77.2.1', 'fd77::a4d:201']) assert.ok(await reaches(thief, to), to)
+  })
+
+  it('pass nothing by the device that leads to them, not even as themselves', async () => {
+    const [node, { mac, address, via }] = [segment.node('west-8'), at(overlay, 'west-8')]
+    const way = `type vxlan id 77 remote 10.250.2.2 local ${via} dstport ${towardPort} nolearning`
+    await node.run(`ip link add name cw1 address ${mac} ${way}`)
+    await node.run('ip link set dev cw1 up')
+    await node.run(`ip address add ${address}/32 dev cw1`)
+    const ping = ['ping', '-c', '2', '-i', '0.2', '-W', '1', '-I', 'cw1', '10.77.2.254']
+    assert.notEqual((await node.exec(ping)).code, 0)
+    await node.run('ip link del dev cw1')
+    assert.ok(((await readDrops(segment.gateway('west'), 77)).ports['cwt77'] ?? 0) > 0)
+  })
+
   it('are cut off when they are nobody any more, also where none is left', async () => {
     await segment.apply(open)
-    assert.equal(await reaches(segment.node('west-8'), '10.77.2.254', 2), false)
+    const reachesHome = () => reaches(segment.node('west-8'), '10.77.2.254', 2)
+    assert.equal(await reachesHome(), false)
     await segment.apply(overlay)
-    assert.ok(await reaches(segment.node('west-8'), '10.77.2.254'))
+    // A question that nobody answered meanwhile ends the first ping at once.
+    await until('west-8 is somebody again', 120_000, reachesHome)
   })
 
   it('are waited for while their address is not known', async () => {
     const unknown = withMembers(overlay, (members) =>
-      members.map((one) => (one === first ? { ...one, via: null } : one)),
+      members.map((one) => (one.name === 'west-8' ? { ...one, via: null } : one)),
     )
     const reports = await segment.applyRaw(unknown)
     const west = reports.get('west')
@@ -77,13 +121,32 @@ describe('nodes that no bridge reaches', () => {
 
   it('lose their way in when the site lets nobody join any more, and a removed cluster leaves nothing', async () => {
     const links = async () => await segment.gateway('west').run('ip -br link')
-    assert.match(await links(), /cwj77/)
-    await segment.apply(sample)
-    assert.doesNotMatch(await links(), /cwj77/)
+    assert.match(await links(), /cwj77[^]*cwt77/)
+    await segment.apply(withIpv6(sample))
+    assert.doesNotMatch(await links(), /cw[jt]77/)
     await segment.apply(overlay)
     await removeOverlay(segment.gateway('west'), 77)
-    assert.doesNotMatch(await links(), /cw[jx]?77/)
+    assert.doesNotMatch(await links(), /cw[jtx]?77/)
     await segment.apply(overlay)
+  })
+})
+
+describe('nodes that join over an IPv6 network', () => {
+  it('are members of the segment, and can send as none of their site', async (t) => {
+    const over = overIpv6(open)
+    const vias: Readonly<Record<string, string>> = { 'west-8': 'fd00:250:12::8', 'west-9': 'FD00:250:12:0::9' }
+    const six = withMembers(over, () =>
+      overlay.members.map((one) => ({ ...one, ...(vias[one.name] ? { via: vias[one.name] } : {}) })),
+    )
+    const segment = await Segment.populated(over, (close) => t.after(close))
+    for (const one of ['west-8', 'west-9']) await segment.joinBySelf(six, at(six, one))
+    await segment.apply(six)
+    assert.deepEqual(await segment.apply(six), [])
+    await allReachable(segment, six, ['west-8', 'west-1', 'east-1'])
+    assert.ok(await reaches(segment.node('west-8'), 'fd00:250:9::2'), 'the outside')
+    await dressAs(segment.node('west-8'), at(six, 'west-9'), at(six, 'west-8'))
+    for (const to of ['10.77.2.1', 'fd77::a4d:201'])
+      assert.equal(await reaches(segment.node('west-8'), to, 2), false, to)
   })
 })
 
@@ -91,24 +154,36 @@ describe('an overlay with nodes that join by themselves', () => {
   const refused = (overlay: Overlay, why: RegExp) =>
     assert.throws(() => desiredState(overlay, 'west'), { code: 'InvalidRequest', message: why })
 
+  const [eight, nine] = [at(overlay, 'west-8'), at(overlay, 'west-9')]
+
   it('is refused where the gateway does not let them, or could not answer them', () => {
     refused(
-      withMembers(sample, (members) => [...members, first]),
+      withMembers(withIpv6(sample), (members) => [...members, eight]),
       /west-8 can't join by itself at west/,
     )
     refused(
-      withMembers(open, (members) => [...members, joined('west-8', '10.77.2.8', 'fd00::1')]),
+      withMembers(open, (members) => [...members, { ...eight, via: 'fd00::1' }]),
       /no address that west could answer/,
     )
     refused(
-      withMembers(open, (members) => [...members, { ...first, port: 'cwp00000008' }]),
+      withMembers(open, (members) => [...members, { ...eight, port: 'cwp00000008' }]),
       /has the port cwj77/,
     )
     refused(
-      withMembers(open, (members) => [...members, first, { ...second, via: first.via ?? null }]),
+      withMembers(open, (members) => [...members, eight, { ...nine, via: eight.via ?? null }]),
       /belongs to both/,
     )
     refused({ ...open, mode: { kind: 'evpn', asn: 64_512, reflectors: ['head'] } }, /use mode static/)
-    refused(withIpv6(open), /leave it out/)
   })
 })
+
+/** Gives a node that joined by itself the MAC and addresses of another in the segment. */
+async function dressAs(node: NetnsHost, other: Member, before: Member): Promise<void> {
+  await node.run(`ip address del ${before.address}/16 dev cw0`)
+  await node.run(`ip address del ${before.address6}/64 dev cw0`)
+  await node.run('ip link set dev cw0 down')
+  await node.run(`ip link set dev cw0 address ${other.mac}`)
+  await node.run('ip link set dev cw0 up')
+  await node.run(`ip address add ${other.address}/16 broadcast + dev cw0`)
+  await node.run(`ip address add ${other.address6}/64 dev cw0 nodad`)
+}

@@ -107,20 +107,23 @@ export class Segment {
   }
 
   /** Gives a member that no bridge reaches a leg of its own at its site, and lets it join as its boot does. */
-  async joinBySelf(overlay: Overlay, { name, address, mac, gateway, via }: Member): Promise<NetnsHost> {
+  async joinBySelf(overlay: Overlay, member: Member): Promise<NetnsHost> {
+    const { name, address, address6, mac, gateway, via } = member
     const host = await NetnsHost.create(name)
     this.#hosts.push(host)
     this.nodes.set(name, host)
     const site = overlay.gateways.find((one) => one.name === gateway) ?? assert.fail(`no gateway ${gateway}`)
     await host.run(`ip link add name wan0 type veth peer name w-${name} netns ${this.wan.netns}`)
-    await host.run(`ip address add ${via}/32 dev wan0`)
+    const [router, whole, scope] = via?.includes(':')
+      ? ['fe80::1', '128 nodad', '64 nodad']
+      : ['169.254.1.1', '32', '32']
     await host.run('ip link set dev wan0 up')
+    await host.run(`ip address add dev wan0 ${via}/${whole}`)
     await this.wan.run(`ip link set dev w-${name} up`)
-    await this.wan.run(`ip address add 169.254.1.1/32 dev w-${name}`)
-    await this.wan.run(`ip route add ${via}/32 dev w-${name}`)
-    await this.wan.run('sysctl -qw net.ipv4.conf.all.proxy_arp=1')
-    await host.run('ip route add 169.254.1.1 dev wan0')
-    await host.run('ip route add default via 169.254.1.1')
+    await this.wan.run(`ip address add dev w-${name} ${router}/${scope}`)
+    await this.wan.run(`ip route add ${via} dev w-${name}`)
+    await host.run(`ip route replace ${router} dev wan0`)
+    await host.run(`ip route add default via ${router} dev wan0`)
     const env = {
       VNI: overlay.vni,
       JOIN_GATEWAY: site.underlay,
@@ -135,6 +138,9 @@ export class Segment {
     )
     await host.run(`ip address add ${address}/16 broadcast + dev cw0`)
     await host.run(`ip route replace default via ${site.address}`)
+    if (address6 === null) return host
+    await host.run(`ip address add ${address6}/64 dev cw0 nodad`)
+    await host.run(`ip route replace default via ${site.address6} dev cw0`)
     return host
   }
 

@@ -46,10 +46,6 @@ export interface PortFlags {
   readonly flood: boolean
   readonly mcast_flood: boolean
   readonly bcast_flood: boolean
-  /** Whether a frame may leave by the port that it came in by. Left out: it may not. */
-  readonly hairpin?: boolean
-  /** Whether the bridge answers ARP for those behind it. Left out: it does not. */
-  readonly proxy_arp_wifi?: boolean
 }
 
 /**

@@ -1,5 +1,6 @@
 import { execChecked } from '../../base/exec.ts'
 import type { Host } from '../../base/host.ts'
+import { joinName, towardName } from '../addressing.ts'
 import type { ActualState } from './actual-state.ts'
 import type { GatewayState } from './gateway-state.ts'
 import { parseSysctls } from './parse.ts'
@@ -33,9 +34,10 @@ function begins(actual: ActualState, desired: GatewayState): boolean {
   return desired.sysctls[forwarding] === '1' && actual.sysctls[forwarding] === '0'
 }
 
-/** The devices that can have routes of their own: no bridge's ports. */
-function standing({ links }: ActualState, { bridge }: GatewayState): readonly string[] {
-  return links.filter((link) => link.master === null && !['lo', bridge.name].includes(link.name)).map((one) => one.name)
+/** The devices that can have routes of their own: no bridge's ports, and none of ours, which may be made anew just now. */
+function standing({ links }: ActualState, { bridge, vxlan, vni }: GatewayState): readonly string[] {
+  const passedOver = ['lo', bridge.name, vxlan.name, joinName(vni), towardName(vni)]
+  return links.filter(({ name, master }) => master === null && !passedOver.includes(name)).map(({ name }) => name)
 }
 
 /** A device's setting. In sysctl's language a dot in a device's name is a slash. */

@@ -7,6 +7,7 @@ import {
   parseAddress,
   parseNetwork,
   segmentMtu,
+  towardName,
   tunnelAddress,
   vxlanName,
 } from '../addressing.ts'
@@ -37,7 +38,7 @@ export function checkOverlay(overlay: Overlay): void {
     checkJoins(overlay, gateway)
   }
   checkFamilies(overlay)
-  const devices = [bridgeName(overlay.vni), vxlanName(overlay.vni)]
+  const devices = [bridgeName(overlay.vni), vxlanName(overlay.vni), towardName(overlay.vni)]
   for (const member of overlay.members) {
     const { name, gateway, port, fixed, via } = member
     if (!gatewayNames.has(gateway)) throw invalid(`${name} is behind '${gateway}', which is no gateway`)
@@ -61,12 +62,22 @@ export function checkOverlay(overlay: Overlay): void {
  * where the overlay is encrypted. IPv6 in canonical form, as the kernel prints it.
  * @throws CausewayError `InvalidRequest` when it has none.
  */
-export function endpointOf({ encryption, subnet }: Overlay, { name, underlay, address }: Gateway): string {
-  if (encryption !== null) return tunnelAddress(address, subnet, encryption.subnet)
-  const six = parseIpv6(underlay)
+export function endpointOf({ encryption, subnet }: Overlay, gateway: Gateway): string {
+  if (encryption !== null) return tunnelAddress(gateway.address, subnet, encryption.subnet)
+  return underlayOf(gateway)
+}
+
+/** A gateway's underlay address as the kernel prints it. @throws CausewayError `InvalidRequest` when it is none. */
+export function underlayOf({ name, underlay }: Gateway): string {
+  return canonical(name, underlay)
+}
+
+/** An address of whoever is named so, as the kernel prints it. @throws CausewayError `InvalidRequest` when it is none. */
+export function canonical(name: string, address: string): string {
+  const six = parseIpv6(address)
   if (six !== null) return formatIpv6(six)
-  if (addressFamily(underlay) === null) throw invalid(`${name}: not an IPv4 or IPv6 address: '${underlay}'`)
-  return underlay
+  if (addressFamily(address) === null) throw invalid(`${name}: not an IPv4 or IPv6 address: '${address}'`)
+  return address
 }
 
 type Claim = (what: string, owner: string) => void
@@ -141,12 +152,10 @@ function checkFamilies({ gateways, encryption }: Overlay): void {
   }
 }
 
-/** A bridge answers for those who join by themselves in IPv4 only, and a BGP daemon would take their device for its own. */
-function checkJoins({ mode, subnet6 }: Overlay, { name, joins }: Gateway): void {
-  if (joins !== true) return
-  if (mode.kind === 'evpn') throw invalid(`nodes can't join ${name} by themselves in mode evpn: use mode static`)
-  if (subnet6 !== null)
-    throw invalid(`nodes can't join ${name} by themselves where the cluster has a subnet6: leave it out`)
+/** A BGP daemon would take the devices of those who join by themselves for its own, and never tell the others who is there. */
+function checkJoins({ mode }: Overlay, { name, joins }: Gateway): void {
+  if (joins !== true || mode.kind !== 'evpn') return
+  throw invalid(`nodes can't join ${name} by themselves in mode evpn: use mode static`)
 }
 
 /** A node that joins by itself does so at a gateway that lets it, over the device that all of them share. */

@@ -1,7 +1,17 @@
 import { CausewayError } from '../../base/errors.ts'
-import { bridgeName, joinName, parseNetwork, segmentMtu, vxlanName } from '../addressing.ts'
+import {
+  bridgeName,
+  joinName,
+  joinPort,
+  parseNetwork,
+  segmentMtu,
+  towardName,
+  towardPort,
+  vxlanName,
+} from '../addressing.ts'
 import type { Gateway, Overlay } from '../overlay.ts'
 import type { PortFlags } from './actual-state.ts'
+import { underlayOf } from './check-overlay.ts'
 import type { GatewayState, Local, Remote } from './gateway-state.ts'
 import { type Stations, stationsOf } from './stations.ts'
 import { desiredTables } from './tables.ts'
@@ -70,20 +80,16 @@ function vxlanFlags({ flood }: Overlay): PortFlags {
 
 /**
  * Where nodes join. Broadcasts are not sent to them; who asks for the address of one of them, another of them included, is
- * answered by the bridge (`proxy_arp_wifi`: as `neigh_suppress`, which would leave their own questions unanswered).
+ * answered by the bridge. For that it must be another port that leads to them than they ask by (`towardName`).
  */
-function joinOf({ vni, underlayMtu }: Overlay, { joins, underlay }: Gateway): GatewayState['join'] {
-  if (joins !== true) return null
-  const flags = {
-    neigh_suppress: false,
-    learning: false,
-    flood: false,
-    mcast_flood: false,
-    bcast_flood: false,
-    hairpin: true,
-    proxy_arp_wifi: true,
+function joinOf({ vni, underlayMtu }: Overlay, gateway: Gateway): GatewayState['join'] {
+  if (gateway.joins !== true) return null
+  const both = { local: underlayOf(gateway), mtu: Math.max(1500, underlayMtu) }
+  const flags = { learning: false, flood: false, mcast_flood: false, bcast_flood: false }
+  return {
+    from: { ...both, name: joinName(vni), port: joinPort, flags: { ...flags, neigh_suppress: false } },
+    toward: { ...both, name: towardName(vni), port: towardPort, flags: { ...flags, neigh_suppress: true } },
   }
-  return { name: joinName(vni), local: underlay, mtu: Math.max(1500, underlayMtu), flags }
 }
 
 /** A copy of each flooded frame goes to each other gateway; under BGP its daemon says so (RFC 7432, section 11). */

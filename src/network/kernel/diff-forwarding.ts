@@ -1,7 +1,8 @@
+import { joinPort } from '../addressing.ts'
 import type { ActualState, ForwardingEntry } from './actual-state.ts'
 import type { LinkChanges } from './diff-links.ts'
 import { pluggedLocals } from './diff-neighbours.ts'
-import type { GatewayState } from './gateway-state.ts'
+import type { GatewayState, Local } from './gateway-state.ts'
 
 /** The MAC under which a VXLAN device keeps whom to send what is for nobody it knows. */
 const everyone = '00:00:00:00:00:00'
@@ -96,20 +97,24 @@ function diffTunnels(known: ReadonlyMap<string, readonly string[]>, desired: Gat
   }
 }
 
-/** The entries of the device by which nodes join: where to send what is for each of them. */
+/** The entries of the devices by which nodes join: where to send what is for each of them. */
 function diffJoined(actual: ActualState, { join, locals }: GatewayState, links: LinkChanges): Changes {
   if (join === null) return { adds: [], deletes: [] }
-  const known = links.emptied.has(join.name) ? new Map<string, string[]>() : destinations(actual, join.name)
   const wanted = new Map(locals.flatMap(({ mac, via }) => (typeof via === 'string' ? [[mac, via] as const] : [])))
-  return {
-    adds: [...wanted]
-      .filter(([mac, via]) => known.get(mac)?.length !== 1 || known.get(mac)?.[0] !== via)
-      .map(([mac, via]) => `fdb replace ${mac} dev ${join.name} dst ${via} self static`),
-    deletes: [...known]
-      .filter(([mac]) => !wanted.has(mac))
-      .flatMap(([mac, dsts]) => dsts.map((dst) => `fdb del ${mac} dev ${join.name} dst ${dst} self`))
-      .sort(),
-  }
+  const changes = [join.from, join.toward].map(({ name, port }): Changes => {
+    const known = links.emptied.has(name) ? new Map<string, string[]>() : destinations(actual, name)
+    const to = (via: string) => `dst ${via}${port === joinPort ? '' : ` port ${joinPort}`} self`
+    return {
+      adds: [...wanted]
+        .filter(([mac, via]) => known.get(mac)?.length !== 1 || known.get(mac)?.[0] !== via)
+        .map(([mac, via]) => `fdb replace ${mac} dev ${name} ${to(via)} static`),
+      deletes: [...known]
+        .filter(([mac]) => !wanted.has(mac))
+        .flatMap(([mac, dsts]) => dsts.map((dst) => `fdb del ${mac} dev ${name} ${to(dst)}`))
+        .sort(),
+    }
+  })
+  return { adds: changes.flatMap(({ adds }) => adds), deletes: changes.flatMap(({ deletes }) => deletes) }
 }
 
 /** The bridge's entries: behind which of its ports a MAC is. */
@@ -127,7 +132,7 @@ function diffPorts(
   const entryOf = new Map(present.map((one) => [one.mac, one] as const))
   const wanted = [
     ...(mode === 'static' ? desired.remotes.map(({ mac }) => ({ mac, device: vxlan })) : []),
-    ...pluggedLocals(actual, desired).map(({ mac, port }) => ({ mac, device: port })),
+    ...pluggedLocals(actual, desired).map((local) => ({ mac: local.mac, device: leadsTo(local, desired) })),
   ]
   const isSame = (one: ForwardingEntry | undefined, device: string) =>
     one?.device === device && one.sticky && one.state === 'static'
@@ -142,6 +147,11 @@ function diffPorts(
       .map((one) => `fdb del ${one.mac} dev ${one.device} master`)
       .sort(),
   }
+}
+
+/** The bridge's port that leads to a member behind this gateway. */
+function leadsTo({ port, via }: Local, { join }: GatewayState): string {
+  return via === undefined || join === null ? port : join.toward.name
 }
 
 /**

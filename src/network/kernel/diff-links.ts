@@ -1,7 +1,7 @@
 import { CausewayError } from '../../base/errors.ts'
-import { joinName, joinPort } from '../addressing.ts'
+import { joinName, towardName } from '../addressing.ts'
 import type { ActualState, Link, PortFlags } from './actual-state.ts'
-import { type GatewayState, vxlanPort } from './gateway-state.ts'
+import { type GatewayState, type VxlanDevice, vxlanPort } from './gateway-state.ts'
 
 /** What happens to the devices: the commands, and which of the device's own entries the kernel starts anew with. */
 export interface LinkChanges {
@@ -15,39 +15,29 @@ export interface LinkChanges {
   readonly emptied: ReadonlySet<string>
 }
 
-/** What the VXLAN device and the one by which nodes join have in common. */
-interface VxlanDevice {
-  readonly name: string
-  readonly local: string
-  /** Bytes. */
-  readonly mtu: number
-  /** UDP. */
-  readonly port: number
-  readonly flags: PortFlags
-}
-
 /** Brings the bridge and the VXLAN devices into being and into shape. @throws CausewayError `Conflict`, as `diff`. */
 export function diffLinks(actual: ActualState, desired: GatewayState): LinkChanges {
   const bridge = deviceOf(actual, desired.bridge.name, 'bridge')
   const vxlan = diffVxlan(actual, desired, { ...desired.vxlan, port: vxlanPort }, !hasDaemons(actual, desired))
-  const join = desired.join && diffVxlan(actual, desired, { ...desired.join, port: joinPort }, true)
-  const former = desired.join ? null : deviceOf(actual, joinName(desired.vni), 'vxlan')
+  const { join, vni } = desired
+  const joins = join === null ? [] : [join.from, join.toward].map((one) => diffVxlan(actual, desired, one, true))
+  const former = join ? [] : [joinName(vni), towardName(vni)].flatMap((name) => deviceOf(actual, name, 'vxlan') ?? [])
   return {
     commands: [
       ...createBridge(bridge, desired),
       ...vxlan.shape,
-      ...(join?.shape ?? []),
+      ...joins.flatMap(({ shape }) => shape),
       // After the ports have joined: until its MTU is set, a bridge takes on the smallest of its ports' MTUs.
       ...shapeMtu(bridge, desired.bridge),
       ...vxlan.raise,
-      ...(join?.raise ?? []),
+      ...joins.flatMap(({ raise }) => raise),
       ...raise(bridge, desired.bridge.name),
-      ...(former ? [`link del dev ${former.name}`] : []),
+      ...former.map(({ name }) => `link del dev ${name}`),
     ],
     bridgeAnew: bridge === null || bridge.mac !== desired.bridge.mac,
     emptied: new Set([
-      ...[vxlan, join].flatMap((device) => (device?.isAnew ? [device.name] : [])),
-      ...(former ? [former.name] : []),
+      ...[vxlan, ...joins].flatMap((device) => (device.isAnew ? [device.name] : [])),
+      ...former.map(({ name }) => name),
     ]),
   }
 }

@@ -34,7 +34,7 @@ export function diffNeighbours(actual: ActualState, desired: GatewayState, anew:
 export function pluggedLocals(actual: ActualState, { bridge, join, locals }: GatewayState): GatewayState['locals'] {
   const ports = new Set(actual.links.filter((link) => link.master === bridge.name).map((link) => link.name))
   // Made in the same batch, before the entries.
-  if (join) ports.add(join.name)
+  if (join) ports.add(join.from.name)
   return locals.filter((local) => ports.has(local.port) && local.via !== null)
 }
 

@@ -34,12 +34,10 @@ export interface GatewayState {
   }
   /** Where nodes join that no bridge reaches; null: none may. */
   readonly join: {
-    readonly name: string
-    /** The underlay's address, with and without encryption: the nodes know nothing of tunnels. */
-    readonly local: string
-    /** Bytes, as the VXLAN device's. */
-    readonly mtu: number
-    readonly flags: PortFlags
+    /** By which their frames come; it also has the entries by which the bridge's answers to them leave. */
+    readonly from: VxlanDevice
+    /** By which all other frames for them leave: the bridge's entries lead to it. */
+    readonly toward: VxlanDevice
   } | null
   /** Everyone who lives behind another gateway, the gateways' own bridges included, ordered by MAC. */
   readonly remotes: readonly Remote[]
@@ -49,6 +47,18 @@ export interface GatewayState {
   readonly tables: readonly Table[]
   /** Kernel settings, applied where the kernel has them. */
   readonly sysctls: Readonly<Record<string, string>>
+}
+
+/** A VXLAN device as a port of the bridge. */
+export interface VxlanDevice {
+  readonly name: string
+  /** The address that it sends from. Where nodes join the underlay's, also with encryption: they know nothing of tunnels. */
+  readonly local: string
+  /** Bytes. */
+  readonly mtu: number
+  /** UDP. */
+  readonly port: number
+  readonly flags: PortFlags
 }
 
 /** A station behind another gateway. */

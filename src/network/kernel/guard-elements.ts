@@ -1,5 +1,5 @@
 import { formatIpv6, parseIpv6 } from '../../base/ipv6.ts'
-import { joinName } from '../addressing.ts'
+import { joinName, towardName } from '../addressing.ts'
 import type { Overlay } from '../overlay.ts'
 
 /** What the members behind a gateway may send as, by port, in the canonical form that nft's output is read into. */
@@ -20,8 +20,8 @@ export interface GuardElements {
 
 /** The elements of the guard's sets at a gateway, from the overlay's members that have a port there, or join there. */
 export function guardElements({ vni, members, gateways }: Overlay, gateway: string): GuardElements {
-  // Also while nobody has joined there, nothing passes that is nobody's.
-  const join = gateways.find((one) => one.name === gateway)?.joins ? [joinName(vni)] : []
+  // Also while nobody has joined there, nothing passes that is nobody's; and by the device that leads to them, nothing at all.
+  const join = gateways.find((one) => one.name === gateway)?.joins ? [joinName(vni), towardName(vni)] : []
   const here = members.flatMap(({ port, mac, address, address6, gateway: behind }) => {
     if (behind !== gateway || port === null) return []
     const own6 = [linkLocal(mac), ...(address6 === null ? [] : [parseIpv6(address6) ?? 0n])]

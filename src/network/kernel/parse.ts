@@ -76,8 +76,6 @@ function flagsOf(data: Record<string, unknown>): PortFlags {
     flood: data.flood === true,
     mcast_flood: data.mcast_flood === true,
     bcast_flood: data.bcast_flood === true,
-    ...(data.hairpin === true ? { hairpin: true } : {}),
-    ...(data.proxy_arp_wifi === true ? { proxy_arp_wifi: true } : {}),
   }
 }
 

@@ -1,4 +1,4 @@
-import { bridgeName, joinName, tableName, vxlanName } from '../addressing.ts'
+import { bridgeName, joinName, tableName, towardName, vxlanName } from '../addressing.ts'
 import type { ActualState } from './actual-state.ts'
 import type { Batch } from './batch.ts'
 import { releasePorts } from './diff-ports.ts'
@@ -11,6 +11,7 @@ export function removal(actual: ActualState, vni: number): Batch {
   const ours = new Map([
     [vxlanName(vni), 'vxlan'],
     [joinName(vni), 'vxlan'],
+    [towardName(vni), 'vxlan'],
     [bridgeName(vni), 'bridge'],
   ])
   const isOurs = (name: string, kind: string) => actual.links.some((link) => link.name === name && link.kind === kind)

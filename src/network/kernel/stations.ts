@@ -1,5 +1,5 @@
 import type { Gateway, Overlay } from '../overlay.ts'
-import { checkOverlay, endpointOf } from './check-overlay.ts'
+import { canonical, checkOverlay, endpointOf } from './check-overlay.ts'
 import type { Local, Remote } from './gateway-state.ts'
 
 /** What every gateway's state is made of, the same for all of them: worked out once for an overlay. */
@@ -37,11 +37,15 @@ function makeStations(overlay: Overlay): Stations {
   for (const { name, mac, address, address6, gateway, port, via } of overlay.members) {
     if (port === null && stations.has(mac)) continue
     const remote = { mac, address, address6, endpoint: endpoints.get(gateway) ?? '' }
-    const local = port === null ? null : { name, mac, address, address6, port, ...(via === undefined ? {} : { via }) }
+    const local = port === null ? null : { name, mac, address, address6, port, ...viaOf(name, via) }
     stations.set(mac, { gateway, remote, local })
   }
   const all = [...stations.values()]
   return { all: all.sort((a, b) => (a.remote.mac < b.remote.mac ? -1 : 1)), endpoints }
+}
+
+function viaOf(name: string, via: string | null | undefined): Pick<Local, 'via'> {
+  return via === undefined ? {} : { via: via === null ? null : canonical(name, via) }
 }
 
 function bridgeStation({ name, mac, address, address6 }: Gateway, endpoints: ReadonlyMap<string, string>): Station {

@@ -32,7 +32,7 @@ export interface Chain {
   /** Where a base chain sits; null for one that others go to. */
   readonly base: {
     readonly type: 'nat' | 'filter'
-    readonly hook: 'prerouting' | 'forward' | 'postrouting'
+    readonly hook: 'prerouting' | 'input' | 'forward' | 'postrouting'
     readonly priority: number
   } | null
   readonly rules: readonly Rule[]

@@ -1,6 +1,7 @@
 import { addressFamily, contains6, parseIpv6, parseSubnet6 } from '../../base/ipv6.ts'
-import { addressInSubnet, bridgeName, tableName } from '../addressing.ts'
+import { addressInSubnet, bridgeName, joinPort, tableName } from '../addressing.ts'
 import type { Gateway, Overlay } from '../overlay.ts'
+import { canonical } from './check-overlay.ts'
 import { guardTable } from './guard.ts'
 import { anyOf, type Chain, makeChain, type Table, type TableSet } from './table.ts'
 
@@ -66,7 +67,8 @@ function family6({ subnet6 }: Overlay, { interception, routes }: Gateway): Famil
   return { family: 'ip6', subnet: subnet6, masquerade, origins, inside }
 }
 
-function routingTable({ vni }: Overlay, gateway: Gateway, about: Family): Table {
+function routingTable(overlay: Overlay, gateway: Gateway, about: Family): Table {
+  const { vni } = overlay
   const { family, subnet, masquerade, origins } = about
   const bridge = bridgeName(vni)
   const redirects = subnet !== null && origins.length > 0
@@ -77,11 +79,28 @@ function routingTable({ vni }: Overlay, gateway: Gateway, about: Family): Table 
       `tcp dport 80 tcp dport @${cacheAlive.name} redirect to :${gateway.interception?.port}`
     chains.push(makeChain('intercept', { type: 'nat', hook: 'prerouting', priority: -100 }, [rule]))
   }
+  if (gateway.joins === true && family === (addressFamily(gateway.underlay) === 4 ? 'ip' : 'ip6'))
+    chains.push(
+      makeChain('joined', { type: 'filter', hook: 'input', priority: 0 }, [carriers(overlay, gateway, family)]),
+    )
   if (masquerade) {
     const rule = `${family} saddr ${subnet} ${family} daddr != ${subnet} oifname != "${bridge}" masquerade`
     chains.push(makeChain('outward', { type: 'nat', hook: 'postrouting', priority: 100 }, [rule]))
   }
   return { family, name: tableName(vni), counters: [], sets: redirects ? [cacheAlive] : [], chains }
+}
+
+/**
+ * Drops the frames of nodes that join by themselves unless each comes from the address that its site gave to that node. By
+ * the guard, which can't see that address any more, a node could send as another of its site. In VXLAN the VNI is 12 bytes
+ * behind UDP's first, and the frame's source MAC 22 (RFC 7348, section 5).
+ */
+function carriers({ vni, members }: Overlay, { name }: Gateway, family: Family['family']): string {
+  const known = members.flatMap(({ gateway, mac, via }) =>
+    gateway === name && typeof via === 'string' ? [`${canonical(name, via)} . 0x${mac.replaceAll(':', '')}`] : [],
+  )
+  const others = known.length === 0 ? '' : `${family} saddr . @th,176,48 != ${anyOf(known)} `
+  return `udp dport ${joinPort} @th,96,24 ${vni} ${others}counter drop`
 }
 
 /**
