@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, it } from 'node:test'
+import { until } from '../../../lab/until.ts'
 import { execChecked } from '../../../src/base/exec.ts'
 import { HostScript } from '../../../src/base/host-script.ts'
 import { ScratchSite } from '../../support/scratch-site.ts'
@@ -48,7 +49,7 @@ describe('scripts/site/causeway-site', () => {
     const start = ['cache-start', config, '/mnt/program', '/opt/node']
     assert.equal(await script.call(start), 'background\n')
     assert.equal(await script.call(start), 'runs\n')
-    assert.equal(await running(), 1)
+    await until('the program itself runs', 120_000, async () => (await running()) === 1)
     assert.equal(await site.run('cat /mnt/calls'), `/opt/node cache --config ${config}\n`)
     await write(`${store}/a-package`, 'bytes')
 
