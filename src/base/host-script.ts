@@ -52,7 +52,7 @@ export class HostScript {
    * @param timeoutMs as in `ExecOptions`
    * @throws CausewayError by the script's exit status, or as `Host.exec`.
    */
-  async call(argv: readonly string[], stdin = '', timeoutMs?: number): Promise<string> {
+  async call(argv: readonly string[], stdin: string | Uint8Array = '', timeoutMs?: number): Promise<string> {
     const options = { stdin, ...(timeoutMs === undefined ? {} : { timeoutMs }) }
     let result = await this.#run(argv, options)
     if (result.code === 127 || result.code === 126) {

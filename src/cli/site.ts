@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { siteAddCommand } from './site-add.ts'
+import { siteAddHostCommand } from './site-add-host.ts'
 import { siteCheckCommand } from './site-check.ts'
 import { siteDrainCommand, siteUndrainCommand } from './site-drain.ts'
 import { siteListCommand } from './site-list.ts'
@@ -12,6 +13,7 @@ export function siteCommand(): Command {
     .addCommand(siteListCommand())
     .addCommand(siteCheckCommand())
     .addCommand(siteAddCommand())
+    .addCommand(siteAddHostCommand())
     .addCommand(siteDrainCommand())
     .addCommand(siteUndrainCommand())
     .addCommand(siteRemoveCommand())

@@ -74,6 +74,7 @@ describe('a site is added to a running cluster, works, and is removed again', ()
       steps.every(({ outcome }) => outcome === 'ok'),
       stderr,
     )
+    assert.match(stderr, /^ok +cache: Causeway is brought, with its Node: \d+ MiB; it runs in the background/m)
     assert.match(stderr, /test node: its router answers; it is removed/)
     assert.deepEqual(lab.machines(), [])
     assert.match(lab.head.read(places.config), /^# Who to ask: alice\.\n[^]*pool: 10\.77\.3\.0\/24/)
@@ -108,7 +109,7 @@ describe('a site is added to a running cluster, works, and is removed again', ()
     assert.doesNotMatch(await must(south.exec(['ip', '-o', 'link'])), /cw\w*77/)
     assert.doesNotMatch(await must(south.exec(['nft', 'list', 'tables'])), /causeway/)
     assert.doesNotMatch(await must(south.exec(['ps', '-eo', 'args='])), /causeway cache|main\.ts cache/)
-    for (const path of [places.cacheConfig, '/var/lib/causeway/cache', '/run/causeway-cache'])
+    for (const path of [places.cacheConfig, '/var/lib/causeway/cache', '/var/lib/causeway/program', '/run/causeway-cache'])
       assert.ok(!existsSync(south.path(path)), path)
 
     await lab.declareNodes()

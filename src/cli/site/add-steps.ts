@@ -1,120 +1,85 @@
-import { type Clock, systemClock } from '../../base/clock.ts'
+import type { Clock } from '../../base/clock.ts'
 import { CausewayError } from '../../base/errors.ts'
 import type { Host } from '../../base/host.ts'
-import { HostScript } from '../../base/host-script.ts'
 import type { ControllerConfig } from '../../config/controller-schema.ts'
-import { emptyOverlay } from '../../elastic/overlay-from-nodes.ts'
-import { applyGateway } from '../../network/apply.ts'
-import { examine } from '../../network/doctor/examine.ts'
-import type { Finding } from '../../network/doctor/finding.ts'
-import type { Driver } from '../../sites/driver.ts'
+import { furtherGateway, poolOf } from '../../config/further-hosts.ts'
 import { cacheText } from './cache-text.ts'
-import { checkCache, checkDriver } from './check-site.ts'
-import { gatewaysOf } from './gateways-of.ts'
-import { packagesFor } from './packages.ts'
+import { checkCache } from './check-site.ts'
+import { driverConfigOf, gatewaysOf } from './gateways-of.ts'
+import {
+  hostsStep,
+  machinesStep,
+  networkStep,
+  type Preparation,
+  packagesStep,
+  siteScript,
+  type Trial,
+  testSteps,
+} from './prepare-steps.ts'
+import { bringProgram, broughtProgram } from './program.ts'
 import type { Step } from './steps.ts'
-import { tryTestNode } from './test-node.ts'
 
-/** What preparing a new site needs. */
-export interface SiteToAdd {
-  /** With the new site. */
-  readonly config: ControllerConfig
-  readonly site: string
-  /** The hosts of all gateways, by name. */
-  host(gateway: string): Host
-  readonly driver: Driver
-  /** What the driver warned of so far. */
-  warnings(): readonly string[]
+/** What preparing a new site, or hosts of one, needs. */
+export interface Addition extends Preparation {
   /** Whether missing packages are to be installed. */
   readonly install: boolean
   /** The node program that the cache is to run with; null: its own choice. */
   readonly node: string | null
-  /** How long a test node may take to boot, ms; null: none is made. */
-  readonly testMs: number | null
-  readonly clock?: Clock
   /** Writes the configuration. */
-  write(): Promise<string>
+  readonly write: () => Promise<string>
 }
 
-/** What of an examination must be well before anything is made: how far the others are is seen once they know of the site. */
-const needed = new Set(['reach', 'clock', 'kernel', 'programs', 'machines', 'room'])
-
 /** The steps of adding a site, the configuration's last: until then nothing but the new site's own hosts has changed. */
-export function addSteps(to: SiteToAdd): readonly Step[] {
-  const { config, site, driver, clock = systemClock } = to
-  const overlay = emptyOverlay(config)
+export function addSteps(to: Addition): readonly Step[] {
+  const { config, site } = to
   const gateways = gatewaysOf(config, site)
-  const scripts = new Map(gateways.map((name) => [name, new HostScript(to.host(name), 'scripts/site/causeway-site')]))
-  const { cache } = config.sites[site] ?? {}
-
-  const install: Step = {
-    name: 'packages',
-    async run() {
-      const packages = packagesFor(config, site)
-      for (const script of scripts.values()) await script.call(['install', ...packages], '', installMs)
-      return 'all that it needs is installed'
-    },
-  }
-  const check: Step = {
-    name: 'hosts',
-    async run() {
-      const found = await examine(overlay, ({ name }) => to.host(name), clock, {
-        only: ({ name }) => gateways.includes(name),
-      })
-      for (const { gateway, findings } of found) refuseBad(gateway, findings)
-      return `${gateways.join(', ')}: reached, with clock, kernel and programs as they should be`
-    },
-  }
-  const network: Step = {
-    name: 'network',
-    async run() {
-      for (const name of gateways) {
-        const { failures, missing } = await applyGateway(to.host(name), overlay, name)
-        if (missing.length === 0) continue
-        const why = failures.map(({ command, reason }) => `${command}: ${reason}`).join('; ')
-        throw new CausewayError('CommandFailed', `${name} refused what the segment needs: ${why}`)
-      }
-      return 'the segment is there'
-    },
-  }
-  const machines: Step = {
-    name: 'machines',
-    async run() {
-      const findings = await checkDriver(driver, config.cluster.name, () => to.warnings())
-      refuseBad(site, findings)
-      const worth = findings.filter(({ level, about }) => level === 'warning' || about === 'room')
-      return worth.map(({ text }) => text).join('; ')
-    },
-  }
-  const startCache: Step = {
-    name: 'cache',
-    async run() {
-      const script = scripts.get(site)
-      if (!cache || !script) return 'none is wanted'
-      const file = (await script.call(['cache-file', cache.config], cacheText(config, site))).trim()
-      const how = (await script.call(['cache-start', cache.config, cache.program, to.node ?? '-'])).trim()
-      await untilItAnswers(to.host(site), cache, clock)
-      return `${ways[how] ?? how}; ${cache.config} ${file === 'kept' ? 'was there and is kept' : 'is written'}`
-    },
-  }
-  const testNode = (deadlineMs: number): Step => ({
-    name: 'test node',
-    run: async () =>
-      `${await tryTestNode({ config, site, driver, host: (name) => to.host(name), clock, deadlineMs })}; it is removed`,
-  })
+  const pool = poolOf(driverConfigOf(config, site))
+  // Tunnels between its hosts are there when the controller has exchanged their keys.
+  const isSealed = config.cluster.overlay.encryption !== undefined
+  const trials = Object.entries(pool).map(([at, { gateway }]): Trial => ({ at, reach: gateway || !isSealed }))
   return [
-    ...(to.install ? [install] : []),
-    check,
-    machines,
-    network,
-    startCache,
-    ...(to.testMs === null ? [] : [testNode(to.testMs)]),
-    { name: 'configuration', run: () => to.write() },
+    ...(to.install ? [packagesStep(to, gateways)] : []),
+    hostsStep(to, gateways),
+    machinesStep(to, Object.keys(pool)),
+    networkStep(to, gateways),
+    cacheStep(to),
+    ...testSteps(to, trials.length > 0 ? trials : [{ at: null, reach: true }]),
+    { name: 'configuration', run: to.write },
   ]
 }
 
-/** How long packages may take to be installed on a host, ms. */
-const installMs = 15 * 60_000
+/**
+ * The steps of adding a host to a site's pool, the configuration's last: until then nothing but that host has changed. Its test node
+ * need only boot: its router learns of the host from the controller.
+ */
+export function addHostSteps(to: Addition, host: string): readonly Step[] {
+  const gateways = [furtherGateway(to.site, host)]
+  return [
+    ...(to.install ? [packagesStep(to, gateways)] : []),
+    hostsStep(to, gateways),
+    machinesStep(to, [host]),
+    networkStep(to, gateways),
+    ...testSteps(to, [{ at: host, reach: false }]),
+    { name: 'configuration', run: to.write },
+  ]
+}
+
+/** Runs the package cache at the gateway, with the program that is there, or with this one. */
+function cacheStep({ config, site, host, node, clock }: Addition): Step {
+  return {
+    name: 'cache',
+    async run() {
+      const { cache } = config.sites[site] ?? {}
+      if (!cache) return 'none is wanted'
+      const script = siteScript(host(site))
+      const brought = cache.program === broughtProgram ? `${await bringProgram(host(site))}; ` : ''
+      const file = (await script.call(['cache-file', cache.config], cacheText(config, site))).trim()
+      const how = (await script.call(['cache-start', cache.config, cache.program, node ?? '-'])).trim()
+      await untilItAnswers(host(site), cache, clock)
+      return `${brought}${ways[how] ?? how}; ${cache.config} ${file === 'kept' ? 'was there and is kept' : 'is written'}`
+    },
+  }
+}
 
 /** How long a cache may take to answer, and how often it is asked, ms. */
 const [answerMs, askMs] = [60_000, 1000]
@@ -138,11 +103,4 @@ const ways: Readonly<Record<string, string>> = {
   systemd: 'it runs as causeway-cache.service',
   background: 'it runs in the background: there is no systemd to keep it, so start it again after a reboot',
   runs: 'it runs already',
-}
-
-function refuseBad(where: string, findings: readonly Finding[]): void {
-  const bad = findings.filter(({ level, about }) => level === 'bad' && needed.has(about))
-  if (bad.length === 0) return
-  const text = bad.map((one) => `${where}: ${one.about}: ${one.text}. To do: ${one.todo}`).join('\n')
-  throw new CausewayError('CommandFailed', text)
 }

@@ -1,3 +1,4 @@
+import { CausewayError } from '../../base/errors.ts'
 import type { ControllerConfig } from '../../config/controller-schema.ts'
 import { emptyOverlay } from '../../elastic/overlay-from-nodes.ts'
 
@@ -6,4 +7,11 @@ export function gatewaysOf(config: ControllerConfig, site: string): readonly str
   return emptyOverlay(config)
     .gateways.map(({ name }) => name)
     .filter((name) => name.split('/')[0] === site)
+}
+
+/** The settings of a site's driver. @throws CausewayError `NotFound` when there is no such site */
+export function driverConfigOf({ sites }: ControllerConfig, site: string): ControllerConfig['sites'][string]['driver'] {
+  const driver = sites[site]?.driver
+  if (!driver) throw new CausewayError('NotFound', `the configuration has no site ${site}`)
+  return driver
 }

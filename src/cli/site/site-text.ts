@@ -1,4 +1,4 @@
-import { isMap, parseDocument } from 'yaml'
+import { isAlias, isMap, parseDocument } from 'yaml'
 import { CausewayError } from '../../base/errors.ts'
 
 /** The text of a configuration with one site more; comments and the order of all else stay. */
@@ -25,6 +25,27 @@ export function withoutSite(text: string, name: string): string {
     )
   }
   document.deleteIn(['sites', name])
+  return document.toString({ lineWidth: 0 })
+}
+
+/**
+ * The text of a configuration in which a site's pool has a host more; comments and the order of all else stay. A site that had
+ * only its gateway gets a pool of both, in which the gateway has the site's name, as before.
+ * @throws CausewayError `InvalidRequest` where the site is not there, or its driver is written elsewhere (a YAML alias)
+ */
+export function withHost(text: string, site: string, name: string, host: object): string {
+  const document = parseDocument(text)
+  const driver = ['sites', site, 'driver']
+  const isElsewhere = [1, 2, 3].some((depth) => isAlias(document.getIn(driver.slice(0, depth), true)))
+  if (isElsewhere || !isMap(document.getIn(driver, true))) {
+    throw new CausewayError(
+      'InvalidRequest',
+      `sites.${site}.driver is not written out as a map of its own: do that first`,
+    )
+  }
+  const hosts = [...driver, 'hosts']
+  if (isMap(document.getIn(hosts, true))) document.setIn([...hosts, name], document.createNode(host))
+  else document.setIn(hosts, document.createNode({ [site]: { gateway: true }, [name]: host }))
   return document.toString({ lineWidth: 0 })
 }
 

@@ -11,6 +11,7 @@ import { applyGateway } from '../../network/apply.ts'
 import type { Member } from '../../network/overlay.ts'
 import type { Driver, MachineSpec } from '../../sites/driver.ts'
 import { renderEnv } from '../../sites/seed.ts'
+import { driverConfigOf, gatewaysOf } from './gateways-of.ts'
 
 /** How often its console is looked at, ms. */
 const lookMs = 1000
@@ -46,39 +47,44 @@ export interface TestNodeParts {
   readonly driver: Driver
   /** The host of a gateway, by its name. */
   host(gateway: string): Host
+  /** The host of the pool that is to have it; null: any. */
+  readonly at: string | null
+  /** Whether it is to reach its router; else it need only boot. Changes the segment at all gateways of the site meanwhile. */
+  readonly reach: boolean
   readonly clock: Clock
   /** How long the node may take to boot, ms. */
   readonly deadlineMs: number
 }
 
 /**
- * Makes a node of the site's first type, waits until it says on its console that its router answers over the segment (where its
- * site plugs it in), and removes it. Nothing of it is left, however this ends.
+ * Makes a node of the site's first type, waits until it says on its console that its router answers over the segment (if that is
+ * asked for, and its site plugs it in), and removes it. Nothing of it is left, however this ends.
  * @returns what it said
  * @throws CausewayError `BootTimeout` with the end of its console; else as `Driver.create` and `applyGateway`
  */
 export async function tryTestNode(parts: TestNodeParts): Promise<string> {
   const { config, site, driver, clock, deadlineMs } = parts
-  const spec = testSpec(config, site)
+  const isPlugged = parts.reach && !joinsByItself(driverConfigOf(config, site))
+  const spec = testSpec(parts, isPlugged)
   const startedAtMs = clock.now()
-  let gateway: string | null = null
+  // Its router may be at another host than it, which must know it to answer.
+  const apply = async (members: readonly Member[]) => {
+    const overlay = emptyOverlay(config)
+    for (const gateway of isPlugged ? gatewaysOf(config, site) : [])
+      await applyGateway(parts.host(gateway), { ...overlay, members: [...overlay.members, ...members] }, gateway)
+  }
   try {
     const machine = await driver.create(spec)
-    if (!joinsByItself(driverConfig(config, site))) {
-      gateway = gatewayOf(config, site, machine.host)
-      const overlay = emptyOverlay(config)
-      const members = [...overlay.members, memberOf(config, spec, gateway)]
-      await applyGateway(parts.host(gateway), { ...overlay, members }, gateway)
-    }
+    await apply([memberOf(config, spec, gatewayOf(config, site, machine.host))])
     return await wordOf(driver, spec, clock, startedAtMs + deadlineMs)
   } finally {
     await driver.delete(spec.id)
-    if (gateway !== null) await applyGateway(parts.host(gateway), emptyOverlay(config), gateway)
+    await apply([])
   }
 }
 
 /** A machine with the last address of the first type's pool that a node can have: a new site has no such node yet. */
-function testSpec(config: ControllerConfig, site: string): MachineSpec {
+function testSpec({ config, site, at }: TestNodeParts, isPlugged: boolean): MachineSpec {
   const place = nodePlaces(config).find((one) => one.site === site)
   const gateway = config.sites[site]?.gateway
   if (!place || !gateway) throw new CausewayError('NotFound', `the configuration has no site ${site} with nodes`)
@@ -88,7 +94,7 @@ function testSpec(config: ControllerConfig, site: string): MachineSpec {
     ADDRESS: `${address}/${config.cluster.subnet.split('/')[1]}`,
     ROUTER: gateway.address,
     MTU: String(segmentMtu(emptyOverlay(config))),
-    ALONE: joinsByItself(driverConfig(config, site)) ? 'yes' : '',
+    ALONE: isPlugged ? '' : 'yes',
   }
   return {
     id,
@@ -111,7 +117,8 @@ function testSpec(config: ControllerConfig, site: string): MachineSpec {
       { path: 'env', mode: 0o644, content: renderEnv(env) },
       { path: 'boot', mode: 0o755, content: boot },
     ],
-    avoidHosts: [],
+    avoidHosts: at === null ? [] : Object.keys(poolOf(driverConfigOf(config, site))).filter((host) => host !== at),
+    first: true,
   }
 }
 
@@ -119,16 +126,10 @@ function sizeOf({ settings }: NodePlace): { cpus: number; memoryMiB: number } {
   return { cpus: settings.cpus, memoryMiB: Math.floor(settings.memory / 2 ** 20) }
 }
 
-function driverConfig({ sites }: ControllerConfig, site: string): ControllerConfig['sites'][string]['driver'] {
-  const driver = sites[site]?.driver
-  if (!driver) throw new CausewayError('NotFound', `the configuration has no site ${site}`)
-  return driver
-}
-
 /** The gateway that the machine is behind. */
 function gatewayOf(config: ControllerConfig, site: string, host: string | null): string {
   if (host === null) return site
-  const at = poolOf(driverConfig(config, site))[host]
+  const at = poolOf(driverConfigOf(config, site))[host]
   return at && !at.gateway ? furtherGateway(site, host) : site
 }
 

@@ -5,6 +5,8 @@ import { fingerprint, type HostKey } from '../../sites/host-key.ts'
 export interface Trust {
   /** What he said beforehand: `SHA256:...`. */
   readonly expected: string | undefined
+  /** The host's name in its pool, where several hosts are spoken of; null: no other is. */
+  readonly name: string | null
   /** Asks him yes or no; null: nobody is there to be asked. */
   readonly ask: ((question: string) => Promise<boolean>) | null
 }
@@ -13,7 +15,11 @@ export interface Trust {
  * The key as a line for the configuration, once the admin has vouched for it.
  * @throws CausewayError `HostKeyMismatch` where it is not the expected one; `InvalidRequest` where nobody vouches for it
  */
-export async function trusted({ type, blob }: HostKey, address: string, { expected, ask }: Trust): Promise<string> {
+export async function trusted(
+  { type, blob }: HostKey,
+  address: string,
+  { expected, name, ask }: Trust,
+): Promise<string> {
   const shown = fingerprint(blob)
   const compare = `compare it with what this prints there: ssh-keygen -lf /etc/ssh/ssh_host_${type.replace(/^ssh-/, '')}_key.pub`
   if (expected !== undefined && expected !== shown) {
@@ -27,7 +33,7 @@ export async function trusted({ type, blob }: HostKey, address: string, { expect
     if (!vouched) {
       throw new CausewayError(
         'InvalidRequest',
-        `nobody vouches for the key ${shown} of ${address}: ${compare}, then say --host-key ${shown}`,
+        `nobody vouches for the key ${shown} of ${address}: ${compare}, then say --host-key ${name === null ? '' : `${name}=`}${shown}`,
       )
     }
   }

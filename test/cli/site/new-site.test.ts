@@ -37,6 +37,7 @@ const wanted: NewSite = {
   memory: '1500MiB',
   origins: ['192.0.2.80'],
   program: '/opt/causeway/bin/causeway',
+  further: [],
   set: ['nodes.idle=2s', 'driver.shared=[/home]'],
 }
 

@@ -31,7 +31,17 @@ function trial(printed: string | null) {
     },
   }
   const driver = new FakeDriver({ site: 'east', cluster: 'lab', clock, at })
-  const run = () => tryTestNode({ config: configOf(), site: 'east', driver, host: noHost, clock, deadlineMs: 60_000 })
+  const run = () =>
+    tryTestNode({
+      config: configOf(),
+      site: 'east',
+      driver,
+      host: noHost,
+      at: null,
+      reach: true,
+      clock,
+      deadlineMs: 60_000,
+    })
   return { at, driver, run }
 }
 

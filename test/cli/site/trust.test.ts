@@ -30,19 +30,19 @@ describe("a host's key", () => {
     const shown = await key()
     const expected = fingerprint(shown.blob)
     const line = `${shown.type} ${shown.blob.toString('base64')}`
-    assert.equal(await trusted(shown, 'h', { expected, ask: null }), line)
+    assert.equal(await trusted(shown, 'h', { expected, name: null, ask: null }), line)
     const questions: string[] = []
     const answering = (answer: boolean) => (question: string) => {
       questions.push(question)
       return Promise.resolve(answer)
     }
-    assert.equal(await trusted(shown, 'h', { expected: undefined, ask: answering(true) }), line)
+    assert.equal(await trusted(shown, 'h', { expected: undefined, name: null, ask: answering(true) }), line)
     assert.ok(questions[0]?.includes(expected))
     const refused = { code: 'InvalidRequest', message: /nobody vouches/ }
-    await assert.rejects(trusted(shown, 'h', { expected: undefined, ask: answering(false) }), refused)
-    await assert.rejects(trusted(shown, 'h', { expected: undefined, ask: null }), refused)
+    await assert.rejects(trusted(shown, 'h', { expected: undefined, name: null, ask: answering(false) }), refused)
+    await assert.rejects(trusted(shown, 'h', { expected: undefined, name: null, ask: null }), refused)
     // A word beforehand is not talked away at the terminal.
-    const other = trusted(shown, 'h', { expected: 'SHA256:other', ask: answering(true) })
+    const other = trusted(shown, 'h', { expected: 'SHA256:other', name: null, ask: answering(true) })
     await assert.rejects(other, { code: 'HostKeyMismatch' })
   })
 
