@@ -3,7 +3,7 @@ import { CausewayError } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
 import type { ControllerConfig } from '../config/controller-schema.ts'
 import { furtherGateway, poolOf } from '../config/further-hosts.ts'
-import { imageOrigin } from '../config/images-schema.ts'
+import { anyAddress, imageOrigin } from '../config/images-schema.ts'
 import { listenOnTcp } from '../hooks/listen.ts'
 import { readImageReference } from '../sites/images/image-name.ts'
 import { imageServer } from '../sites/images/image-server.ts'
@@ -36,7 +36,8 @@ export function sourcesOf({ head, images, sites }: ImageConfig, site: string): r
   const { listen, url } = images
   if (listen === undefined) return []
   const { gateway, cache } = sites[site] as ControllerConfig['sites'][string]
-  const direct = url ?? `http://${authority(head.underlay)}:${listen.split(':')[1]}`
+  const [own = '', port] = listen.split(':')
+  const direct = url ?? `http://${own === anyAddress ? authority(head.underlay) : own}:${port}`
   return cache ? [`http://${authority(gateway.underlay)}:${cache.port}/http/${imageOrigin}`, direct] : [direct]
 }
 

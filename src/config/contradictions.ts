@@ -1,4 +1,5 @@
 import { contains, formatIpv4, parseIpv4, parseSubnet, type Subnet } from '../base/ipv4.ts'
+import { addressFamily } from '../base/ipv6.ts'
 import type { ControllerConfig } from './controller-schema.ts'
 import { ec2Contradictions } from './drivers/ec2-contradictions.ts'
 import { openStackContradictions } from './drivers/openstack-contradictions.ts'
@@ -6,6 +7,7 @@ import { unusableImages } from './drivers/type-images.ts'
 import { unknownDriverTypes } from './drivers/unknown-types.ts'
 import { type Problem, problemAt } from './explain.ts'
 import { furtherHosts } from './further-hosts.ts'
+import { anyAddress } from './images-schema.ts'
 import { libvirtContradictions } from './libvirt-contradictions.ts'
 import { networkContradictions } from './network-contradictions.ts'
 import { type NodePlace, nodePlaces } from './node-places.ts'
@@ -22,6 +24,7 @@ export function contradictions(config: ControllerConfig): Problem[] {
     ...overlaps(places),
     ...taken(config),
     ...warming(config),
+    ...imageServer(config),
     ...networkContradictions(config),
     ...unknownDriverTypes(config),
     ...unusableImages(config),
@@ -76,6 +79,13 @@ function* warming(config: ControllerConfig): Generator<Problem> {
       )
     }
   }
+}
+
+/** Images are served over IPv4 only. */
+function* imageServer({ head, images: { listen, url } }: ControllerConfig): Generator<Problem> {
+  if (url !== undefined || !listen?.startsWith(`${anyAddress}:`) || addressFamily(head.underlay) === 4) return
+  const message = `${listen} is IPv4 and head.underlay ${head.underlay} is not: name an IPv4 address of the head that hosts reach, or set images.url`
+  yield problemAt(['images', 'listen'], message)
 }
 
 function* addresses(config: ControllerConfig, places: readonly Place[]): Generator<Problem> {

@@ -13,6 +13,9 @@ export const imageForm = 'a name of lower-case letters, digits, dots and hyphens
 /** The name by which sites' caches know the head's image server, as an origin of their configuration. */
 export const imageOrigin = 'images.causeway'
 
+/** Where the image server listens that does so at all of the head's IPv4 addresses. */
+export const anyAddress = '0.0.0.0'
+
 /** The images of virtual machines on the head, and how sites get them. */
 export const ImagesSchema = Type.Object(
   {
@@ -20,7 +23,7 @@ export const ImagesSchema = Type.Object(
     folder: Path({ default: '/var/lib/causeway/images' }),
     /** Where the controller serves them to the sites, on the underlay; left out: hosts have what they have. */
     listen: Type.Optional(Ipv4Endpoint()),
-    /** How sites reach that; left out: at the head's underlay address. */
+    /** How sites reach that; left out: at the address that `listen` has, or at the head's underlay address for 0.0.0.0. */
     url: Type.Optional(
       Type.String({ pattern: '^http://[A-Za-z0-9.:[\\]-]+$', expected: 'a URL such as http://192.0.2.1:8471' }),
     ),

@@ -38,6 +38,8 @@ test('hosts fetch from the cache of their site, then from the head; without a se
   assert.deepEqual(sourcesOf(poolConfig('/images', 'stock', { listen: '0.0.0.0:1', url: 'http://head:2' }), 'east'), [
     'http://head:2',
   ])
+  const elsewhere = poolConfig('/images', 'stock', { listen: '192.0.2.7:8471' })
+  assert.deepEqual(sourcesOf(elsewhere, 'east'), ['http://192.0.2.7:8471'], 'it answers at no other address')
   assert.deepEqual(sourcesOf(poolConfig('/images', 'stock'), 'east'), [])
 })
 

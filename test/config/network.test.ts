@@ -9,6 +9,7 @@ interface Parts {
   readonly cluster?: object
   readonly overlay?: object
   readonly head?: object
+  readonly images?: object
   readonly east?: object
   readonly west?: object
 }
@@ -17,7 +18,7 @@ const wireguard = { encryption: { kind: 'wireguard' } }
 const nas = { address: '10.77.0.9', mac: '52:54:00:00:00:09', gateway: 'head', port: 'eth1' }
 
 /** A head and two sites, with what differs. */
-function text({ cluster, overlay, head, east, west }: Parts): string {
+function text({ cluster, overlay, head, images = {}, east, west }: Parts): string {
   const site = (n: number, gateway: object = {}) => ({
     nodes: { maximum: 2, cpus: 2, memory: '1500MiB' },
     pool: `10.77.${n}.0/24`,
@@ -34,6 +35,7 @@ function text({ cluster, overlay, head, east, west }: Parts): string {
     head: { name: 'head', address: '10.77.0.1', underlay: '10.250.0.2', ...head },
     scheduler: { kind: 'slurm' },
     controller: { listen: '10.77.0.1:8470' },
+    images,
     sites: { east: site(1, east), west: site(2, west) },
   })
 }
@@ -74,6 +76,11 @@ describe("the configuration's network", () => {
       'gateways of two families without tunnels',
       { east: { underlay: '2001:db8::1' } },
       /sites\.east\.gateway\.underlay: 2001:db8::1 is not of the family of head\.underlay/,
+    ],
+    [
+      'images at IPv4 addresses of a head that is reached at another',
+      { overlay: wireguard, head: { underlay: '2001:db8::9' }, images: { listen: '0.0.0.0:8471' } },
+      /images\.listen: 0\.0\.0\.0:8471 is IPv4 and head\.underlay 2001:db8::9 is not/,
     ],
     ['NAT without tunnels', { west: { nat: true } }, /sites\.west\.gateway\.nat: only tunnels get through NAT/],
     [
