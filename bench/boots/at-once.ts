@@ -89,5 +89,6 @@ function spec(index: number): MachineSpec {
     },
     seed: [{ path: 'boot', mode: 0o755, content: '#!/bin/sh\n' }],
     avoidHosts: [],
+    first: true,
   }
 }

@@ -16,6 +16,8 @@ export interface MachineMaker {
   readonly scheduler: Scheduler
   readonly drivers: ReadonlyMap<string, Driver>
   readonly network: NetworkKeeper
+  /** Ids of lives that this process began, and whose machine no driver was asked for yet. */
+  readonly unasked: Set<string>
   /** Says to the network keeper what the overlay must be for the nodes that are in the store now. */
   wantOverlay(): Promise<void>
   /** Sites and hosts that are to be empty. */
@@ -47,6 +49,7 @@ export async function createMachine(node: NodeRecord, tools: MachineMaker): Prom
   if (node.phase === 'planned') {
     await nodes.setTokenHash(node.id, hashToken(token))
     if (!(await nodes.move(node.id, ['planned'], 'creating', creating(node), clock.now()))) return
+    tools.unasked.add(node.id)
     await tools.wantOverlay()
   }
   if (scheduler.capabilities.places === 'causeway') await scheduler.register([tools.registration(node) ?? []].flat())
@@ -54,7 +57,8 @@ export async function createMachine(node: NodeRecord, tools: MachineMaker): Prom
   const avoidHosts = (await tools.drains()).flatMap(({ site, host }) =>
     site === node.site && host !== null ? [host] : [],
   )
-  const { host, address } = await driver.create({ ...tools.machineSpec(node, token), avoidHosts })
+  const spec = tools.machineSpec(node, token)
+  const { host, address } = await driver.create({ ...spec, avoidHosts, first: tools.unasked.delete(node.id) })
   const created: Cause =
     host === null
       ? { code: 'Created', text: 'its machine has started' }

@@ -106,6 +106,7 @@ export function createEngine(ports: EnginePorts): Engine {
       : {}),
     backoff: new Backoff(clock),
     network,
+    unasked: new Set<string>(),
     policyAt,
     policyChangesAtMs: (now: number) => ports.policyChangesAtMs?.(now) ?? null,
     newId: () => ports.newId(),

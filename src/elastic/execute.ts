@@ -93,7 +93,9 @@ async function begin(steps: readonly Begin[], tools: Tools): Promise<NodeRecord[
     const tokenHash = hashToken(tools.tokenFor(id))
     return { id, name, site, type, jobs, ...tariff(step, tools), cause: reason, tokenHash }
   })
-  return tools.nodes.start(lives, creating, tools.clock.now())
+  const begun = await tools.nodes.start(lives, creating, tools.clock.now())
+  for (const { id } of begun) tools.unasked.add(id)
+  return begun
 }
 
 async function onNode(step: Exclude<NodeStep, { kind: 'create' }>, node: NodeRecord, tools: Tools): Promise<void> {
@@ -238,6 +240,7 @@ async function recordSuccess(node: NodeRecord, { nodes }: Tools): Promise<void> 
 async function recordFailure(node: NodeRecord, failure: Failure, tools: Tools, expected = false): Promise<void> {
   const { nodes } = tools
   const now = tools.clock.now()
+  tools.unasked.delete(node.id)
   if (expected) {
     await nodes.fail(node.id, failure, null, now)
     return

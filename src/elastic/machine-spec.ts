@@ -84,6 +84,7 @@ export function machineSpec(config: ControllerConfig, node: NodeRecord, parts: S
         : null,
     }),
     avoidHosts: [],
+    first: false,
   }
 }
 

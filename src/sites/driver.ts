@@ -86,6 +86,11 @@ export interface MachineSpec {
   readonly seed: readonly SeedFile[]
   /** Hosts of the pool (or zones) that are not to get it, such as those in maintenance. */
   readonly avoidHosts: readonly string[]
+  /**
+   * That no `create` of this id was ever begun, by anyone: nothing of it can be anywhere, not even at a host that can't be
+   * read. False where that is not known, as of a life that an earlier run of the controller began.
+   */
+  readonly first: boolean
 }
 
 /** What a site has to offer now. */
@@ -136,7 +141,8 @@ export interface Offer {
  * - `create` is idempotent by id: called again for a machine that runs, it changes nothing and returns it; called again
  *   for one that is stopped or half-made, it makes it run, fresh from its image. It returns when the machine has been
  *   started, not when it has booted. It never makes a second machine of an id: while a host that may have the first can't
- *   be read, it rejects with `HostUnreachable`.
+ *   be read, it rejects with `HostUnreachable`. No host can have one whose spec is `first`: it is made at those that can
+ *   be read.
  * - `create` never uses a host of `avoidHosts`; where all others are full or closed, it rejects with `InsufficientCapacity`.
  * - `delete` is idempotent: it returns when the machine and all it owned (disks, ports, seed) are gone, or never were. It
  *   rejects with `HostUnreachable` while a host that may have it can't be read.

@@ -178,6 +178,11 @@ export class Oracle {
     }
   }
 
+  /** A machine was made while a host that can't be read has one of the same id. `alive`: the controller that asked for it still runs. */
+  twin(id: string, alive: boolean): void {
+    if (alive) this.#violated(`there are two machines of id ${id}`, id)
+  }
+
   /** Looks at everything; called often, with the lives that are not gone. */
   check(lives: readonly NodeRecord[]): void {
     const queue = this.#scene.scheduler.peek()

@@ -34,7 +34,8 @@ export const pathFaultKinds = ['path-broken', 'path-lossy', 'path-unknown'] as c
 
 /**
  * Troubles of the hosts of pools, drawn apart too. A dark host can't be read while its machines run on; one that is cut off can't
- * be reached by anybody; one that reboots or is lost takes its machines down or with it.
+ * be reached by anybody; one that reboots or is lost takes its machines down or with it. One that is dark after a create has made a
+ * machine and has not said so.
  */
 export const poolFaultKinds = [
   'host-dark',
@@ -44,6 +45,7 @@ export const poolFaultKinds = [
   'leave-notices',
   'site-drains',
   'host-drains',
+  'dark-after-create',
 ] as const
 
 export type FaultKind = (typeof faultKinds)[number] | (typeof pathFaultKinds)[number] | (typeof poolFaultKinds)[number]

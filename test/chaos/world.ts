@@ -1,3 +1,4 @@
+import { CausewayError } from '../../src/base/errors.ts'
 import type { Path } from '../../src/elastic/plan/observation.ts'
 import { nodeName, type Policy } from '../../src/elastic/plan/policy.ts'
 import { type Capabilities, reasonPrefix } from '../../src/elastic/scheduler.ts'
@@ -68,6 +69,7 @@ export class World {
   readonly #phases = new Map<string, string>()
   readonly #paths = new Map<string, Path>()
   readonly #cutSites = new Set<string>()
+  readonly #darkAfterCreate: Random
   readonly #cutHosts = new Set<string>()
   #controller: Controller | null = null
   #ids = 0
@@ -85,6 +87,7 @@ export class World {
     this.#store = new NodeStore(db)
     this.#drains = new DrainStore(db)
     const { random } = options
+    this.#darkAfterCreate = random.stream('dark after create')
     const first = this.policy
     this.sites = [...new Set(first.types.map((type) => type.site))]
     const ends = ['head', ...this.sites]
@@ -397,14 +400,20 @@ export class World {
 
   /** The site, where what a call of this controller starts begins to live. */
   #nearSide(site: string, driver: FakeDriver, fuse: Fuse): FakeDriver {
+    const asked = new WeakSet<object>()
     return new Proxy(driver, {
       get: (target, key) => {
         if (key === 'create') {
           return async (spec: Parameters<FakeDriver['create']>[0]) => {
-            const machine = await target.create(spec)
+            // The weather may carry out a call twice: the second time it is no first one.
+            const first = spec.first && !asked.has(spec)
+            asked.add(spec)
+            const machine = await target.create({ ...spec, first })
+            if (target.at.twins.delete(spec.id)) this.oracle.twin(spec.id, !fuse.isBlown)
             if (this.machines.bodies.has(spec.id)) return machine
             this.machines.start(site, machine.host, spec.id, spec.name)
             this.oracle.started(site, machine.host, spec.id, !fuse.isBlown)
+            this.#mayDarken(site, machine.host)
             return machine
           }
         }
@@ -418,6 +427,15 @@ export class World {
         return typeof value === 'function' ? value.bind(target) : value
       },
     })
+  }
+
+  /** A host may have made a machine and be gone before it has said so. */
+  #mayDarken(site: string, host: string | null): void {
+    if (host === null || !this.#has('dark-after-create')) return
+    const stream = this.#darkAfterCreate
+    if (!stream.chance(0.1) || !this.darken(site, host)) return
+    this.clock.after(stream.int(500, 20_000), () => this.lighten(site, host))
+    throw new CausewayError('HostUnreachable', `${host} of ${site}: the connection broke before the answer`)
   }
 
   #beat(): void {

@@ -127,4 +127,19 @@ function oneDark(stage: DriverStage): void {
       assert.deepEqual(await lastingOf(driver), [lasting(machine)])
     }),
   )
+
+  it(
+    'makes a machine that nobody asked for before at another host, also after a restart',
+    stage.on(['o-4'], async () => {
+      const dark = (await stage.hosts()).slice(0, 1)
+      await stage.dark(dark, () =>
+        stage.restarted(async (driver) => {
+          const machine = await driver.create({ ...stage.trial.spec('o-4'), first: true })
+          assert.ok(machine.host !== null && !dark.includes(machine.host))
+          assert.deepEqual(lasting(await driver.create(stage.trial.spec('o-4'))), lasting(machine))
+        }),
+      )
+      assert.deepEqual(await states(stage.trial.driver), { 'o-4': 'running' })
+    }),
+  )
 }

@@ -54,6 +54,7 @@ beforeEach(async () => {
     backoff: new Backoff(clock),
     policyAt: () => policy,
     network,
+    unasked: new Set(),
     newId: () => `id-${++ids}`,
     tokenFor: (id) => `token-${id}`,
     wantOverlay: async () => network.want(overlay((await nodes.live()).map(({ name }) => name))),
@@ -132,6 +133,44 @@ describe('carrying out a plan', () => {
     await acts.idle()
     assert.deepEqual(calls, ['east: role_of_standard'])
     assert.ok(told.includes('create east-1'))
+  })
+
+  test('the first create of a life is told as such, whoever fails before it, and no later one is', async () => {
+    const firsts: boolean[] = []
+    const driver = new FakeDriver({ site: 'east', cluster: 'lab', clock })
+    const create = driver.create.bind(driver)
+    driver.create = async (spec) => {
+      firsts.push(spec.first)
+      if (firsts.length < 3) throw new CausewayError('HostUnreachable', 'no')
+      return create(spec)
+    }
+    const away = () => Promise.reject(new CausewayError('SchedulerUnreachable', 'no'))
+    const scheduler = new FakeScheduler([], { places: 'causeway' })
+    const register = scheduler.register.bind(scheduler)
+    tools = { ...tools, scheduler, drivers: new Map([['east', driver]]) }
+    const again = async () => {
+      await carryOut({ kind: 'create', id: 'id-1', reason })
+      await acts.idle()
+    }
+    scheduler.register = away
+    await carryOut(begin(1))
+    await acts.idle()
+    assert.deepEqual(firsts, [])
+    scheduler.register = register
+    await again()
+    await again()
+    assert.deepEqual(firsts, [true, false])
+    await again()
+    assert.deepEqual(firsts, [true, false, false])
+
+    // Of a life that another run of the controller began nobody knows; one that was only planned has never been made.
+    await nodes.begin({ ...life('id-2', 'east-2'), phase: 'planned' }, reason, clock.now())
+    await carryOut({ kind: 'create', id: 'id-2', reason })
+    await acts.idle()
+    await nodes.start([{ ...life('id-3', 'east-3'), cause: reason, tokenHash: '' }], () => reason, clock.now())
+    await carryOut({ kind: 'create', id: 'id-3', reason })
+    await acts.idle()
+    assert.deepEqual(firsts.slice(3), [true, false])
   })
 
   test('where Causeway places, the scheduler knows a node before its machine is made', async () => {

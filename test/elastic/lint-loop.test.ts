@@ -58,6 +58,7 @@ beforeEach(async () => {
     backoff: new Backoff(clock),
     policyAt: () => policy,
     network: new NetworkKeeper(async () => ({ pending: [] }), clock),
+    unasked: new Set<string>(),
     newId: () => 'new',
     tokenFor: (id: string) => `token-${id}`,
     wantOverlay: async () => undefined,

@@ -35,6 +35,8 @@ export class FakeSite {
   quota = Infinity
   /** Hosts that can't be read (the site's name, where it has only one). */
   readonly dark = new Set<string>()
+  /** Ids that have had a second machine beside one at a host that could not be read, since their spec said that there is none. */
+  readonly twins = new Set<string>()
   /** What every call is turned away with. */
   refusal: CausewayError | null = null
 
@@ -100,7 +102,7 @@ export class FakeDriver implements Driver {
 
   create(spec: MachineSpec): Promise<Machine> {
     return this.#call({ call: 'create', id: spec.id }, () => {
-      const known = this.#find(spec.id)
+      const known = this.#seen(spec)
       if (known?.running) return asMachine(known)
       const open = this.#hosts.filter((host) => !spec.avoidHosts.includes(host) && !this.at.dark.has(host))
       const host = open.toSorted((a, b) => this.#count(a) - this.#count(b))[0]
@@ -111,6 +113,7 @@ export class FakeDriver implements Driver {
       const place = this.at.hosts.length > 0 ? { host } : {}
       const printed = `hello from ${spec.name}\n`
       const machine = { spec, createdAtMs: this.#clock.now(), running: true, printed, ...place }
+      if (!known && this.at.machines.has(spec.id)) this.at.twins.add(spec.id)
       this.at.machines.set(spec.id, machine)
       return asMachine(machine)
     })
@@ -174,6 +177,15 @@ export class FakeDriver implements Driver {
     const allDark = this.#hosts.every((one) => this.at.dark.has(one))
     if (allDark || (machine && this.at.dark.has(host))) throw this.#unreachable(host)
     return machine
+  }
+
+  /** The machine that there is already, if it can be seen; any host that can't be read may have one, unless this is the first. */
+  #seen({ id, first }: MachineSpec): FakeMachine | undefined {
+    const machine = this.at.machines.get(id)
+    if (machine && !this.at.dark.has(machine.host ?? this.site)) return machine
+    const dark = this.#hosts.filter((host) => this.at.dark.has(host))
+    if (dark.length > 0 && !(first && dark.length < this.#hosts.length)) throw this.#unreachable(dark.join(', '))
+    return undefined
   }
 
   #checkRoom({ name }: MachineSpec): void {

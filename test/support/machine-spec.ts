@@ -26,6 +26,7 @@ export function machineSpec(id: string, over: Partial<MachineSpec> & { boot?: st
     },
     seed,
     avoidHosts: [],
+    first: false,
     ...rest,
   }
 }

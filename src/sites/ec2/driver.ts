@@ -74,9 +74,8 @@ export class Ec2Driver implements Driver {
 
   async create(spec: MachineSpec): Promise<Machine> {
     const past = new Set<string>()
-    const running = await this.#end(spec.id, past, (founds) =>
-      oneOfEach(founds).find(({ state }) => state === 'running'),
-    )
+    const keep = (founds: readonly Found[]) => oneOfEach(founds).find(({ state }) => state === 'running')
+    const running = await this.#end(spec.id, past, keep, spec.first)
     return await this.#made(running ?? (await this.#launcher.launch(spec, past)))
   }
 
@@ -108,15 +107,17 @@ export class Ec2Driver implements Driver {
    * Ends the instances of an id and waits until EC2 must show whatever was made for it, or until one is to be kept. One that
    * is stopped is never: it would go on with the disk that it has.
    * @param past gets the ids of those that ended
+   * @param first nobody asked for it before this process did
    */
   async #end(
     id: string,
     past: Set<string>,
     keep: (founds: readonly Found[]) => Found | undefined,
+    first = false,
   ): Promise<Found | undefined> {
     let kept: Found | undefined
     await this.#until(`${id} has ended`, async () => {
-      const { founds, settled } = await this.#registry.ofId(id)
+      const { founds, settled } = await this.#registry.ofId(id, first)
       kept = keep(founds)
       const others = founds.filter((found) => found !== kept)
       for (const { instanceId } of others) past.add(instanceId)

@@ -39,12 +39,13 @@ export class InstanceRegistry {
   /**
    * All instances that bear an id, also those that end or have ended lately; and whether EC2 must have shown by then whatever
    * may have been made for it.
+   * @param first nobody asked for it before this process did
    * @throws CausewayError
    */
-  async ofId(id: string): Promise<{ readonly founds: readonly Found[]; readonly settled: boolean }> {
+  async ofId(id: string, first = false): Promise<{ readonly founds: readonly Found[]; readonly settled: boolean }> {
     const askedAtMs = this.#clock.now()
     const shown = await this.#describe([{ Name: `tag:${tag.id}`, Values: [id] }])
-    const lastActAtMs = Math.max(this.#startedAtMs, this.#unclear.get(id)?.atMs ?? 0)
+    const lastActAtMs = Math.max(first ? 0 : this.#startedAtMs, this.#unclear.get(id)?.atMs ?? 0)
     return {
       founds: this.#known(askedAtMs, shown, (found) => found.id === id),
       settled: askedAtMs >= lastActAtMs + this.#visibleWithinMs,

@@ -55,6 +55,7 @@ export class Creation {
 
   /** Works on a batch, and settles each machine as soon as its outcome is known. */
   async make(batch: readonly Pending<MachineSpec, Machine>[]): Promise<void> {
+    for (const { item } of batch) if (item.first) this.#parts.whereabouts.begun(item.id)
     const wanted = await Promise.all(
       batch.map(async (pending): Promise<Wanted[]> => {
         try {

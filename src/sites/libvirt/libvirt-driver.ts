@@ -49,7 +49,7 @@ export class LibvirtDriver implements Driver {
   readonly #clock: Clock
   readonly #log: Pick<Logger, 'warn'>
   readonly #hosts: ReadonlyMap<string, PoolHost>
-  readonly #whereabouts = new Whereabouts()
+  readonly #whereabouts: Whereabouts
   readonly #creations: Batcher<MachineSpec, Machine>
   /** Warnings given already. */
   readonly #warned = new Set<string>()
@@ -62,6 +62,7 @@ export class LibvirtDriver implements Driver {
     this.#log = options.log ?? silentLog
     const how = { config, root, bin, patienceS, clock: this.#clock, windowMs }
     this.#hosts = new Map([...options.hosts].map(([name, host]) => [name, new PoolHost(name, host, how)]))
+    this.#whereabouts = new Whereabouts(this.#hosts.keys())
     const creation = new Creation({
       site: this.site,
       config,

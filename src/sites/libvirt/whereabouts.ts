@@ -1,19 +1,33 @@
+import { CausewayError } from '../../base/errors.ts'
+
 /**
  * What this process knows of where machines may be, which matters for hosts that can't be read now. Only the controller
  * makes machines with its ids; so a host that was read has exactly what it showed, and what it was asked to make since.
  */
 export class Whereabouts {
-  readonly #hosts = new Map<string, Knowledge>()
+  readonly #hosts: ReadonlyMap<string, Knowledge>
+  /** Machines that nobody had asked for before this process did; kept while there is a host that was never read. */
+  readonly #ours = new Set<string>()
 
-  /** Whether a host may have a machine; of one that was never read, anything may be true. */
+  /** @param hosts all hosts of the pool */
+  constructor(hosts: Iterable<string>) {
+    this.#hosts = new Map([...hosts].map((host) => [host, { shown: null, asked: new Map() }]))
+  }
+
+  /** Whether a host may have a machine; of one that was never read, anything may be true that this process did not begin. */
   mayHave(host: string, id: string): boolean {
-    const known = this.#hosts.get(host)
-    return !known?.shown || known.shown.has(id) || known.asked.has(id)
+    const { shown, asked } = this.#at(host)
+    return asked.has(id) || (shown ? shown.has(id) : !this.#ours.has(id))
+  }
+
+  /** A machine is wanted for the first time: no host has it but those that are asked for it from now on. */
+  begun(id: string): void {
+    if (!this.#isAllRead()) this.#ours.add(id)
   }
 
   /** Whether a host was asked to make a machine and nobody knows what came of it. */
   isUncertain(host: string, id: string): boolean {
-    return this.#hosts.get(host)?.asked.get(id) === 'unknown'
+    return this.#at(host).asked.get(id) === 'unknown'
   }
 
   /** A host is asked to make a machine. */
@@ -32,6 +46,7 @@ export class Whereabouts {
     const answered = [...known.asked].flatMap(([id, state]) => (state === 'answered' ? id : []))
     return (ids) => {
       known.shown = new Set(ids)
+      if (this.#isAllRead()) this.#ours.clear()
       for (const id of answered) if (known.asked.get(id) === 'answered') known.asked.delete(id)
     }
   }
@@ -43,9 +58,13 @@ export class Whereabouts {
     known.asked.delete(id)
   }
 
+  #isAllRead(): boolean {
+    return [...this.#hosts.values()].every(({ shown }) => shown !== null)
+  }
+
   #at(host: string): Knowledge {
-    const known = this.#hosts.get(host) ?? { shown: null, asked: new Map() }
-    this.#hosts.set(host, known)
+    const known = this.#hosts.get(host)
+    if (!known) throw new CausewayError('Internal', `${host} is no host of the pool`)
     return known
   }
 }

@@ -58,6 +58,14 @@ test('a controller that was started again finds a machine that EC2 does not show
   assert.equal(instancesOf('x').length, 1)
 })
 
+test('a controller that was started again waits for EC2 only where somebody may have asked before', async () => {
+  const beganMs = clock.now()
+  await driverOf().create({ ...ec2Spec('x'), first: true })
+  assert.ok(clock.now() < beganMs + 20_000)
+  await driverOf().create(ec2Spec('y'))
+  assert.ok(clock.now() >= beganMs + 20_000)
+})
+
 test('a request that is refused after one without an answer leaves it open whether there is a machine', async () => {
   let calls = 0
   site.api.interfere = ({ action }) => {

@@ -179,6 +179,29 @@ describe('LibvirtDriver: hosts that fail', () => {
     assert.equal(h2.machines.size, 0)
   })
 
+  it('makes and deletes, while a host is dark that it never read, what it was the first to be asked for', async () => {
+    const { restarted, h1, h2 } = rig()
+    h1.isDark = true
+    const driver = restarted()
+    assert.equal((await driver.create(spec('a-1', { first: true }))).host, 'h2')
+    h2.machines.set('a-1', { state: 5, createdAtMs: 0 })
+    assert.equal((await driver.create(spec('a-1'))).host, 'h2')
+    await driver.delete('a-1')
+    assert.equal(h2.machines.size, 0)
+    // What another host may be making all the same is not made at this one.
+    h1.isDark = false
+    h2.isDark = true
+    const other = restarted()
+    h1.losesAnswers = true
+    await assert.rejects(other.create(spec('b-1', { first: true })), { code: 'HostUnreachable' })
+    h1.losesAnswers = false
+    h1.isDark = true
+    h2.isDark = false
+    await assert.rejects(other.create(spec('b-1')), { code: 'HostUnreachable' })
+    await assert.rejects(other.delete('b-1'), { code: 'HostUnreachable' })
+    assert.equal(h2.machines.size, 0)
+  })
+
   it('makes no second machine where the answer of the first was lost', async () => {
     const { driver, h1, h2 } = rig()
     h1.losesAnswers = true

@@ -78,6 +78,7 @@ export class Trial {
         { path: 'secrets/key', mode: 0o600, content: `${this.secret}\n` },
       ],
       avoidHosts: [],
+      first: false,
       ...over,
     }
   }
