@@ -157,6 +157,13 @@ export class ImageStore {
         `${file} needs another file under it: "qemu-img convert" makes it whole`,
       )
     }
+    if (dataFileOf(said) !== undefined) {
+      // A machine would get what lies there at the host, whatever that is.
+      throw new CausewayError(
+        'InvalidRequest',
+        `${file} has its data in another file: "qemu-img convert" makes it whole`,
+      )
+    }
     await execChecked(this.#host, ['qemu-img', 'check', '-q', '-f', 'qcow2', file], { timeoutMs: 600_000 })
     return size
   }
@@ -186,6 +193,12 @@ export class ImageStore {
       throw error
     }
   }
+}
+
+/** The file beside a qcow2 that has its data, as `qemu-img info` tells. */
+function dataFileOf(info: Record<string, unknown> | null): unknown {
+  const specific = info?.['format-specific'] as { readonly data?: Record<string, unknown> } | undefined
+  return specific?.data?.['data-file']
 }
 
 function manifestFile(digest: string): string {

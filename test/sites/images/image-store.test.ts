@@ -65,6 +65,10 @@ test('what is no whole qcow2 is refused, and nothing of it stays', async (t) => 
     code: 'InvalidRequest',
     message: /another file under it/,
   })
+  const outside = join(folder, 'outside.qcow2')
+  const options = `data_file=${join(folder, 'data')}`
+  execFileSync('qemu-img', ['create', '-q', '-f', 'qcow2', '-o', options, outside, '1M'])
+  await assert.rejects(store.add(outside, 'outside', null), { code: 'InvalidRequest', message: /data in another file/ })
   assert.equal((await store.list()).length, 1)
   assert.deepEqual(
     (await readdir(store.folder)).filter((file) => file.startsWith('.')),
