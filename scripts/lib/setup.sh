@@ -23,7 +23,7 @@ debian_packages=(
   # the package cache's clients and their repositories
   dnf rpm createrepo-c python3-pip pacman-package-manager gpgv bzip2 zstd openssl
   # what scripts and tests call
-  curl jq iputils-ping iputils-arping tcpdump udhcpc dnsutils iperf3 ca-certificates
+  curl jq iputils-ping iputils-arping tcpdump udhcpc dnsutils iperf3 ca-certificates systemd
 )
 
 # Without a network npm is to say so soon, not after minutes of trying again.

@@ -1,5 +1,11 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, before, beforeEach, describe, it } from 'node:test'
+import { gzipSync } from 'node:zlib'
 import { until } from '../../../lab/until.ts'
 import { execChecked } from '../../../src/base/exec.ts'
 import { HostScript } from '../../../src/base/host-script.ts'
@@ -7,7 +13,21 @@ import { ScratchSite } from '../../support/scratch-site.ts'
 
 const config = '/mnt/etc/cache.yaml'
 const store = '/var/lib/causeway/cache'
+const program = '/var/lib/causeway/program/causeway'
 const unit = '/etc/systemd/system/causeway-cache.service'
+
+/** A program as it is brought: it says what it is, and with which Node it was started. */
+function archiveOf(content: string): { digest: string; archive: Buffer } {
+  const folder = mkdtempSync(join(tmpdir(), 'causeway-program-'))
+  try {
+    mkdirSync(join(folder, 'bin'))
+    writeFileSync(join(folder, 'bin/causeway'), content, { mode: 0o755 })
+    const tar = execFileSync('tar', ['-C', folder, '-c', 'bin'])
+    return { digest: createHash('sha256').update(tar).digest('hex'), archive: gzipSync(tar) }
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
 
 describe('scripts/site/causeway-site', () => {
   let site: ScratchSite
@@ -79,6 +99,9 @@ describe('scripts/site/causeway-site', () => {
     for (let time = 0; time < 2; time++)
       assert.equal(await script.call(['cache-start', config, '/mnt/program', '-']), 'systemd\n')
     assert.match(await site.run(`cat ${unit}`), new RegExp(`^ExecStart=/mnt/program cache --config ${config}$`, 'm'))
+    // What systemd itself has to say of it: it ignores, and tells, what it does not understand.
+    const verified = await site.exec(['systemd-analyze', 'verify', '--man=no', '--recursive-errors=no', unit])
+    assert.deepEqual([verified.code, verified.stderr], [0, ''])
     const started = ['daemon-reload', 'enable --quiet causeway-cache.service', 'restart causeway-cache.service']
     assert.deepEqual((await site.run('cat /mnt/calls')).trim().split('\n'), [...started, ...started])
     assert.equal(await running(), 0)
@@ -88,6 +111,45 @@ describe('scripts/site/causeway-site', () => {
     assert.ok(!(await exists(unit)))
     const stopped = ['disable --quiet --now causeway-cache.service', 'daemon-reload']
     assert.deepEqual((await site.run('cat /mnt/calls')).trim().split('\n'), stopped)
+  })
+
+  it('takes a program, runs it with the Node that was said, and puts another in its place', async () => {
+    const said = async (...argv: string[]) => (await execChecked(site, [program, ...argv])).trim()
+    const one = archiveOf('#!/bin/sh\necho "one $CAUSEWAY_NODE $*"\n')
+    const two = archiveOf('#!/bin/sh\necho "two ${CAUSEWAY_NODE#/var/lib/causeway/program/}"\n')
+    assert.equal(await script.call(['program-use', one.digest, '/opt/node']), 'absent\n')
+    assert.equal(await script.call(['program-take', one.digest, '/opt/node'], one.archive), 'used\n')
+    assert.equal(await script.call(['program-use', one.digest, '/opt/node']), 'used\n')
+    assert.equal(await said('cache', 'a b'), 'one /opt/node cache a b')
+
+    await script.call(['program-take', two.digest, './node'], two.archive)
+    assert.equal(await said(), `two ${two.digest}/node`)
+    assert.equal(await script.call(['program-use', one.digest, '/opt/node']), 'absent\n')
+    await script.call(['cache-stop', config, 'keep'])
+    assert.ok(!(await exists('/var/lib/causeway/program')))
+  })
+
+  it('uses no program that came otherwise than it was sent, or that does not run', async () => {
+    const sound = archiveOf('#!/bin/sh\n')
+    const other = archiveOf('#!/bin/sh\nreboot\n')
+    const changed = script.call(['program-take', sound.digest, '/opt/node'], other.archive)
+    await assert.rejects(changed, { code: 'CommandFailed', message: /what came is not what was sent/ })
+    const cut = script.call(['program-take', sound.digest, '/opt/node'], sound.archive.subarray(0, 60))
+    await assert.rejects(cut, { code: 'CommandFailed' })
+    const unfit = archiveOf('#!/bin/sh\nexit 1\n')
+    const tried = script.call(['program-take', unfit.digest, '/opt/node'], unfit.archive)
+    await assert.rejects(tried, { code: 'CommandFailed', message: /Causeway does not run here/ })
+    for (const { digest } of [sound, unfit])
+      assert.equal(await script.call(['program-use', digest, '/opt/node']), 'absent\n')
+    assert.ok(!(await exists(program)))
+  })
+
+  it('tells what kind of machine it is, and of a Node only if its version fits', async () => {
+    await write('/usr/local/sbin/node', '#!/bin/sh\necho v24.1.0\n')
+    const kind = (await site.run('uname -sm')).trim()
+    assert.equal(await script.call(['program-kind', '24']), `${kind}\n/usr/local/sbin/node\n`)
+    assert.equal(await script.call(['program-kind', '2']), `${kind}\n-\n`)
+    assert.equal(await script.call(['program-kind', '26']), `${kind}\n-\n`)
   })
 
   it('leaves a service alone that somebody else made', async () => {
@@ -104,6 +166,8 @@ describe('scripts/site/causeway-site', () => {
     await assert.rejects(script.call(['install', 'bash;reboot']), refused)
     await assert.rejects(script.call(['cache-file', 'etc/cache.yaml']), refused)
     await assert.rejects(script.call(['cache-stop', config, 'perhaps']), refused)
+    await assert.rejects(script.call(['program-take', 'abc', '/opt/node']), refused)
+    await assert.rejects(script.call(['program-use', 'a'.repeat(64), '$(reboot)']), refused)
     await assert.rejects(script.call(['reboot']), refused)
   })
 })

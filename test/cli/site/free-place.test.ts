@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import * as fc from 'fast-check'
 import { contains, parseIpv4, parseSubnet, type Subnet } from '../../../src/base/ipv4.ts'
-import { freePlace } from '../../../src/cli/site/free-place.ts'
+import { freeAddress, freePlace } from '../../../src/cli/site/free-place.ts'
 import type { ControllerConfig } from '../../../src/config/controller-schema.ts'
 import { someConfig } from '../../support/controller-config.ts'
 
@@ -57,5 +57,19 @@ describe('freePlace', () => {
       }),
       { numRuns: 30 },
     )
+  })
+})
+
+describe('freeAddress', () => {
+  it("goes down from the gateway's, past what others have and what nodes of the site may get", () => {
+    const config = someConfig()
+    assert.equal(freeAddress(config, 'east'), '10.77.1.253')
+    const lower = withPool(config, 'west', '10.77.1.128/25', '10.77.1.253')
+    assert.equal(freeAddress(lower, 'east'), '10.77.1.127')
+    // Two nodes: .1 and .2; the head has 10.77.0.1.
+    const low = withPool(config, 'east', '10.77.1.0/24', '10.77.1.3')
+    assert.equal(freeAddress(low, 'east'), '10.77.1.0')
+    const first = withPool(config, 'east', '10.77.1.0/24', '10.77.0.2')
+    assert.throws(() => freeAddress(first, 'east'), { code: 'InvalidRequest', message: /--segment-address/ })
   })
 })

@@ -2,9 +2,11 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { cacheSchema } from '../../../src/cache/settings.ts'
 import { cacheText } from '../../../src/cli/site/cache-text.ts'
+import { type ConfigText, withFurtherHost } from '../../../src/cli/site/further-host.ts'
 import { extend, type NewSite } from '../../../src/cli/site/new-site.ts'
 import { packagesFor } from '../../../src/cli/site/packages.ts'
 import { ControllerConfigSchema, FirstConfigSchema } from '../../../src/config/controller-schema.ts'
+import { furtherHosts } from '../../../src/config/further-hosts.ts'
 import { parseYaml } from '../../../src/config/yaml.ts'
 
 const text = `# Ours.
@@ -81,6 +83,61 @@ describe('a configuration with a new site', () => {
     assert.throws(() => extended(overlapping), { code: 'InvalidConfig' })
     assert.throws(() => extended({ driver: 'telepathy' }), { code: 'InvalidConfig' })
     assert.throws(() => extended({ memory: 'much' }), { code: 'InvalidConfig' })
+  })
+})
+
+describe("further hosts of a site's pool", () => {
+  const login = { address: '10.250.3.3', port: 2222, user: 'root', keyFile: '/etc/key', hostKey: 'ssh-ed25519 CCCC' }
+  const pool = { driver: 'libvirt', image: '/images/d.qcow2', set: [] }
+  const withTwo = () =>
+    extended({
+      ...pool,
+      further: [
+        { ...login, name: 'h2' },
+        { ...login, name: 'h3', address: '10.250.3.4' },
+      ],
+    })
+
+  it('come with a new site, each with its place in the segment', () => {
+    const { config: after, site } = withTwo()
+    const hosts = furtherHosts(after)
+    assert.deepEqual(
+      hosts.map(({ gateway, underlay, address }) => [gateway, underlay, address]),
+      [
+        ['south/h2', '10.250.3.3', '10.77.2.253'],
+        ['south/h3', '10.250.3.4', '10.77.2.252'],
+      ],
+    )
+    assert.deepEqual(hosts[0]?.ssh, login)
+    assert.deepEqual(Object.keys((site as { driver: { hosts: object } }).driver.hosts), ['south', 'h2', 'h3'])
+  })
+
+  it('come to a site that is there, at addresses that nobody has', () => {
+    const before = withTwo()
+    const wanted = { ...login, name: 'h4', underlay: '192.0.2.4' }
+    const { config: after } = withFurtherHost(before, 'causeway.yaml', 'south', wanted)
+    const [, , { underlay, address } = assert.fail()] = furtherHosts(after)
+    assert.deepEqual([underlay, address], ['192.0.2.4', '10.77.2.251'])
+    assert.deepEqual(after.sites['east'], before.config.sites['east'])
+    const said = withFurtherHost(before, 'causeway.yaml', 'south', { ...wanted, segmentAddress: '10.77.7.7' })
+    assert.equal(furtherHosts(said.config).at(-1)?.address, '10.77.7.7')
+  })
+
+  it('are refused at a site that has none, by a name that is taken, and where another site has the same lines', () => {
+    const refuse = (before: ConfigText, site: string, name: string, expected: object) =>
+      assert.throws(() => withFurtherHost(before, 'causeway.yaml', site, { ...login, name }), expected)
+    refuse({ text, config }, 'east', 'h2', { code: 'InvalidRequest', message: /only libvirt has pools/ })
+    refuse({ text, config }, 'nowhere', 'h2', { code: 'InvalidRequest', message: /has no site nowhere/ })
+    for (const name of ['south', 'h2']) refuse(withTwo(), 'south', name, { code: 'Conflict' })
+    const libvirt = text.replace(/driver: .*/, 'driver: &one { kind: libvirt, image: /images/d.qcow2 }')
+    const shared = `${libvirt}  west:
+    nodes: { maximum: 2, cpus: 2, memory: 1500MiB }
+    pool: 10.77.5.0/24
+    gateway: { underlay: 10.250.5.2, address: 10.77.5.254, ssh: { address: 10.250.5.2, keyFile: /k, hostKey: ssh-ed25519 AAAA } }
+    driver: *one
+`
+    const both = { text: shared, config: parseYaml(shared, 'causeway.yaml', ControllerConfigSchema) }
+    refuse(both, 'east', 'h2', { code: 'InvalidRequest', message: /share the driver of east/ })
   })
 })
 
