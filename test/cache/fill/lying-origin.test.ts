@@ -104,14 +104,14 @@ const lies: Record<string, RequestListener> = {
 for (const [lie, answer] of Object.entries(lies)) {
   const limits = { ...quick, stallMs: 300, stallBytes: 4096, unannouncedBytes: 10_000_000 }
 
-  test(`${lie}: nobody gets it whole, and nothing is kept`, { timeout: 30_000 }, async (t) => {
+  test(`${lie}: nobody gets it whole, and nothing is kept`, { timeout: 240_000 }, async (t) => {
     const rig = await overSockets(t, answer, { limits })
     const wanted = wantedHere(rig, false)
     await assert.rejects(get(rig, wanted), { code: 'TransferBroken' })
     assert.equal(await rig.store.find(wanted.key), undefined)
   })
 
-  test(`${lie}: where the digest is known, a mirror has it right`, { timeout: 30_000 }, async (t) => {
+  test(`${lie}: where the digest is known, a mirror has it right`, { timeout: 240_000 }, async (t) => {
     const rig = await overSockets(t, answer, { limits, mirror: right })
     const wanted = wantedHere(rig, true)
     // Who was already reading may be broken off; who comes again gets it.
