@@ -5,7 +5,7 @@ import { until } from '../../lab/until.ts'
 import { clusterUp } from './cluster.ts'
 
 /** The longest that any state of the queue is waited for, ms. */
-const patienceMs = 180_000
+const patienceMs = 300_000
 
 /** A lab with Grid Engine whose controller runs; nodes go after two idle seconds unless said otherwise. */
 export async function sgeUp(
@@ -15,6 +15,8 @@ export async function sgeUp(
   const lab = await clusterUp({ name: 'sgelab', scheduler: 'sge', ...options }, (config) => {
     // The tests name the nodes that they get: the preferred ones, also when these were there a moment ago.
     config.policy.grace.reuse = '0s'
+    // Nobody tells the controller that a job has ended.
+    config.controller.poll = '3s'
     change(config)
   })
   try {

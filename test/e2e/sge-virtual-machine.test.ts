@@ -25,8 +25,8 @@ echo "kernel $(uname -r)"
 echo "user $(id -un)"
 echo "queue $QUEUE"
 echo "cell $(cat "$SGE_ROOT/$SGE_CELL/common/act_qmaster")"
-echo "disk $(stat -c '%a %U' /dev/sr0)"
-for place in /var/lib/causeway/seed/token /var/lib/causeway/seed/role /dev/sr0; do
+echo "disk $(stat -c '%a %U' /dev/vdb)"
+for place in /var/lib/causeway/seed/token /var/lib/causeway/seed/role /dev/vdb; do
   if head -c 1 "$place" >/dev/null 2>&1; then echo "OPEN $place"; fi
 done
 echo "end"`

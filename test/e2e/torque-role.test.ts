@@ -13,7 +13,7 @@ import { libvirtConfig } from '../sites/libvirt/config.ts'
 import { machineSpec } from '../support/machine-spec.ts'
 import { labName } from './lab-name.ts'
 
-const patienceMs = 180_000
+const patienceMs = 300_000
 const image = '/var/lib/causeway/images/light'
 const prefix = '/opt/torque'
 const home = '/var/spool/torque'
