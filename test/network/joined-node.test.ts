@@ -80,7 +80,7 @@ describe('nodes that no bridge reaches', () => {
     await dressAs(thief, victim, at(overlay, 'west-8'))
     await thief.run('arping -q -A -c 2 -I cw0 10.77.2.9')
     for (const to of ['10.77.2.1', 'fd77::a4d:201']) assert.equal(await reaches(thief, to, 2), false, to)
-    const dropped = await segment.gateway('west').run('nft list chain ip causeway_77 joined')
+    const dropped = await segment.gateway('west').run('nft list chain ip causeway_77 inward')
     assert.match(dropped, /counter packets [1-9]/)
     for (const to of ['10.77.2.1', 'fd77::a4d:201']) assert.ok(await reaches(segment.node('west-9'), to), to)
     await dressAs(thief, at(overlay, 'west-8'), victim)

@@ -249,6 +249,34 @@ describe('a rogue node', () => {
     })
   })
 
+  it('cannot make frames of others by wrapping them up itself, neither for its gateway nor for another', async (t) => {
+    const [from, head] = [node(rogue), who('head')]
+    t.after(() => segment.apply(overlay))
+    for (const [remote, reached] of [
+      ['10.77.1.254', third],
+      ['10.250.1.2', third],
+      ['10.250.2.2', who('west-1')],
+    ] as const) {
+      const heard = await pingsFrom(node(reached), head)
+      const wrapped = async () => {
+        await from.run(
+          `ip link add name vx0 address ${head.mac} type vxlan id 77 remote ${remote} dstport 4789 nolearning`,
+        )
+        await from.run('ip link set dev vx0 up')
+        await from.run(`ip address add ${head.address}/32 dev vx0`)
+        await from.run(`ip neigh replace ${reached.address} lladdr ${reached.mac} dev vx0`)
+        await from.exec(['ping', '-c', '2', '-i', '0.2', '-W', '1', '-I', 'vx0', reached.address])
+        await from.run('ip link del dev vx0')
+      }
+      await wrapped()
+      assert.equal(await heard(), 0, remote)
+      for (const chain of ['isolate', 'inward']) await east().run(`nft flush chain ip causeway_77 ${chain}`)
+      await wrapped()
+      assert.ok((await heard()) > 0, `${remote} without the rules`)
+      await segment.apply(overlay)
+    }
+  })
+
   it('can shout only so much, and speaks with its neighbours meanwhile', async () => {
     const shouts = Array.from({ length: storm * 10 }, (_, k) => arp(1, rogue, `10.77.${9 + (k >> 8)}.${k & 255}`))
     const start = performance.now()
@@ -340,3 +368,15 @@ describe('a rogue node', () => {
     assert.deepEqual(await arrives(all), Object.keys(all))
   })
 })
+
+/** Counts the pings that a node gets from another from now on. */
+async function pingsFrom(node: NetnsHost, { address }: Pick<Member, 'address'>): Promise<() => Promise<number>> {
+  const rules = [
+    'add table inet seen',
+    'flush table inet seen',
+    'add chain inet seen in { type filter hook input priority 0; }',
+    `add rule inet seen in ip saddr ${address} icmp type echo-request counter`,
+  ]
+  await node.run('nft -f -', rules.join('\n'))
+  return async () => Number(/packets (\d+)/.exec(await node.run('nft list table inet seen'))?.[1])
+}

@@ -26,15 +26,15 @@ function hooks(overlay: Overlay, name?: string): Record<string, string[]> {
 
 describe('the tables of a gateway', () => {
   it('redirect and masquerade only where the gateway does', () => {
-    const isolated = { ip: ['isolate'], ip6: ['isolate'], bridge: ['guard'] }
+    const isolated = { ip: ['isolate', 'inward'], ip6: ['isolate', 'inward'], bridge: ['guard'] }
     assert.deepEqual(hooks(sample, 'head'), isolated)
-    assert.deepEqual(hooks(sample), { ...isolated, ip: ['isolate', 'intercept', 'outward'] })
+    assert.deepEqual(hooks(sample), { ...isolated, ip: ['isolate', 'inward', 'intercept', 'outward'] })
     const patch = (change: Partial<Gateway>) => withGateway(sample, 'east', change)
-    assert.deepEqual(hooks(patch({ routes: false })), { ...isolated, ip: ['isolate', 'intercept'] })
-    assert.deepEqual(hooks(intercepting(sample)), { ...isolated, ip: ['isolate', 'outward'] })
+    assert.deepEqual(hooks(patch({ routes: false })), { ...isolated, ip: ['isolate', 'inward', 'intercept'] })
+    assert.deepEqual(hooks(intercepting(sample)), { ...isolated, ip: ['isolate', 'inward', 'outward'] })
     assert.deepEqual(hooks(intercepting(sample, '10.77.9.9')), {
-      ip: ['isolate', 'intercept', 'outward'],
-      ip6: ['isolate'],
+      ip: ['isolate', 'inward', 'intercept', 'outward'],
+      ip6: ['isolate', 'inward'],
       bridge: ['guard', 'intercept'],
     })
   })
@@ -42,20 +42,39 @@ describe('the tables of a gateway', () => {
   it('do the same for IPv6, and masquerade only addresses that nobody outside can answer', () => {
     const six = intercepting(withIpv6(sample), '2001:db8::1', 'fd77::a4d:909')
     assert.deepEqual(hooks(six), {
-      ip: ['isolate', 'outward'],
-      ip6: ['isolate', 'intercept', 'outward'],
+      ip: ['isolate', 'inward', 'outward'],
+      ip6: ['isolate', 'inward', 'intercept', 'outward'],
       bridge: ['guard', 'intercept'],
     })
     assert.deepEqual(hooks(intercepting(withIpv6(sample, '2001:db8:77::/64'), '2001:db8::1')).ip6, [
       'isolate',
+      'inward',
       'intercept',
     ])
-    assert.deepEqual(hooks(intercepting(sample, '2001:db8::1')).ip6, ['isolate'])
+    assert.deepEqual(hooks(intercepting(sample, '2001:db8::1')).ip6, ['isolate', 'inward'])
+  })
+
+  it("take what gateways tell each other from none of the segment's members", () => {
+    const rules = (overlay: Overlay, chain: string) =>
+      tablesOf(overlay).flatMap(({ family, chains }) =>
+        family === 'bridge'
+          ? []
+          : chains.filter(({ name }) => name === chain).map((one) => one.rules.map(({ text }) => text)),
+      )
+    const vxlan = 'iifname "cw77" udp dport { 4787, 4788, 4789 } drop'
+    for (const chain of ['isolate', 'inward']) {
+      const [four = [], six = []] = rules(sample, chain)
+      assert.deepEqual([four[0], six[0]], [vxlan, vxlan])
+      const byBgp: Overlay = { ...sample, mode: { kind: 'evpn', asn: 64_512, reflectors: ['head'] } }
+      assert.equal(rules(byBgp, chain)[0]?.[1], 'iifname "cw77" tcp dport 17977 drop')
+    }
   })
 
   it('tell rules apart by their comments, whatever the order of origins', () => {
     const comment = (port: number, ...origins: string[]) =>
-      tablesOf(withGateway(sample, 'east', { interception: { port, origins } }))[0]?.chains[1]?.rules[0]?.comment
+      tablesOf(withGateway(sample, 'east', { interception: { port, origins } }))[0]?.chains.find(
+        ({ name }) => name === 'intercept',
+      )?.rules[0]?.comment
     assert.equal(comment(3128, '10.0.0.1', '10.0.0.2'), comment(3128, '10.0.0.2', '10.0.0.1', '10.0.0.1'))
     assert.notEqual(comment(3128, '10.0.0.1'), comment(3129, '10.0.0.1'))
     assert.notEqual(comment(3128, '10.0.0.1'), comment(3128, '10.0.0.2'))

@@ -1,7 +1,9 @@
 import { addressFamily, contains6, parseIpv6, parseSubnet6 } from '../../base/ipv6.ts'
-import { addressInSubnet, bridgeName, joinPort, tableName } from '../addressing.ts'
+import { addressInSubnet, bridgeName, joinPort, tableName, towardPort } from '../addressing.ts'
+import { bgpPort } from '../evpn/speaker.ts'
 import type { Gateway, Overlay } from '../overlay.ts'
 import { canonical } from './check-overlay.ts'
+import { vxlanPort } from './gateway-state.ts'
 import { guardTable } from './guard.ts'
 import { anyOf, type Chain, makeChain, type Table, type TableSet } from './table.ts'
 
@@ -38,8 +40,8 @@ interface Family {
  * The nftables tables of a gateway.
  *
  * `ip` and `ip6`: redirect its nodes' plain HTTP for the origins to the cache (only what arrives over the bridge: the
- * gateway's own requests, and so the cache's, go out untouched), masquerade what its nodes send outside the segment, and
- * route nothing to or from another cluster's segment.
+ * gateway's own requests, and so the cache's, go out untouched), masquerade what its nodes send outside the segment, route
+ * nothing to or from another cluster's segment, and take frames in tunnels from nobody who may not send them.
  * `bridge`: the guard. And where an origin lies inside the segment, frames to it are bridged, not routed, so the other
  * tables would never see them: they are addressed to the bridge's MAC instead and thereby handed to the gateway. While the
  * cache is away the gateway routes them on to the origin.
@@ -72,17 +74,22 @@ function routingTable(overlay: Overlay, gateway: Gateway, about: Family): Table 
   const { family, subnet, masquerade, origins } = about
   const bridge = bridgeName(vni)
   const redirects = subnet !== null && origins.length > 0
-  const chains = [makeChain('isolate', { type: 'filter', hook: 'forward', priority: 0 }, isolation(bridge, about))]
+  const chains = [
+    makeChain('isolate', { type: 'filter', hook: 'forward', priority: 0 }, [
+      ...carriers(overlay),
+      ...isolation(bridge, about),
+    ]),
+    makeChain('inward', { type: 'filter', hook: 'input', priority: 0 }, [
+      ...carriers(overlay),
+      ...joined(overlay, gateway, family),
+    ]),
+  ]
   if (redirects) {
     const rule =
       `iifname "${bridge}" ${family} saddr ${subnet} ${family} daddr ${anyOf(origins)} ` +
       `tcp dport 80 tcp dport @${cacheAlive.name} redirect to :${gateway.interception?.port}`
     chains.push(makeChain('intercept', { type: 'nat', hook: 'prerouting', priority: -100 }, [rule]))
   }
-  if (gateway.joins === true && family === (addressFamily(gateway.underlay) === 4 ? 'ip' : 'ip6'))
-    chains.push(
-      makeChain('joined', { type: 'filter', hook: 'input', priority: 0 }, [carriers(overlay, gateway, family)]),
-    )
   if (masquerade) {
     const rule = `${family} saddr ${subnet} ${family} daddr != ${subnet} oifname != "${bridge}" masquerade`
     chains.push(makeChain('outward', { type: 'nat', hook: 'postrouting', priority: 100 }, [rule]))
@@ -91,16 +98,30 @@ function routingTable(overlay: Overlay, gateway: Gateway, about: Family): Table 
 }
 
 /**
+ * What gateways tell each other, and nodes that join by themselves their gateway, never comes out of the segment: a node could
+ * else make frames of any sender, for its gateway would route them out under its own address, which the others trust.
+ */
+function carriers({ vni, mode }: Overlay): readonly string[] {
+  const from = `iifname "${bridgeName(vni)}"`
+  return [
+    `${from} udp dport { ${towardPort}, ${joinPort}, ${vxlanPort} } drop`,
+    ...(mode.kind === 'evpn' ? [`${from} tcp dport ${bgpPort(vni)} drop`] : []),
+  ]
+}
+
+/**
  * Drops the frames of nodes that join by themselves unless each comes from the address that its site gave to that node. By
  * the guard, which can't see that address any more, a node could send as another of its site. In VXLAN the VNI is 12 bytes
  * behind UDP's first, and the frame's source MAC 22 (RFC 7348, section 5).
  */
-function carriers({ vni, members }: Overlay, { name }: Gateway, family: Family['family']): string {
-  const known = members.flatMap(({ gateway, mac, via }) =>
-    gateway === name && typeof via === 'string' ? [`${canonical(name, via)} . 0x${mac.replaceAll(':', '')}`] : [],
+function joined({ vni, members }: Overlay, gateway: Gateway, family: Family['family']): readonly string[] {
+  const { name, underlay, joins } = gateway
+  if (joins !== true || (addressFamily(underlay) === 4 ? 'ip' : 'ip6') !== family) return []
+  const known = members.flatMap(({ gateway: behind, mac, via }) =>
+    behind === name && typeof via === 'string' ? [`${canonical(name, via)} . 0x${mac.replaceAll(':', '')}`] : [],
   )
   const others = known.length === 0 ? '' : `${family} saddr . @th,176,48 != ${anyOf(known)} `
-  return `udp dport ${joinPort} @th,96,24 ${vni} ${others}counter drop`
+  return [`udp dport ${joinPort} @th,96,24 ${vni} ${others}counter drop`]
 }
 
 /**
