@@ -119,6 +119,30 @@ function satisfies(
   return one.provides.some((provided) => provided.name === wanted && meets(provided.version))
 }
 
+type Repository = typeof repository extends fc.Arbitrary<infer T> ? T : never
+const bare: Repository[number] = {
+  name: 'a',
+  version: '1',
+  architecture: 'all',
+  host: undefined,
+  path: '',
+  expected: undefined,
+  depends: [],
+  recommends: [],
+  provides: [],
+}
+const [anyC, firstC, anyE] = [
+  { name: 'c', constraint: undefined },
+  { name: 'c', constraint: '= 1' },
+  { name: 'e', constraint: undefined },
+] as const
+/** One relation is missing, and told by the name that another one begins with, which what is installed meets. */
+const oneNameTwice: Repository = [
+  { ...bare, provides: [{ name: 'e', version: undefined }] },
+  { ...bare, depends: [[firstC], [anyC, anyE]], provides: [{ name: 'd', version: undefined }] },
+  { ...bare, provides: [{ name: 'c', version: undefined }] },
+]
+
 test('whatever is chosen, each need is met by what is chosen, or told to be missing; nothing is there without being needed', async () => {
   await fc.assert(
     fc.asyncProperty(
@@ -142,8 +166,9 @@ test('whatever is chosen, each need is met by what is chosen, or told to be miss
             const lost =
               there.length > 0 && !alternatives.some((wanted) => packages.some((other) => satisfies(other, wanted)))
             assert.ok(met || known || told || lost)
-            if (told && !met)
-              assert.ok(!alternatives.every((wanted) => packages.some((other) => satisfies(other, wanted))))
+            // What is missing is told by the first of its names, which another relation may begin with too.
+            if (told && !met && !known)
+              assert.ok(!alternatives.some((wanted) => packages.some((other) => satisfies(other, wanted))))
           }
           const wanted =
             names.some((wish) => satisfies(each, { name: wish, constraint: undefined })) ||
@@ -155,7 +180,7 @@ test('whatever is chosen, each need is met by what is chosen, or told to be miss
         }
       },
     ),
-    { numRuns: 500 },
+    { numRuns: 500, examples: [[oneNameTwice, ['d'], ['e']]] },
   )
 })
 
