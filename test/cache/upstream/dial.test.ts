@@ -106,10 +106,12 @@ test('it is the first that comes about; nothing is left open, and nobody waits l
         return Number(sinceMs) + connectsMs
       })
       const first = Math.min(...ends)
-      assert.equal(to !== undefined, first <= patienceMs)
+      // What comes in the very last millisecond is heard of or not: both timers are due then, and either may be first.
+      if (first !== patienceMs) assert.equal(to !== undefined, first < patienceMs)
       if (to !== undefined) assert.equal(atMs, first)
       for (const [index, [, sinceMs]] of opened.entries()) assert.ok(Number(sinceMs) <= 250 * index)
     }),
+    { examples: [[[{}, { refusedMs: 250 }, { refusedMs: 250 }, { connectsMs: 1251 }]]] },
   )
 })
 
