@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { connect as connectSocket } from 'node:net'
-import { basename, dirname, join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { CausewayError } from '../src/base/errors.ts'
 import type { ExecResult } from '../src/base/host.ts'
@@ -10,8 +9,6 @@ import { type Assets, assets, lightImageFolder } from './assets.ts'
 import type { Cable } from './cable.ts'
 import { cleanUp, diskName, labFolder, leftovers } from './clean-up.ts'
 import {
-  cacheConfig,
-  cachePort,
   type LabConfig,
   type LabMachines,
   type LabOverlay,
@@ -27,6 +24,7 @@ import {
   withAnnex,
   yaml,
 } from './config.ts'
+import { cacheServes, causewayEnv, controllerServes, startCache, startController } from './daemons.ts'
 import { type Bind, type LabExecOptions, LabHost, type LabProcess } from './host.ts'
 import { startLibvirtd } from './libvirt.ts'
 import { Mirror, mirrorFolder } from './mirror.ts'
@@ -46,22 +44,9 @@ import { must } from './process.ts'
 import type { LabSge } from './sge.ts'
 import { startElasticSge } from './sge-head.ts'
 import { type LabSlurm, slurmNodesPath, startSlurm } from './slurm.ts'
-import { listens, makeSshKey, type SshKey, startSshd } from './ssh.ts'
-import { until } from './until.ts'
+import { makeSshKey, type SshKey, startSshd } from './ssh.ts'
 
 const repository = fileURLToPath(new URL('..', import.meta.url))
-
-/** Our own program on a host, run by the Node that runs the lab. */
-const { causeway } = places
-const causewayEnv = { CAUSEWAY_NODE: join('/opt/node', basename(process.execPath)), CAUSEWAY_CONFIG: places.config }
-
-/** The names of the packages in a root file system, and what else they stand for. */
-function installedPackages(root: string): string[] {
-  const status = readFileSync(join(root, 'var/lib/dpkg/status'), 'utf8')
-  return [...status.matchAll(/^(?:Package|Provides): (.+)$/gm)].flatMap(([, names = '']) =>
-    names.split(', ').map((name) => name.replace(/ .*/, '')),
-  )
-}
 
 /** A host of the lab that can have machines: a site's gateway, or the second host of east. */
 export type MachineHost = SiteName | 'annex'
@@ -84,6 +69,8 @@ export interface LabOptions {
   readonly machines?: LabMachines
   /** Whether the site east has a second host for its virtual machines, `annex`. */
   readonly annex?: boolean
+  /** Seconds until Slurm takes a node that does not answer for down. Default 60. */
+  readonly slurmdTimeout?: number
   /** Folders of this machine that the sites see at /var/lib/causeway/images/NAME, by name; `base` and `light` are the lab's. */
   readonly images?: Readonly<Record<string, string>>
 }
@@ -191,7 +178,7 @@ export class Lab {
 
   /** Runs Causeway's command line on the head, as root or as `user`. */
   async causeway(argv: readonly string[], options: LabExecOptions = {}): Promise<ExecResult> {
-    return this.head.exec([causeway, ...argv], { ...options, env: { ...causewayEnv, ...options.env } })
+    return this.head.exec([places.causeway, ...argv], { ...options, env: { ...causewayEnv, ...options.env } })
   }
 
   /** Runs a command on the head as the normal user, in her home. */
@@ -232,13 +219,9 @@ export class Lab {
    * @throws CausewayError `CommandFailed` with the end of its log when it ended at once; `CommandTimeout`.
    */
   async startController(options: { readonly wait?: boolean } = {}): Promise<LabProcess> {
-    const daemon = await this.head.start([causeway, 'controller', '--config', places.config], {
-      log: '/var/log/causeway/controller.log',
-      env: causewayEnv,
-    })
+    const daemon = await startController(this.head)
     this.controller = daemon
-    if (options.wait ?? true)
-      await serving(daemon, this.head, 'controller', () => answers(this.head.path(places.socket)))
+    if (options.wait ?? true) await controllerServes(daemon, this.head)
     return daemon
   }
 
@@ -247,14 +230,9 @@ export class Lab {
    * @throws CausewayError as `startController`.
    */
   async startCache(site: SiteName): Promise<LabProcess> {
-    const host = this.hosts[site]
-    host.write(places.cacheConfig, { content: yaml(cacheConfig(installedPackages(this.#assets.image))) })
-    const daemon = await host.start([causeway, 'cache', '--config', places.cacheConfig], {
-      log: '/var/log/causeway/cache.log',
-      env: causewayEnv,
-    })
+    const daemon = await startCache(this.hosts[site], this.#assets.image)
     this.caches[site] = daemon
-    await serving(daemon, host, 'cache', () => listens(host, cachePort))
+    await cacheServes(daemon, this.hosts[site])
     return daemon
   }
 
@@ -336,7 +314,7 @@ export class Lab {
     await Promise.all([
       this.mirror.start(),
       ...this.#machineHosts.map((host) => this.#startHost(host, options.caches ?? true)),
-      this.#startScheduler(),
+      this.#startScheduler(options),
     ])
   }
 
@@ -367,7 +345,7 @@ export class Lab {
     return this.#keys.get(host)?.publicKey ?? ''
   }
 
-  async #startScheduler(): Promise<void> {
+  async #startScheduler({ slurmdTimeout = 60 }: LabOptions): Promise<void> {
     switch (this.scheduler) {
       case 'slurm':
       case 'slurm-dynamic': {
@@ -379,7 +357,7 @@ export class Lab {
         }))
         const dynamic = this.scheduler === 'slurm-dynamic'
         await this.#nameNodes()
-        this.slurm = await startSlurm(this.head, { cluster: 'lab', sites, dynamic, oneSite: !dynamic })
+        this.slurm = await startSlurm(this.head, { cluster: 'lab', sites, dynamic, oneSite: !dynamic, slurmdTimeout })
         break
       }
       case 'sge':
@@ -434,25 +412,4 @@ function entriesOf(folder: string): string[] {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
     throw error
   }
-}
-
-/** Waits until a daemon of ours serves; its log tells why when it ends instead. */
-async function serving(daemon: LabProcess, host: LabHost, what: string, probe: () => Promise<boolean>): Promise<void> {
-  await until(`${host.name}: the ${what} serves`, 120_000, () => {
-    if (daemon.status === undefined) return probe()
-    const said = host.read(`/var/log/causeway/${what}.log`).trim().slice(-2000)
-    throw new CausewayError('CommandFailed', `${host.name}: the ${what} ended with status ${daemon.status}: ${said}`)
-  })
-}
-
-/** Whether something accepts connections on a unix socket. */
-function answers(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connectSocket(path)
-    socket.once('connect', () => {
-      socket.destroy()
-      resolve(true)
-    })
-    socket.once('error', () => resolve(false))
-  })
 }
