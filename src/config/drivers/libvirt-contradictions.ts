@@ -1,5 +1,5 @@
-import type { ControllerConfig, DriverConfig } from './controller-schema.ts'
-import { type Problem, problemAt } from './explain.ts'
+import type { ControllerConfig, DriverConfig } from '../controller-schema.ts'
+import { type Problem, problemAt } from '../explain.ts'
 
 /** What can't be true together in the settings of sites that run virtual machines by libvirt. */
 export function* libvirtContradictions(config: ControllerConfig): Generator<Problem> {
