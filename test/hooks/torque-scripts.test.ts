@@ -247,20 +247,29 @@ suite('what makes a machine a Torque node', () => {
   afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
   const mom = (body: string) => writeFileSync(join(prefix, 'sbin/pbs_mom'), `#!/bin/bash\n${body}\n`, { mode: 0o755 })
-  /** Runs the role to its end, as boot does. */
+  /** Runs the role to its end, as boot does; on a machine with systemd, whose files and services are not this machine's. */
   async function role(env: Record<string, string> = {}) {
+    mkdirSync(join(folder, 'bin'), { recursive: true })
+    writeFileSync(join(folder, 'bin/systemctl'), systemctl, { mode: 0o755 })
     const seed = {
       TORQUE_PREFIX: prefix,
       TORQUE_HOME: home,
       TORQUE_SERVER: '',
       TORQUE_PORT: '15001',
       HEAD_NAME: 'head',
+      CALLS: join(folder, 'systemctl-calls'),
+      PATH: `${join(folder, 'bin')}:${process.env['PATH'] ?? ''}`,
       ...env,
     }
-    const both = '"$1" install && "$1" serve'
-    const { code, stdout } = await run(['/bin/bash', '-c', both, 'bash', hookScript('torque/role')], '', seed)
+    const both = `${ownMachine} && "$1" install && "$1" serve`
+    const inside = ['unshare', '--mount', '--propagation', 'private', '/bin/bash', '-c', both, 'bash']
+    const { code, stdout } = await run([...inside, hookScript('torque/role')], '', seed)
     return { code, said: stdout.toString() }
   }
+  const ownMachine = `mount -t tmpfs none /run && mkdir -p /run/etc /run/work /run/systemd/system &&
+    mount -t overlay -o lowerdir=/etc,upperdir=/run/etc,workdir=/run/work none /etc && mkdir -p /etc/systemd/system`
+  /** Writes down what it is asked, and what has become of a service's file by then. */
+  const systemctl = '#!/bin/bash\necho "$*, $(readlink /etc/systemd/system/pbs_mom.service)" >>"$CALLS"\n'
   const config = () => readFileSync(join(home, 'mom_priv/config'), 'utf8')
 
   /** Like pbs_mom: puts itself into the background and writes down who it is; there it lives for a moment. */
@@ -276,6 +285,16 @@ suite('what makes a machine a Torque node', () => {
     assert.equal(config(), '$pbsserver head\n$status_update_time 15\n')
     const mode = (name: string) => (statSync(join(home, name)).mode & 0o7777).toString(8)
     assert.deepEqual(['mom_priv', 'spool', 'undelivered', 'aux'].map(mode), ['751', '1777', '1777', '755'])
+  })
+
+  test("masks and stops the image's own services before it starts anything", async () => {
+    const calls = join(folder, 'systemctl-calls')
+    mom(`cp ${calls} ${calls}.then; kill -9 $PPID`)
+    await role()
+    assert.equal(
+      readFileSync(`${calls}.then`, 'utf8'),
+      'stop pbs_mom*.service torque-mom*.service trqauthd*.service, /dev/null\n',
+    )
   })
 
   test("keeps what the image's configuration says of anything else, and takes another server and port", async () => {
