@@ -23,7 +23,7 @@ function load(driver: object) {
 
 test('the least driver of EC2 is filled with defaults that are safe', () => {
   const { publicAddress, sourceDestCheck, rootDisk, prices, pace, types } = load(least)
-  assert.deepEqual([publicAddress, sourceDestCheck], [false, false])
+  assert.deepEqual([publicAddress, sourceDestCheck], [false, true])
   assert.deepEqual(rootDisk, { type: 'gp3', encrypted: true })
   assert.deepEqual(prices, {})
   assert.deepEqual(pace, { inFlight: 64, perSecond: 2, burst: 5 })

@@ -68,6 +68,15 @@ describe('nodes that no bridge reaches', () => {
     assert.equal((await segment.node('west-8').exec(ping)).code, 0)
   })
 
+  it('have users who can make no frames of their own for other nodes', async () => {
+    const send = `printf x >/dev/udp/${at(overlay, 'west-9').via}/4788`
+    assert.equal((await segment.node('west-8').exec(['bash', '-c', send])).code, 0)
+    const user = ['setpriv', '--reuid', '65534', '--clear-groups', 'bash', '-c', send]
+    assert.notEqual((await segment.node('west-8').exec(user)).code, 0)
+    const elsewhere = [...user.slice(0, -1), send.replace('4788', '4799')]
+    assert.equal((await segment.node('west-8').exec(elsewhere)).code, 0)
+  })
+
   it('can send as themselves only', async () => {
     const node = segment.node('west-8')
     await node.run('ip address add 10.77.2.77/16 dev cw0')

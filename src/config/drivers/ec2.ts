@@ -61,8 +61,8 @@ export const Ec2Schema = Type.Object({
   endpoint: Type.Optional(Type.String({ pattern: '^https?://\\S+$', expected: 'a URL' })),
   /** Whether machines get a public IPv4 address, for subnets without a NAT gateway. */
   publicAddress: Type.Boolean({ default: false }),
-  /** Whether EC2 drops packets that do not bear the machine's own address. */
-  sourceDestCheck: Type.Boolean({ default: false }),
+  /** Whether EC2 drops packets that do not bear the machine's own address: without, machines can send as each other. */
+  sourceDestCheck: Type.Boolean({ default: true }),
   rootDisk: Type.Object(
     {
       /** Left out: as large as the image's. */
