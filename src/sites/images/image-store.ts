@@ -95,8 +95,8 @@ export class ImageStore {
     if (reference.kind === 'path') {
       throw new CausewayError('InvalidRequest', `${image} is a path: the head's store knows names and digests`)
     }
-    const digest = (await this.#names()).get(reference.name)
-    if (digest !== undefined) return digest
+    const digest = await this.#target(reference.name)
+    if (digest !== null) return digest
     throw new CausewayError(
       'ImageMissing',
       `there is no image ${reference.name} in ${this.folder} on the head: make it with "causeway image build" or bring it with "causeway image add"`,
@@ -177,11 +177,22 @@ export class ImageStore {
   async #names(): Promise<ReadonlyMap<string, string>> {
     const names = new Map<string, string>()
     for (const name of await filesIn(join(this.folder, namesFolder))) {
-      const target = basename(await readlink(join(this.folder, namesFolder, name)))
-      const [, digest] = /^sha256-([0-9a-f]{64})\.qcow2$/.exec(target) ?? []
-      if (digest !== undefined) names.set(name, digest)
+      const digest = await this.#target(name)
+      if (digest !== null) names.set(name, digest)
     }
     return names
+  }
+
+  /** The digest that a name leads to; null where it is gone, or is no link to an image. */
+  async #target(name: string): Promise<string | null> {
+    try {
+      const target = basename(await readlink(join(this.folder, namesFolder, name)))
+      return /^sha256-([0-9a-f]{64})\.qcow2$/.exec(target)?.[1] ?? null
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      if (code === 'ENOENT' || code === 'EINVAL') return null
+      throw error
+    }
   }
 
   async #manifest(digest: string): Promise<Manifest | null> {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { mkdir, readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, stat, symlink, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { sha256 } from '../../cache/origin.ts'
@@ -50,6 +50,16 @@ test('an image of the store gets a second name by its own file, and stays where 
   await store.add(file, 'slurm', null)
   assert.deepEqual((await store.get(digest)).names, ['slurm', 'stock'])
   assert.equal(sha256(await readFile(file)), digest)
+})
+
+test('what somebody else put among the names is no name', async (t) => {
+  const { store, add } = await makeStore(t)
+  const { digest } = await add('stock')
+  await writeFile(join(store.folder, 'names/notes'), 'not a link')
+  await symlink('/srv/node.qcow2', join(store.folder, 'names/foreign'))
+  assert.deepEqual((await store.list())[0]?.names, ['stock'])
+  assert.equal(await store.resolve('stock'), digest)
+  for (const name of ['notes', 'foreign']) await assert.rejects(store.resolve(name), { code: 'ImageMissing' })
 })
 
 test('what is no whole qcow2 is refused, and nothing of it stays', async (t) => {
