@@ -4,8 +4,21 @@ import * as fc from 'fast-check'
 import { desiredState } from '../../src/network/kernel/desired-state.ts'
 import { diff } from '../../src/network/kernel/diff.ts'
 import { readGateway } from '../../src/network/kernel/read.ts'
+import type { Gateway, Overlay } from '../../src/network/overlay.ts'
 import { applyKernel, damage, heldAndFresh, machine, overlays, plug } from './any-overlay.ts'
-import { sample } from './sample.ts'
+import { bareOverlay, gateway, sample, withIpv6 } from './sample.ts'
+
+function east(given: Partial<Gateway>): Overlay {
+  const gateways = [gateway('head', '10.250.0.2', '10.77.0.1'), gateway('east', '10.250.1.2', '10.77.1.254', given)]
+  return { ...bareOverlay, gateways }
+}
+
+/** Its ports are left alone when a bridge is deleted, and the one by which nodes joined goes as the host begins to route IPv6. */
+const withoutTheBridge: [Overlay, ['ip link del dev cw77'], Overlay] = [
+  east({ joins: true }),
+  ['ip link del dev cw77'],
+  withIpv6(east({ routes: true })),
+]
 
 describe('applying', () => {
   it('leads from any state to the same one, in one step, and then has nothing to do', async () => {
@@ -24,7 +37,7 @@ describe('applying', () => {
         const [held, fresh] = await heldAndFresh(kernel, second)
         assert.equal(held, fresh)
       }),
-      { numRuns: 200 },
+      { numRuns: 200, examples: [withoutTheBridge] },
     )
   })
 
