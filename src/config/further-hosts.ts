@@ -35,6 +35,13 @@ export function poolOf(driver: { readonly kind: string }): NonNullable<LibvirtCo
   return driver.kind === 'libvirt' ? ((driver as LibvirtConfig).hosts ?? {}) : {}
 }
 
+/** The hosts of a site's pool, or its zones, as its configuration names them; none where it leaves them to the site. */
+export function hostNames(driver: { readonly kind: string; readonly zones?: object }): readonly string[] {
+  const { zones } = driver
+  if (zones) return Array.isArray(zones) ? zones : Object.keys(zones)
+  return Object.keys(poolOf(driver))
+}
+
 /** The name of a further host among the gateways. */
 export function furtherGateway(site: string, host: string): string {
   return `${site}/${host}`

@@ -257,7 +257,9 @@ function startCreate(node: NodeRecord, tools: Tools): void {
     () => createMachine(node, tools),
     async (error) => {
       if (!hopeless.has(error.code)) return attemptFailed(node, error, tools)
-      await recordFailure(node, { code: error.code, text: error.message }, tools)
+      const drained = (await tools.drains()).some(({ site, host }) => site === node.site && host === null)
+      const expected = error.code === 'InsufficientCapacity' && drained
+      await recordFailure(node, { code: error.code, text: error.message }, tools, expected)
     },
   )
 }

@@ -1,12 +1,14 @@
 import type { Clock } from '../base/clock.ts'
 import { CausewayError, toCausewayError } from '../base/errors.ts'
 import type { ControllerConfig } from '../config/controller-schema.ts'
+import { hostNames } from '../config/further-hosts.ts'
 import type { Capacity, Driver, HostCapacity } from '../sites/driver.ts'
 import type { Drain, DrainStore } from '../store/drain-store.ts'
 import type { EventStore } from '../store/event-store.ts'
 import type { BreakerRecord, NodeRecord } from '../store/node-record.ts'
 import type { NodeStore } from '../store/node-store.ts'
 import type { View } from './loop.ts'
+import { withEmptyPools } from './plan/departure.ts'
 
 /** How long a site may take to tell its capacity, ms. */
 const patienceMs = 10_000
@@ -55,17 +57,22 @@ export interface SiteSources {
 export class SiteKeeper {
   readonly #from: SiteSources
   readonly #sinceMs: number
+  /** The hosts of each site, as it told them last. */
+  readonly #told = new Map<string, readonly string[]>()
 
   constructor(sources: SiteSources) {
     this.#from = sources
     this.#sinceMs = sources.clock.now()
   }
 
-  /** What of the configuration is to be empty: by order of an admin, and hosts that it has in maintenance itself. */
+  /**
+   * What of the configuration is to be empty: by order of an admin, hosts that it has in maintenance itself, and sites all of whose
+   * hosts are.
+   */
   async drains(): Promise<readonly Drain[]> {
     const { sites } = this.#from.config.current
     const ordered = (await this.#from.drains.all()).filter(({ site }) => Object.hasOwn(sites, site))
-    return [...ordered, ...this.#maintenance()]
+    return withEmptyPools([...ordered, ...this.#maintenance()], (site) => this.#hostsOf(site))
   }
 
   /** All sites, in the order of the configuration. */
@@ -105,7 +112,12 @@ export class SiteKeeper {
       const way = 'set its "maintenance" to false there and restart the controller'
       throw new CausewayError('Conflict', `the configuration has ${what} in maintenance: ${way}`)
     }
-    if (!wasDrained) throw new CausewayError('NotFound', `${what} is not drained`)
+    if (!wasDrained) {
+      const byHosts =
+        place === null && (await this.drains()).some((drain) => drain.site === site && drain.host === null)
+      const way = byHosts ? ` itself, but each of its hosts is: take back those, with --host` : ''
+      throw new CausewayError('NotFound', `${what} is not drained${way}`)
+    }
     return this.#done(site, place, 'Undrained', 'takes nodes again')
   }
 
@@ -187,7 +199,19 @@ export class SiteKeeper {
       .then(() => new CausewayError('CommandTimeout', `it has not answered within ${patienceMs / 1000} s`))
     const told = await Promise.race([driver.capacity().catch(toCausewayError), late])
     done.abort()
+    if (!(told instanceof CausewayError)) {
+      this.#told.set(
+        site,
+        told.hosts.map(({ host }) => host),
+      )
+    }
     return told
+  }
+
+  #hostsOf(site: string): readonly string[] {
+    const { driver } = this.#from.config.current.sites[site] ?? {}
+    const named = driver ? hostNames(driver) : []
+    return named.length > 0 ? named : (this.#told.get(site) ?? [])
   }
 
   /** Hosts that the configuration has in maintenance, where the kind of site has such a setting. A site's only host is the site. */

@@ -1,8 +1,10 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Job, QueueSnapshot } from '../../src/elastic/plan/demand.ts'
+import { withEmptyPools } from '../../src/elastic/plan/departure.ts'
 import type { Finding } from '../../src/elastic/plan/lint-findings.ts'
 import type { Policy } from '../../src/elastic/plan/policy.ts'
 import type { Scheduler } from '../../src/elastic/scheduler.ts'
+import type { Drain } from '../../src/store/drain-store.ts'
 import type { NodeRecord } from '../../src/store/node-record.ts'
 import type { NodeStore } from '../../src/store/node-store.ts'
 import type { FakeDriver } from '../fakes/driver.ts'
@@ -43,10 +45,7 @@ export interface Scene {
   readonly drivers: ReadonlyMap<string, FakeDriver>
   readonly machines: Machines
   /** Sites and hosts that are to be empty. */
-  readonly drains: ReadonlyMap<
-    string,
-    { readonly site: string; readonly host: string | null; readonly sinceMs: number }
-  >
+  readonly drains: ReadonlyMap<string, Drain>
   /** The drains that admins have set, by node name. */
   readonly adminDrains: ReadonlyMap<string, string>
   /** Whether a controller runs. */
@@ -137,15 +136,14 @@ export class Oracle {
       const scene = this.#scene
       const { queue } = this.#reading
       const { places } = scene.scheduler
+      const drains = withEmptyPools([...scene.drains.values()], (site) => scene.drivers.get(site)?.at.hosts ?? [])
       const bench: Bench = {
         book: this.#book,
         policy: this.#policy,
         now: scene.now(),
         places,
         queue,
-        drainedSinceMs: new Map(
-          [...scene.drains.values()].flatMap(({ site, host, sinceMs }) => (host === null ? [[site, sinceMs]] : [])),
-        ),
+        drainedSinceMs: new Map(drains.flatMap(({ site, host, sinceMs }) => (host === null ? [[site, sinceMs]] : []))),
         refused: this.#refused,
         isBrokenOff: !scene.isAlive(),
       }

@@ -1,4 +1,5 @@
 import { CausewayError } from '../../src/base/errors.ts'
+import { withEmptyPools } from '../../src/elastic/plan/departure.ts'
 import type { Path } from '../../src/elastic/plan/observation.ts'
 import { nodeName, type Policy } from '../../src/elastic/plan/policy.ts'
 import { type Capabilities, reasonPrefix } from '../../src/elastic/scheduler.ts'
@@ -380,7 +381,7 @@ export class World {
       policyAt: (now: number) => this.#options.policyAt(now),
       newId: () => `id-${++this.#ids}`,
       paths: () => this.paths(),
-      drains: () => this.#drains.all(),
+      drains: async () => withEmptyPools(await this.#drains.all(), (site) => this.#options.pools?.get(site) ?? []),
     }
     const controller = bootController(outside, fuse, pace)
     this.#controller = controller

@@ -284,6 +284,24 @@ describe('carrying out a plan', () => {
     assert.equal((await nodes.breakers()).get('east/standard')?.failures, 1)
   })
 
+  test('a create that finds its site drained meanwhile counts for no breaker, unlike one that finds no room', async () => {
+    const at = new FakeSite(['h1'])
+    const driver = new FakeDriver({ site: 'east', cluster: 'lab', clock, at })
+    const drained = { site: 'east', reason: '', sinceMs: 0 }
+    tools = { ...tools, drivers: new Map([['east', driver]]), drains: async () => [{ ...drained, host: 'h1' }] }
+    await carryOut(begin(1))
+    await acts.idle()
+    assert.equal((await nodes.breakers()).get('east/standard')?.failures, 1)
+    tools = { ...tools, drains: async () => ['h1', null].map((host) => ({ ...drained, host })) }
+    await carryOut(begin(2))
+    await acts.idle()
+    assert.deepEqual(
+      (await nodes.live()).map(({ failure }) => failure?.code),
+      ['InsufficientCapacity', 'InsufficientCapacity'],
+    )
+    assert.equal((await nodes.breakers()).get('east/standard')?.failures, 1)
+  })
+
   test('what the machine of a failed life printed is kept when it is given up; nothing of it holds that up', async () => {
     const at = new FakeSite()
     const driver = new FakeDriver({ site: 'east', cluster: 'lab', clock, at })

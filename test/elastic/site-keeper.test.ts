@@ -93,6 +93,32 @@ test('the only host of a site is the site', async () => {
   )
 })
 
+test('a site whose hosts are all drained one by one is drained, until one of them is not', async () => {
+  hosts = { h1: { maintenance: true }, h2: { maintenance: false } }
+  const { drain } = await keeper().drain('east', 'h2', 'new disks')
+  const whole = {
+    reason: 'each of its hosts is: h2 (new disks), h1 (in maintenance by the configuration)',
+    sinceMs: 7000,
+  }
+  assert.deepEqual(drain, whole)
+  assert.deepEqual((await keeper().drains()).at(-1), { site: 'east', host: null, ...whole })
+  await assert.rejects(keeper().undrain('east', null), { code: 'NotFound', message: /take back those, with --host/ })
+  assert.equal((await keeper().undrain('east', 'h2')).drain, null)
+})
+
+test('where only the site itself knows its hosts, they are those that it told last', async () => {
+  const driverOf = { kind: 'command' }
+  const one = keeper({ config: { current: { sites: { east: { driver: driverOf } } } } as never })
+  await one.drain('east', 'h1', '')
+  assert.equal((await one.report())[0]?.drain, null)
+  const { drain } = await one.drain('east', 'h2', '')
+  assert.equal(drain?.reason, 'each of its hosts is: h1, h2')
+  const ofZones = (zones: object) => ({ current: { sites: { east: { driver: { kind: 'any', zones } } } } }) as never
+  for (const zones of [['h1', 'h2'], { h1: 'subnet-1', h2: 'subnet-2' }]) {
+    assert.equal((await keeper({ config: ofZones(zones) }).drains()).at(-1)?.host, null)
+  }
+})
+
 test('the report tells hosts with their room, nodes and drains, and what can not be read', async () => {
   await driver.create({ ...machineSpec('id-1', { image: '/images/base' }), avoidHosts: ['h2'] })
   const life = { id: 'id-1', name: 'east-1', site: 'east', type: 'standard', costPerHour: 0, billingMs: 0, jobs: [] }

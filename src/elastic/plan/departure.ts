@@ -1,6 +1,25 @@
+import type { Drain } from '../../store/drain-store.ts'
 import type { NodeRecord } from '../../store/node-record.ts'
 import type { Observation, SiteMachine } from './observation.ts'
 import type { Reason } from './steps.ts'
+
+/**
+ * The drains, with one more for each site whose hosts are all drained one by one: it takes no nodes, as if it were drained itself.
+ * @param hosts those of the site's pool, or its zones, as far as they are known
+ */
+export function withEmptyPools(drains: readonly Drain[], hosts: (site: string) => readonly string[]): readonly Drain[] {
+  const bySite = Map.groupBy(drains, ({ site }) => site)
+  const whole = [...bySite].flatMap(([site, ofSite]): Drain[] => {
+    const all = hosts(site)
+    const ofHosts = ofSite.filter(({ host }) => host !== null && all.includes(host))
+    if (all.length === 0 || ofSite.some(({ host }) => host === null)) return []
+    if (!all.every((host) => ofHosts.some((drain) => drain.host === host))) return []
+    const each = ofHosts.map(({ host, reason }) => (reason === '' ? host : `${host} (${reason})`))
+    const reason = `each of its hosts is: ${each.join(', ')}`
+    return [{ site, host: null, reason, sinceMs: Math.max(...ofHosts.map(({ sinceMs }) => sinceMs)) }]
+  })
+  return [...drains, ...whole]
+}
 
 /** Why a site takes no new nodes: an admin has drained it; null: it does. */
 export function siteDrain(site: string, { drains = [] }: Pick<Observation, 'drains'>): Reason | null {
