@@ -5,11 +5,13 @@ import { after, before, describe, test } from 'node:test'
 import { lightImage, lightImageFolder } from '../../lab/assets.ts'
 import { imagePort, places } from '../../lab/config.ts'
 import { must } from '../../lab/demo/must.ts'
+import { jobStates } from '../../lab/demo/results.ts'
 import type { Lab } from '../../lab/lab.ts'
 import { underlayAddress } from '../../lab/network.ts'
+import { until } from '../../lab/until.ts'
 import type { SiteReport } from '../../src/elastic/site-keeper.ts'
 import type { NodeReport, TimelineReport } from '../../src/hooks/reports.ts'
-import { clusterUp, type Life, lives, patienceMs } from './cluster.ts'
+import { clusterUp, jobReaches, type Life, lives, patienceMs, submit } from './cluster.ts'
 import { remains } from './remains.ts'
 
 /** What the nodes fetch through their site's cache, and a server of which no cache knows. */
@@ -95,7 +97,8 @@ async function storeImage(lab: Lab): Promise<number> {
 describe('a site with a pool of two hosts, the gateway and a further one', () => {
   let lab: Lab
   before(async () => {
-    lab = await clusterUp({ machines: 'libvirt', annex: true, nodes: { east: 4, west: 1 } }, (config) => {
+    const nodes = { east: 4, west: 1 }
+    lab = await clusterUp({ machines: 'libvirt', annex: true, slurmdTimeout: 30, nodes }, (config) => {
       for (const site of Object.values(config.sites)) site.nodes.idle = '10m'
       config.sites.east.driver = { ...config.sites.east.driver, image: 'light', shutdown: '0s' }
     })
@@ -139,11 +142,46 @@ describe('a site with a pool of two hosts, the gateway and a further one', () =>
     )
   })
 
+  test('power cut at a host, under a controller that never saw it: the job runs elsewhere, and nothing is left over', async () => {
+    const [lost] = atEast(lab).annex
+    assert.ok(lost)
+    // Its first run has no end.
+    const command = '[ "$SLURM_RESTART_COUNT" ] || srun sleep infinity'
+    const job = await submit(lab, command, '--requeue', '--nodes=2', '--constraint=site-east')
+    const steps = ['squeue', '--noheader', '--steps', `--job=${job}`, '--format=%i']
+    await until('it runs', patienceMs, async () => (await must(lab.asAlice(steps))).includes(`${job}.0`))
+    await lab.powerOff('annex')
+    await lab.controller?.kill('SIGKILL')
+    await lab.startController()
+    await until('its node is unreachable', patienceMs, () =>
+      lives(lab).some(({ id, unreachableSinceMs }) => id === lost.id && unreachableSinceMs !== null),
+    )
+    const shown = () => must(lab.head.exec(['scontrol', 'show', 'job', job]))
+    await until('Slurm takes the job back', patienceMs, async () => (await shown()).includes('Restarts=1'))
+    // Slurm would let it wait for two minutes; where it does not wait, this is refused.
+    await lab.head.exec(['scontrol', 'update', `jobid=${job}`, 'starttime=now'])
+    await jobReaches(lab, job, 'COMPLETED')
+    assert.deepEqual(spread(lab), [2, 1], 'a node was made for it at the other host, and none in place of the lost one')
+    const list = (await jobStates(lab)).get(job)?.nodes ?? ''
+    const ran = (await must(lab.head.exec(['scontrol', 'show', 'hostnames', list]))).trim()
+    const names = atEast(lab).east.map(({ name }) => name)
+    assert.deepEqual(ran.split('\n').toSorted(), names.toSorted())
+
+    await lab.powerOn('annex')
+    await until('the lost node is gone', patienceMs, () =>
+      lives(lab).some(({ id, phase }) => id === lost.id && phase === 'gone'),
+    )
+    assert.deepEqual(
+      (await remains(lab)).filter((line) => line.startsWith('annex')),
+      [],
+    )
+  })
+
   test('a host that is drained becomes empty, and new nodes go to the other', async () => {
-    assert.match(await drain(lab, 'east', '--host', 'annex'), /^host annex of east is empty$/m)
-    assert.deepEqual(spread(lab), [1, 0])
+    assert.match(await drain(lab, 'east', '--host', 'east'), /^host east of east is empty$/m)
+    assert.deepEqual(spread(lab), [0, 0])
     await meet(lab, 2, '--constraint=site-east')
-    assert.deepEqual(spread(lab), [2, 0])
+    assert.deepEqual(spread(lab), [0, 2])
   })
 
   test('nothing is left when both sites are drained', async () => {
