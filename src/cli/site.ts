@@ -5,6 +5,7 @@ import { siteCheckCommand } from './site-check.ts'
 import { siteDrainCommand, siteUndrainCommand } from './site-drain.ts'
 import { siteListCommand } from './site-list.ts'
 import { siteRemoveCommand } from './site-remove.ts'
+import { siteRenewCommand } from './site-renew.ts'
 
 /** `causeway site`: what admins do with sites. */
 export function siteCommand(): Command {
@@ -17,4 +18,5 @@ export function siteCommand(): Command {
     .addCommand(siteDrainCommand())
     .addCommand(siteUndrainCommand())
     .addCommand(siteRemoveCommand())
+    .addCommand(siteRenewCommand())
 }

@@ -60,12 +60,15 @@ describe('a site of two hosts with virtual machines', () => {
     'driver.firmware=kernel',
     `driver.kernel=${kernel}`,
     'driver.accelerator=tcg',
+    'driver.shutdown=0s',
     'driver.cpuOvercommit=16',
     'driver.reserve={ memory: 256MiB, disk: 256MiB }',
   ]
   const add = [
     ...`site add east --address ${underlayAddress('east')} --nodes 2 --cpus 1 --memory 192MiB`.split(' '),
-    ...['--image', image(lightImage.disk), ...settings.flatMap((one) => ['--set', one])],
+    '--image',
+    image(lightImage.disk),
+    ...settings.flatMap((one) => ['--set', one]),
   ]
 
   before(async () => {

@@ -92,6 +92,18 @@ describe('a site is added to a running cluster, works, and is removed again', ()
     assert.equal(lab.head.read(`/home/alice/out-${job}`).trim(), 'south-1')
   })
 
+  test('what was brought is renewed, and its cache started anew, only where it was brought', async () => {
+    const cache = () => must(lab.hosts.south.exec(['cat', '/run/causeway-cache/pid']))
+    const first = await cache()
+    const renewed = await lab.causeway(['site', 'renew'], { timeoutMs: patienceMs })
+    assert.equal(renewed.code, 0, renewed.stderr)
+    assert.match(renewed.stderr, /^ok +south: Causeway is there already, with its Node; it runs in the background/m)
+    assert.notEqual(await cache(), first)
+    const { code, stderr } = await lab.causeway(['site', 'renew', 'east'])
+    assert.equal(code, 2)
+    assert.match(stderr, /east: Causeway was brought to south/)
+  })
+
   test('removed, it leaves nothing but its images and scripts', async () => {
     await must(lab.causeway(['site', 'drain', 'south', '--wait'], { timeoutMs: patienceMs }))
     await shrunk(lab)
@@ -109,7 +121,12 @@ describe('a site is added to a running cluster, works, and is removed again', ()
     assert.doesNotMatch(await must(south.exec(['ip', '-o', 'link'])), /cw\w*77/)
     assert.doesNotMatch(await must(south.exec(['nft', 'list', 'tables'])), /causeway/)
     assert.doesNotMatch(await must(south.exec(['ps', '-eo', 'args='])), /causeway cache|main\.ts cache/)
-    for (const path of [places.cacheConfig, '/var/lib/causeway/cache', '/var/lib/causeway/program', '/run/causeway-cache'])
+    for (const path of [
+      places.cacheConfig,
+      '/var/lib/causeway/cache',
+      '/var/lib/causeway/program',
+      '/run/causeway-cache',
+    ])
       assert.ok(!existsSync(south.path(path)), path)
 
     await lab.declareNodes()

@@ -50,6 +50,7 @@ describe('scripts/site/causeway-site', () => {
     for (const folder of ['/etc/systemd', '/usr/local/sbin', '/var/lib', '/var/log'])
       await site.run(`mount -t tmpfs tmpfs ${folder}`)
     script = new HostScript(site, 'scripts/site/causeway-site', '/mnt/bin')
+    await write('/usr/local/sbin/systemctl', '#!/bin/sh\necho "$*" >>/mnt/calls\n')
     await write('/mnt/program', '#!/bin/sh\necho "$CAUSEWAY_NODE $*" >>/mnt/calls\nexec sleep 86399\n')
   })
   beforeEach(async () => {
@@ -64,13 +65,17 @@ describe('scripts/site/causeway-site', () => {
     assert.match(await site.run(`cat ${config}`), /^# Made by causeway site add.*\nlisten: 1\n$/)
   })
 
-  it('runs the cache in the background where there is no systemd, once, and ends it, as often as it is told', async () => {
+  it('runs the cache in the background where there is no systemd, anew when told again, and ends it', async () => {
     await script.call(['cache-file', config], 'listen: 1\n')
     const start = ['cache-start', config, '/mnt/program', '/opt/node']
-    assert.equal(await script.call(start), 'background\n')
-    assert.equal(await script.call(start), 'runs\n')
-    await until('the program itself runs', 120_000, async () => (await running()) === 1)
-    assert.equal(await site.run('cat /mnt/calls'), `/opt/node cache --config ${config}\n`)
+    const pids = new Set<string>()
+    for (let time = 0; time < 2; time++) {
+      assert.equal(await script.call(start), 'background\n')
+      await until('the program itself runs', 120_000, async () => (await running()) === 1)
+      pids.add((await site.exec(['pgrep', '-fx', 'sleep 86399'])).stdout)
+    }
+    assert.equal(pids.size, 2)
+    assert.equal(await site.run('cat /mnt/calls'), `/opt/node cache --config ${config}\n`.repeat(2))
     await write(`${store}/a-package`, 'bytes')
 
     for (let time = 0; time < 2; time++) {
@@ -94,7 +99,6 @@ describe('scripts/site/causeway-site', () => {
   })
 
   it('makes it a service where systemd runs, and takes the service away', async () => {
-    await write('/usr/local/sbin/systemctl', '#!/bin/sh\necho "$*" >>/mnt/calls\n')
     await site.run('mkdir -p /run/systemd/system /etc/systemd/system')
     for (let time = 0; time < 2; time++)
       assert.equal(await script.call(['cache-start', config, '/mnt/program', '-']), 'systemd\n')
@@ -154,6 +158,9 @@ describe('scripts/site/causeway-site', () => {
 
   it('leaves a service alone that somebody else made', async () => {
     await write(unit, '[Unit]\n')
+    await site.run('mkdir -p /run/systemd/system')
+    await script.call(['cache-start', config, '/mnt/program', '-'])
+    assert.equal(await site.run(`cat ${unit}`), '[Unit]\n')
     await script.call(['cache-stop', config, 'keep'])
     assert.ok(await exists(unit))
     await site.run(`rm ${unit}`)
