@@ -1,28 +1,10 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander'
 import { CausewayError, toCausewayError } from './base/errors.ts'
+import { commands } from './cli/commands.ts'
 
 /** The exit status where the caller must change something: the command line, or a configuration. */
 const misused = 2
-
-/** Loaded when asked for: a cache on a small gateway shall not carry the controller about, nor a hook wait for both. */
-const commands: Readonly<Record<string, () => Promise<Command>>> = {
-  controller: async () => (await import('./cli/controller.ts')).controllerCommand(),
-  cache: async () => (await import('./cli/cache.ts')).cacheCommand(),
-  status: async () => (await import('./cli/status.ts')).statusCommand(),
-  site: async () => (await import('./cli/site.ts')).siteCommand(),
-  network: async () => (await import('./cli/network.ts')).networkCommand(),
-  nodes: async () => (await import('./cli/nodes.ts')).nodesCommand(),
-  timeline: async () => (await import('./cli/timeline.ts')).timelineCommand(),
-  why: async () => (await import('./cli/why.ts')).whyCommand(),
-  policy: async () => (await import('./cli/policy.ts')).policyCommand(),
-  replay: async () => (await import('./cli/replay.ts')).replayCommand(),
-  simulate: async () => (await import('./cli/simulate.ts')).simulateCommand(),
-  'slurm-nodes': async () => (await import('./cli/slurm-nodes.ts')).slurmNodesCommand(),
-  image: async () => (await import('./cli/image.ts')).imageCommand(),
-  hosts: async () => (await import('./cli/hosts.ts')).hostsCommand(),
-  driver: async () => (await import('./cli/driver.ts')).driverCommand(),
-}
 
 const program = new Command('causeway')
   .description('grows one virtual batch cluster over several sites')
