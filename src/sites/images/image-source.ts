@@ -37,6 +37,9 @@ export interface HeadImagesOptions {
   readonly bin?: string
 }
 
+/** A host is asked no more often about an image that is coming, ms. */
+const leastMs = 1000
+
 /** The images of the head, brought to the hosts of one site. */
 export class HeadImages implements ImageSource {
   readonly #options: HeadImagesOptions
@@ -75,11 +78,16 @@ export class HeadImages implements ImageSource {
     const bytes = stored?.bytes ?? 1
     const from = stored ? sources : []
     for (const until = clock.now() + patienceMs; ; ) {
+      const askedMs = clock.now()
       const answer = await images.bring(digest, bytes, from).catch((thrown: unknown) => {
         throw this.#explained(toCausewayError(thrown), host, image, stored !== undefined)
       })
       if (answer.state === 'there') return this.#pathOf(digest)
-      if (clock.now() < until) continue
+      if (clock.now() < until) {
+        // Usually the host has waited by itself; not where its fetcher dies each time.
+        await clock.sleep(Math.max(0, askedMs + leastMs - clock.now()))
+        continue
+      }
       const part = `${Math.floor((answer.bytes / bytes) * 100)} %`
       throw new CausewayError('CommandTimeout', `${host.name}: image ${image} is still coming, ${part} of it is there`)
     }

@@ -15,6 +15,7 @@ import { LocalHost } from '../../../src/sites/local-host.ts'
 import { atEnd } from '../../cache/cleanup.ts'
 import { sha256, startOrigin } from '../../cache/origin.ts'
 import { setUp } from '../../cache/start.ts'
+import { JumpingClock } from '../../fakes/openstack/clock.ts'
 import { makeStore } from './fixtures.ts'
 
 /** The head: a store with one image of about a megabyte, and its server, which counts what it gave away. */
@@ -185,6 +186,22 @@ test('who has no more patience goes, the transfer does not', async (t) => {
   const goOn = await waiting.promise
   goOn()
   for (let state = ''; state !== 'there'; ) ({ state } = await at.bring(central.manifest.digest, 1, []))
+})
+
+test('a host that says at once that an image is coming is asked once a second', async (t) => {
+  const central = await head(t)
+  let asked = 0
+  const host: Host = {
+    name: 'h1',
+    exec: (argv) => {
+      if (argv.includes('bring')) asked += 1
+      return Promise.resolve({ code: 0, stdout: '{"state":"coming","bytes":0}\n', stderr: '' })
+    },
+    close: () => Promise.resolve(),
+  }
+  const options = { store: central.store, sources: [central.url], clock: new JumpingClock(() => 0), patienceMs: 10_000 }
+  await assert.rejects(new HeadImages(options).bring(host, 'stock'), { code: 'CommandTimeout' })
+  assert.equal(asked, 11)
 })
 
 test('an image goes only when no machine uses it, nothing has it open, and nobody asked for it lately', async (t) => {
