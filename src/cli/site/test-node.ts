@@ -11,6 +11,7 @@ import { applyGateway } from '../../network/apply.ts'
 import type { Member } from '../../network/overlay.ts'
 import type { Driver, MachineSpec } from '../../sites/driver.ts'
 import { renderEnv } from '../../sites/seed.ts'
+import { freeAddress } from './free-place.ts'
 import { driverConfigOf, gatewaysOf } from './gateways-of.ts'
 
 /** How often its console is looked at, ms. */
@@ -83,13 +84,16 @@ export async function tryTestNode(parts: TestNodeParts): Promise<string> {
   }
 }
 
-/** A machine with the last address of the first type's pool that a node can have: a new site has no such node yet. */
-function testSpec({ config, site, at }: TestNodeParts, isPlugged: boolean): MachineSpec {
+/**
+ * A machine with the last address of the first type's pool that a node can have: a new site has no such node yet. One that need only
+ * boot may be at a site with nodes, so it has an address that none of them can have.
+ */
+function testSpec({ config, site, at, reach }: TestNodeParts, isPlugged: boolean): MachineSpec {
   const place = nodePlaces(config).find((one) => one.site === site)
   const gateway = config.sites[site]?.gateway
   if (!place || !gateway) throw new CausewayError('NotFound', `the configuration has no site ${site} with nodes`)
   const id = randomUUID()
-  const address = poolAddress(place.pool, place.names)
+  const address = reach ? poolAddress(place.pool, place.names) : freeAddress(config, site)
   const env = {
     ADDRESS: `${address}/${config.cluster.subnet.split('/')[1]}`,
     ROUTER: gateway.address,

@@ -2,9 +2,11 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { CausewayError } from '../../../src/base/errors.ts'
 import type { Host } from '../../../src/base/host.ts'
-import { tryTestNode } from '../../../src/cli/site/test-node.ts'
+import { type TestNodeParts, tryTestNode } from '../../../src/cli/site/test-node.ts'
+import { ControllerConfigSchema } from '../../../src/config/controller-schema.ts'
+import { parseYaml } from '../../../src/config/yaml.ts'
 import { FakeDriver, FakeSite } from '../../fakes/driver.ts'
-import { someConfig } from '../../support/controller-config.ts'
+import { configText, someConfig } from '../../support/controller-config.ts'
 
 /** A program's machines that join the segment by themselves need no gateway, so that none has to be there. */
 function configOf(): ReturnType<typeof someConfig> {
@@ -19,8 +21,7 @@ function configOf(): ReturnType<typeof someConfig> {
 const noHost = (): Host => assert.fail('no gateway is asked')
 
 /** A site whose machines print this a while after they were made. */
-function trial(printed: string | null) {
-  const at = new FakeSite()
+function trial(printed: string | null, parts: Partial<TestNodeParts> = {}, at = new FakeSite()) {
   let now = 0
   const clock = {
     now: () => now,
@@ -41,6 +42,7 @@ function trial(printed: string | null) {
       reach: true,
       clock,
       deadlineMs: 60_000,
+      ...parts,
     })
   return { at, driver, run }
 }
@@ -75,6 +77,23 @@ describe('a test node', () => {
       if (call === 'create' && moment === 'after') throw new CausewayError('HostUnreachable', 'cut')
     }
     await assert.rejects(run(), { code: 'HostUnreachable' })
+    assert.equal(at.machines.size, 0)
+  })
+
+  it('that need only boot is made at the host that is meant, with an address of no node, and no gateway is touched', async () => {
+    const ssh = 'ssh: { address: 10.250.1.3, keyFile: /k, hostKey: ssh-ed25519 AAAA }'
+    const hosts = `{ east: { gateway: true }, h2: { ${ssh}, underlay: 10.250.1.3, address: 10.77.1.253 } }`
+    const text = configText({ driver: `{ kind: libvirt, image: /images/base, hosts: ${hosts} }` })
+    const config = parseYaml(text, 'causeway.yaml', ControllerConfigSchema)
+    const at = new FakeSite(['east', 'h2'])
+    const { driver, run } = trial('causeway-test: it boots\n', { config, at: 'h2', reach: false }, at)
+    const made: (readonly [string | undefined, string])[] = []
+    driver.interfere = ({ call }, moment) => {
+      if (call !== 'create' || moment !== 'after') return
+      for (const { host, spec } of at.machines.values()) made.push([host, spec.nic.address])
+    }
+    assert.equal(await run(), 'it boots')
+    assert.deepEqual(made, [['h2', '10.77.1.252/16']])
     assert.equal(at.machines.size, 0)
   })
 })
