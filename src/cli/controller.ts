@@ -47,10 +47,11 @@ export function controllerCommand(): Command {
   return new Command('controller')
     .description('watch the queue, grow and shrink the cluster; runs in the foreground until SIGTERM')
     .option('--config <file>', 'the configuration file', defaultConfigFile())
-    .option('--check', 'check the configuration and exit')
+    .option('--check', 'check the configuration, and the snippets that it names, and exit')
     .action(async (options: { config: string; check?: boolean }) => {
       const config = await loadControllerConfig(options.config)
       if (options.check) {
+        await readSnippets(config)
         process.stdout.write(`${options.config}: ok\n`)
         return
       }
