@@ -37,6 +37,9 @@ describe('the role of a Slurm node, in an image that has its packages', () => {
     await startMunged(head, key)
     await startMunged(east, randomBytes(128))
     await must(east.exec(['mkdir', '-p', '/run/systemd/system']))
+    // Below /usr a host has this machine's own files.
+    for (const folder of ['/usr/local/bin', '/usr/local/sbin'])
+      await must(east.exec(['mount', '-t', 'tmpfs', '-o', 'mode=0755', 'tmpfs', folder]))
     east.write('/usr/local/bin/systemctl', { content: systemctl, mode: 0o755 })
     east.write('/usr/local/sbin/slurmd', { content: slurmd, mode: 0o755 })
     const program = readFileSync(new URL('../../scripts/slurm/role', import.meta.url))
