@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { CausewayError } from '../src/base/errors.ts'
@@ -181,8 +181,15 @@ export class LabHost implements Host {
     return join(`/proc/${this.#pid}/root`, inner)
   }
 
-  /** Writes a file of the host, folders included. */
+  /**
+   * Writes a file of the host, folders included.
+   * @throws Error where the host sees this machine's own files, as below /usr: mount something over the folder first.
+   */
   write(inner: string, file: HostFile): void {
+    let folder = dirname(this.path(inner))
+    while (!existsSync(folder)) folder = dirname(folder)
+    if (statSync(folder).dev === statSync('/').dev)
+      throw new Error(`${this.name}: ${inner} would be this machine's own`)
     placeFile(this.path(inner), file)
   }
 

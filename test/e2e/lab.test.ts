@@ -122,6 +122,7 @@ describe('a lab', () => {
       assert.equal((await lab.hosts.east.exec(['test', '-e', `${folder}/labtest-was-here`])).code, 1, folder)
       await assert.rejects(must(['ls', `${folder}/labtest-was-here`]), /No such file/)
     }
+    assert.throws(() => lab.head.write('/usr/local/labtest', { content: '' }), /this machine's own/)
   })
 
   test('shares /home, with a normal user, between the head and the sites', async () => {
