@@ -34,7 +34,7 @@ export const pathFaultKinds = ['path-broken', 'path-lossy', 'path-unknown'] as c
 
 /**
  * Troubles of the hosts of pools, drawn apart too. A dark host can't be read while its machines run on; one that is cut off can't
- * be reached by anybody; one that reboots or is lost takes its machines down or with it. One that is dark after a create has made a
+ * be reached by anybody; one that reboots or is lost takes its machines down or with it; one that is dark after a create has made a
  * machine and has not said so.
  */
 export const poolFaultKinds = [

@@ -78,11 +78,19 @@ describe('virtual machines that do not become nodes', () => {
     await shrunk(lab)
   })
 
-  test('a host whose key has changed: it is not used, and both keys are told', async () => {
+  test('a host whose key has changed: it is not used, both keys are told, and nothing is sent to it', async () => {
     await lab.changeHostKey('west')
+    const log = () => lab.hosts.west.read('/var/log/causeway/sshd.log').split('\n')
+    const logins = () => log().filter((line) => line.startsWith('Accepted ')).length
+    const [lines, before] = [log().length, logins()]
+    assert.ok(before > 0)
     const told = /its key is SHA256:\S+, but SHA256:\S+ is pinned/
     const says = async (...argv: string[]) => told.test((await lab.causeway(argv)).stdout)
     await until('status tells it', patienceMs, () => says('status'))
+    const job = await submit(lab, 'true', '--constraint=site-west')
+    await until('the job is told', patienceMs, () => says('why', job))
     assert.deepEqual(lab.machines(), [])
+    assert.ok(log().length > lines, 'it was tried')
+    assert.equal(logins(), before)
   })
 })

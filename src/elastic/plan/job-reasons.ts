@@ -131,14 +131,21 @@ function pendingReason(job: Job, ctx: Context, placed: boolean, room: Room): Wor
       text: `the types it could use have their maximum of nodes (${limits}); the scheduler says ${said}`,
     }
   }
-  const unpaid = overBudget(
-    job,
-    open.filter((type) => !isFull(type)),
-    ctx,
-    room,
-  )
+  const free = open.filter((type) => !isFull(type))
+  const unpaid = overBudget(job, free, ctx, room)
   if (unpaid) return fromObstacle(unpaid)
+  const unread = free.map(({ site }) => whySiteUnread(site, ctx))
+  if (unread.every((text) => text !== null)) {
+    const text = `every site that it could use can't be read: ${[...new Set(unread)].join('; ')}`
+    return { code: 'SitesUnreachable', text }
+  }
   return { code: 'WaitsForScheduler', text: `the scheduler has not chosen nodes for it yet; it says ${said}` }
+}
+
+/** Why nothing is known of a site now; null: it was read, or it is not in the configuration. */
+function whySiteUnread(site: string, ctx: Context): string | null {
+  const reading = ctx.machines(site)
+  return reading === undefined || reading.ok ? null : reading.text
 }
 
 /** The budget in the way of one more node for the job, if there is one for each of these types. */

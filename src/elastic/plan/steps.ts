@@ -166,6 +166,7 @@ export interface JobReason {
     | 'NodesReady'
     | 'SitesClosed'
     | 'SitesDrained'
+    | 'SitesUnreachable'
     | 'AllNodesBusy'
     | 'OverBudget'
     | 'OverCap'
