@@ -69,8 +69,7 @@ export async function collectGarbage(
     for (const { digest, machines } of await images.list()) {
       if (machines > 0) used.add(digest)
       const known = configured.has(digest) ? 'the configuration names it' : machines > 0 ? 'a machine uses it' : null
-      const asked = known !== null || dryRun ? known : (await images.remove(digest, youngMs)).why
-      swept.push({ at: name, digest, stays: asked })
+      swept.push({ at: name, digest, stays: known ?? (await images.remove(digest, youngMs, { look: dryRun })).why })
     }
   }
   await Promise.all(

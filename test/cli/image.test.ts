@@ -57,13 +57,13 @@ test('the hosts of a command line are those of sites with libvirt, and a wrong n
 test('gc removes what nothing names and nothing uses, on hosts and on the head, and says why the rest stays', async (t) => {
   let now = Date.now() - 10 * 3_600_000
   const { store, add, folder } = await makeStore(t, () => now++)
-  const [named, used, idle] = [await add('named'), await add('used'), await add('idle')]
+  const [named, used, idle, young] = [await add('named'), await add('used'), await add('idle'), await add('young')]
   const hostFolder = join(folder, 'host/images')
   await mkdir(hostFolder, { recursive: true })
-  for (const image of [named, used, idle]) {
+  for (const image of [named, used, idle, young]) {
     const file = join(hostFolder, `sha256-${image.digest}.qcow2`)
     execFileSync('cp', [join(store.folder, `sha256-${image.digest}.qcow2`), file])
-    await utimes(file, 1000, 1000)
+    if (image !== young) await utimes(file, 1000, 1000)
   }
   const disk = join(folder, 'host/machines/m1/disk.qcow2')
   await mkdir(join(disk, '..'), { recursive: true })
@@ -85,17 +85,22 @@ test('gc removes what nothing names and nothing uses, on hosts and on the head, 
     [named.digest, 'the configuration names it'],
     [used.digest, 'a machine uses it'],
     [idle.digest, null],
+    [young.digest, null],
   ])
+  const asked = new Map([...expected, [young.digest, 'it was brought or asked for lately']])
 
   const tried = await collectGarbage(config, hosts, { keep: 0, dryRun: true }, at)
-  for (const where of ['east', 'head']) assert.deepEqual(fate(tried, where), expected)
-  assert.equal((await store.list()).length, 3)
+  assert.deepEqual(fate(tried, 'head'), expected)
+  assert.deepEqual(fate(tried, 'east'), asked)
+  assert.equal((await store.list()).length, 4)
+  assert.equal((await at(local).list()).length, 4)
 
   const done = await collectGarbage(config, hosts, { keep: 0, dryRun: false }, at)
-  for (const where of ['east', 'head']) assert.deepEqual(fate(done, where), expected)
+  assert.deepEqual(fate(done, 'head'), expected)
+  assert.deepEqual(fate(done, 'east'), asked)
   const left = [named.digest, used.digest].sort()
   assert.deepEqual((await store.list()).map((one) => one.digest).sort(), left)
-  assert.deepEqual((await at(local).list()).map((one) => one.digest).sort(), left)
+  assert.deepEqual((await at(local).list()).map((one) => one.digest).sort(), [...left, young.digest].sort())
 
   // A host that is away may use anything.
   await add('more')

@@ -60,9 +60,12 @@ export class HostImages {
     )
   }
 
-  /** Removes an image unless a machine uses it or it was brought or asked for in the last `ageMs`; says why it stays. */
-  async remove(digest: string, ageMs: number) {
-    const argv = [this.#folder, 'remove', digest, String(Math.ceil(ageMs / 1000))]
+  /**
+   * Removes an image unless a machine uses it or it was brought or asked for in the last `ageMs`; says why it stays.
+   * @param look only say it: `why` is null where nothing keeps the image
+   */
+  async remove(digest: string, ageMs: number, { look = false } = {}) {
+    const argv = [this.#folder, 'remove', digest, String(Math.ceil(ageMs / 1000)), ...(look ? ['look'] : [])]
     return readRemoved(`${this.#host.name}: causeway-image remove`, await this.#script.call(argv))
   }
 
