@@ -4,6 +4,7 @@ import { must } from '../../lab/demo/must.ts'
 import type { Lab } from '../../lab/lab.ts'
 import { until } from '../../lab/until.ts'
 import { allNodes, clusterUp, jobReaches, lifeReaches, lives, post, shrunk, submit, why } from './cluster.ts'
+import { gate, open } from './policies.ts'
 
 describe('bad days', () => {
   let lab: Lab | undefined
@@ -70,13 +71,14 @@ describe('bad days', () => {
 
   test('a site whose gateway loses power in the middle: its node is lost, the job runs again, nothing leaks', async () => {
     lab = await clusterUp()
-    const job = await submit(lab, 'sleep 4; hostname', '--requeue', '--constraint=site-east')
+    const job = await submit(lab, gate('lost'), '--requeue', '--constraint=site-east')
     await jobReaches(lab, job, 'RUNNING')
     await lab.powerOff('east')
     await lab.powerOn('east')
     const cluster = lab
     await until('the lost machine is noticed', 120_000, () => lives(cluster).some((life) => life.phase === 'gone'))
     assert.equal((await allNodes(lab))[0]?.failure?.code, 'MachineLost')
+    open(lab, 'lost')
     await jobReaches(lab, job, 'COMPLETED')
     await shrunk(lab)
   })

@@ -5,6 +5,7 @@ import type { Lab } from '../../lab/lab.ts'
 import { until } from '../../lab/until.ts'
 import { allNodes, lifeReaches, lives, shrunk, why } from './cluster.ts'
 import { labName } from './lab-name.ts'
+import { gate, open } from './policies.ts'
 import { finished, jobIs, knownHosts, qsub, sgeUp, statesOf } from './sge-cluster.ts'
 
 describe('bad days of Grid Engine', () => {
@@ -31,13 +32,14 @@ describe('bad days of Grid Engine', () => {
 
   test('a site whose gateway loses power in the middle: its node is lost, the job runs again elsewhere', async () => {
     lab = await sgeUp({ name: labName })
-    const job = await qsub(lab, 'sleep 4; hostname', '-r', 'y')
+    const job = await qsub(lab, gate('lost'), '-r', 'y')
     await jobIs(lab, job, 'r')
     await lab.powerOff('east')
     await lab.powerOn('east')
     const cluster = lab
     await until('the lost machine is noticed', 120_000, () => lives(cluster).some((life) => life.phase === 'gone'))
     assert.equal((await allNodes(lab))[0]?.failure?.code, 'MachineLost')
+    open(lab, 'lost')
     assert.match(await finished(lab, job), /^(east|west)-\d$/m)
     await shrunk(lab)
   })

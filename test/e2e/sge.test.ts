@@ -26,7 +26,9 @@ describe('on real Grid Engine over an emulated WAN', () => {
   after(() => lab.down())
 
   test('an array larger than one site grows the cluster over both, and it shrinks to nothing', async () => {
-    const job = await qsub(lab, 'echo "$SGE_TASK_ID $(hostname)"; sleep 8', '-t', '1-10')
+    // None ends before one has run at west, however long a node takes there.
+    const script = 'echo "$SGE_TASK_ID $(hostname)"; hostname >>ran; until grep -q west ran; do sleep 0.2; done'
+    const job = await qsub(lab, script, '-t', '1-10', '-wd', '/home/alice')
     const lines = (await finished(lab, job, 10)).trim().split('\n')
     assert.deepEqual(
       lines.map((line) => Number(line.split(' ')[0])).toSorted((a, b) => a - b),

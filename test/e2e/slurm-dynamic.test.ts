@@ -6,8 +6,9 @@ import { jobStates } from '../../lab/demo/results.ts'
 import { Lab } from '../../lab/lab.ts'
 import { until } from '../../lab/until.ts'
 import { allNodes, clusterUp, jobReaches, lifeReaches, lives, shrunk, submit, why } from './cluster.ts'
+import { labName } from './lab-name.ts'
+import { gate, open } from './policies.ts'
 
-const name = 'slurmdyn'
 const sitesFile = '/etc/slurm/causeway-sites'
 
 describe('Slurm with dynamic nodes', () => {
@@ -15,7 +16,7 @@ describe('Slurm with dynamic nodes', () => {
 
   describe('where all goes well', () => {
     before(async () => {
-      lab = await Lab.up({ name, scheduler: 'slurm-dynamic' })
+      lab = await Lab.up({ name: labName, scheduler: 'slurm-dynamic' })
       // An admin makes it, the controller fills it in: job_submit.lua keeps jobs in one of these sites.
       lab.head.write(sitesFile, { content: '' })
       lab.configure((config) => {
@@ -27,7 +28,10 @@ describe('Slurm with dynamic nodes', () => {
 
     test('an array, larger than the preferred site, grows the cluster from nothing over both sites', async () => {
       assert.deepEqual(await queueNodes(lab), [])
-      const job = await submit(lab, 'hostname; sleep 3', '--array=1-6', '--output=/home/alice/out-%A_%a')
+      // None ends before one has run at west, however long a node takes there.
+      const command = 'hostname | tee -a ran; until grep -q west ran; do sleep 0.2; done'
+      const words = ['--array=1-6', '--chdir=/home/alice', '--output=/home/alice/out-%A_%a']
+      const job = await submit(lab, command, ...words)
       for (let k = 1; k <= 6; k++) await jobReaches(lab, `${job}_${k}`, 'COMPLETED')
       const ranOn = [1, 2, 3, 4, 5, 6].map((k) => lab.head.read(`/home/alice/out-${job}_${k}`).trim())
       const sites = new Set(ranOn.map((node) => node.split('-')[0] ?? ''))
@@ -48,7 +52,7 @@ describe('Slurm with dynamic nodes', () => {
     })
 
     test("a node that an admin has drained takes no job, and another is made; Causeway's own nodes drain before they go", async () => {
-      const first = await submit(lab, 'hostname; sleep 4')
+      const first = await submit(lab, gate('first'))
       await jobReaches(lab, first, 'RUNNING')
       const [drained] = await queueNodes(lab)
       assert.equal(drained, 'east-1')
@@ -56,6 +60,7 @@ describe('Slurm with dynamic nodes', () => {
       const second = await submit(lab, 'hostname')
       await jobReaches(lab, second, 'COMPLETED')
       assert.notEqual(lab.head.read(`/home/alice/out-${second}`).trim(), 'east-1')
+      open(lab, 'first')
       await jobReaches(lab, first, 'COMPLETED')
       await must(lab.head.exec(['scontrol', 'update', 'nodename=east-1', 'state=idle']))
       await shrunk(lab)
@@ -76,7 +81,7 @@ describe('Slurm with dynamic nodes', () => {
 
   test('slurmctld is killed as a node registers, and forgets it: another is made, and the job completes', async () => {
     // Without a job: one that began as slurmctld was killed would be held by Slurm itself.
-    lab = await clusterUp({ name, scheduler: 'slurm-dynamic' }, (config) => {
+    lab = await clusterUp({ scheduler: 'slurm-dynamic' }, (config) => {
       config.sites.east.nodes.minimum = 1
     })
     try {
@@ -97,7 +102,7 @@ describe('Slurm with dynamic nodes', () => {
   })
 
   test('of two node types the one is made that a job needs, though the other is there', async () => {
-    lab = await clusterUp({ name, scheduler: 'slurm-dynamic' }, (config) => {
+    lab = await clusterUp({ scheduler: 'slurm-dynamic' }, (config) => {
       const { nodes } = config.sites.east
       giveTypes(config, 'east', {
         small: { ...nodes, maximum: 2, minimum: 1, order: 1 },
@@ -121,7 +126,7 @@ describe('Slurm with dynamic nodes', () => {
   })
 
   test('a node that never boots: its job runs elsewhere, and Slurm keeps nothing of the node', async () => {
-    lab = await clusterUp({ name, scheduler: 'slurm-dynamic' }, (config) => {
+    lab = await clusterUp({ scheduler: 'slurm-dynamic' }, (config) => {
       config.policy.deadlines.boot = '15s' // enough for those at west, also on a slow machine
       config.policy.breaker.failures = 1
     })
