@@ -1,7 +1,9 @@
+import type { LabHost } from '../../lab/host.ts'
 import { must } from '../../lab/process.ts'
 import { until } from '../../lab/until.ts'
 import type { QueueSnapshot } from '../../src/elastic/plan/demand.ts'
 import type { Scheduler } from '../../src/elastic/scheduler.ts'
+import type { RigJob } from './scheduler-contract.ts'
 
 /**
  * The network of a rig: one switch, and a line from it to every host, in namespaces `cw-LAB-HOST`.
@@ -24,16 +26,29 @@ export async function wireHosts(lab: string, addresses: Readonly<Record<string, 
   }
 }
 
+/** Seconds that a job sleeps; `lasting` where it runs until it is finished. */
+export function secondsOf(runMs: RigJob['runMs'] & {}, lasting = 600): number {
+  return runMs === 'until finished' ? lasting : runMs / 1000
+}
+
+/** Ends the job that sleeps on one of these hosts, as soon as it does: a job that runs may still be about to. */
+export async function endSleep(hosts: readonly LabHost[]): Promise<void> {
+  await until('a job sleeps', 120_000, async () => {
+    const powered = hosts.filter(({ pid }) => pid !== 0)
+    const ends = await Promise.all(powered.map((host) => host.exec(['pkill', '--exact', '--euid', 'alice', 'sleep'])))
+    return ends.some(({ code }) => code === 0)
+  })
+}
+
 /** Looks at a real queue until it is as said; when it never is, the error has the queue as it was last. */
 export async function untilQueue(
   scheduler: Pick<Scheduler, 'snapshot'>,
   what: string,
-  limitMs: number,
   holds: (queue: QueueSnapshot) => boolean,
 ): Promise<QueueSnapshot> {
   let last: QueueSnapshot | undefined
   try {
-    return await until(what, limitMs, async () => {
+    return await until(what, 120_000, async () => {
       last = await scheduler.snapshot()
       return holds(last) && last
     })

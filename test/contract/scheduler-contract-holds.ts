@@ -71,10 +71,11 @@ export function holdsContract(stage: Stage): void {
 
   test('a job that runs or has ended is not held', async () => {
     await bringUp('east-1')
-    const id = await rig.submit({ runMs: 2000 })
+    const id = await rig.submit({ runMs: 'until finished' })
     await untilJob(id, 'running')
     await scheduler.hold([id], 'cap')
     assert.deepEqual([job(await scheduler.snapshot(), id).state, await blocked(id)], ['running', null])
+    await rig.finish()
     await untilJob(id, 'ended')
     await scheduler.hold([id], 'cap')
     await scheduler.release([id])

@@ -24,7 +24,7 @@ export function presentNodesContract(stage: Stage): void {
 
   test('a drain lets the running job end, and cancelling it does too', async () => {
     await bringUp('east-1')
-    const id = await rig.submit({ runMs: 3000 })
+    const id = await rig.submit({ runMs: 'until finished' })
     await untilJob(id, 'running')
     await scheduler.drain(['east-1'], 'to shrink')
     const draining = await scheduler.snapshot()
@@ -38,6 +38,7 @@ export function presentNodesContract(stage: Stage): void {
     await scheduler.cancelDrain(['east-1'])
     const after = await rig.until('the drain is gone', (q) => !node(q, 'east-1').drained)
     assert.equal(job(after, id).state, 'running')
+    await rig.finish()
     await untilJob(id, 'ended')
   })
 
@@ -49,7 +50,7 @@ export function presentNodesContract(stage: Stage): void {
 
   test('powering down a busy node does not hurt its job', async () => {
     await bringUp('east-1')
-    const id = await rig.submit({ runMs: 2500 })
+    const id = await rig.submit({ runMs: 'until finished' })
     await untilJob(id, 'running')
     await scheduler.powerDown(['east-1'])
     const asked = await rig.until(
@@ -57,13 +58,14 @@ export function presentNodesContract(stage: Stage): void {
       (q) => node(q, 'east-1').power !== 'present' || node(q, 'east-1').busy,
     )
     assert.equal(job(asked, id).state, 'running')
+    await rig.finish()
     assert.deepEqual(job(await untilJob(id, 'ended'), id).nodes, ['east-1'])
     await untilGone('east-1')
   })
 
   test('a job whose machine died runs again elsewhere when its node is failed', async () => {
     await bringUp('east-1')
-    const id = await rig.submit({ runMs: 2000 })
+    const id = await rig.submit({ runMs: 'until finished' })
     await untilJob(id, 'running')
     await rig.machineLost('east-1')
     await scheduler.fail(['east-1'], 'machine lost')
@@ -79,6 +81,8 @@ export function presentNodesContract(stage: Stage): void {
       assert.deepEqual([job(back, id).blocked, back.nodes], [null, []])
     }
     await rig.machineUp('east-2')
+    await untilJob(id, 'running')
+    await rig.finish()
     await untilJob(id, 'ended')
   })
 
@@ -99,7 +103,7 @@ export function presentNodesContract(stage: Stage): void {
 
   test('what ran on a machine that boots again is not ended by that, and goes back to the queue when the node is failed', async () => {
     await bringUp('east-1')
-    const id = await rig.submit({ runMs: 1000, features: 'site-east' })
+    const id = await rig.submit({ runMs: 'until finished', features: 'site-east' })
     await untilJob(id, 'running')
     await scheduler.close(['east-2'], 'so that it does not go there')
     await rig.machineReboots('east-1')
@@ -117,7 +121,7 @@ export function presentNodesContract(stage: Stage): void {
 
   test('a scheduler that starts again from what it had saved has forgotten what it was told since', async () => {
     await bringUp('east-1')
-    const running = await rig.submit({ runMs: rig.rejoinMs ?? 15_000, features: 'site-east' })
+    const running = await rig.submit({ runMs: 'until finished', features: 'site-east' })
     await untilJob(running, 'running')
     const held = await rig.submit({ nodes: 2, features: 'site-east' })
     await scheduler.hold([held], 'cap')
@@ -135,6 +139,7 @@ export function presentNodesContract(stage: Stage): void {
     assert.equal(job(queue, running).state, 'running')
     assert.equal(job(queue, held).blocked, 'HeldByCauseway')
     assert.equal(job(queue, waiting).blocked, null)
+    await rig.finish()
     await untilJob(running, 'ended')
   })
 }

@@ -12,7 +12,8 @@ import { makeStage } from './scheduler-stage.ts'
 /** A job to submit. Default: one node for itself, of which it needs a CPU, for one second. */
 export interface RigJob {
   readonly nodes?: number
-  readonly runMs?: number
+  /** How long it runs; or until `finish`, for what is done while it runs, however slow this machine is. */
+  readonly runMs?: number | 'until finished'
   readonly features?: string
   readonly perNode?: Partial<Size>
   readonly exclusive?: boolean
@@ -25,9 +26,9 @@ export interface RigJob {
  */
 export interface SchedulerRig {
   readonly scheduler: Scheduler
-  /** How long a node may take until it is in touch with a scheduler that started again, ms. Default 15 000. */
-  readonly rejoinMs?: number
   submit(spec: RigJob): Promise<string>
+  /** Has the only running job that runs `until finished` end now, or soon where time is the test's own. */
+  finish(): Promise<void>
   /** The node's machine boots and its daemon registers. */
   machineUp(name: string): Promise<void>
   /** The node's machine dies. */

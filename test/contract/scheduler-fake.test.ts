@@ -3,6 +3,9 @@ import type { Capabilities } from '../../src/elastic/scheduler.ts'
 import { FakeScheduler } from '../fakes/scheduler.ts'
 import { type SchedulerRig, schedulerContract } from './scheduler-contract.ts'
 
+/** Of the fake's time, which passes only while something is waited for. */
+const lastingMs = 15_000
+
 for (const places of ['scheduler', 'causeway'] as const) {
   const confines = places === 'causeway'
   schedulerContract(`the fake, where the ${places} places`, places, () => openFake(places), { confines })
@@ -20,7 +23,9 @@ async function openFake(places: Capabilities['places']): Promise<SchedulerRig> {
   })
   const rig: SchedulerRig = {
     scheduler,
-    submit: async (spec) => current().submit(spec),
+    submit: async ({ runMs = 1000, ...spec }) =>
+      current().submit({ ...spec, runMs: runMs === 'until finished' ? lastingMs : runMs }),
+    finish: async () => undefined,
     machineUp: async (name) => current().machineUp(name),
     machineLost: async (name) => current().machineLost(name),
     machineReboots: async (name) => current().machineRebooted(name),

@@ -7,7 +7,7 @@ import { type LabSge, sgeCell, sgeEnv, sgeExecdPort, sgePort, sgeRoot, startExec
 import { systemClock } from '../../src/base/clock.ts'
 import type { QueueSnapshot } from '../../src/elastic/plan/demand.ts'
 import { SgeScheduler } from '../../src/hooks/schedulers/sge/scheduler.ts'
-import { untilQueue, wireHosts } from './rig-parts.ts'
+import { endSleep, secondsOf, untilQueue, wireHosts } from './rig-parts.ts'
 import type { RigJob, SchedulerRig } from './scheduler-contract.ts'
 
 const addresses: Readonly<Record<string, string>> = {
@@ -21,8 +21,6 @@ const nodeNames = ['east-1', 'east-2', 'west-1']
 /** A real sge_qmaster on a lab host and real sge_execds on light hosts beside it. What a crashed run has left is removed first. */
 export class SgeRig implements SchedulerRig {
   readonly scheduler: SgeScheduler
-  /** An execd that reported to nobody while the master was away tries again half a minute later. */
-  readonly rejoinMs = 45_000
   readonly head: LabHost
   readonly #lab: string
   readonly nodes: ReadonlyMap<string, LabHost>
@@ -102,7 +100,7 @@ export class SgeRig implements SchedulerRig {
       '-b',
       'y',
       'sleep',
-      String(runMs / 1000),
+      String(secondsOf(runMs)),
     ])
   }
 
@@ -112,6 +110,10 @@ export class SgeRig implements SchedulerRig {
     const common = ['qsub', '-terse', '-o', '/dev/null', '-j', 'y', '-wd', '/tmp']
     const said = await this.sge.command([...common, ...argv], { user: 'alice' })
     return said.trim().split('.')[0] ?? ''
+  }
+
+  finish(): Promise<void> {
+    return endSleep([...this.nodes.values()])
   }
 
   async machineUp(name: string): Promise<void> {
@@ -158,7 +160,7 @@ export class SgeRig implements SchedulerRig {
   }
 
   until(what: string, holds: (queue: QueueSnapshot) => boolean): Promise<QueueSnapshot> {
-    return untilQueue(this.scheduler, what, 60_000, holds)
+    return untilQueue(this.scheduler, what, holds)
   }
 
   async whileAway(during: () => Promise<void>): Promise<void> {

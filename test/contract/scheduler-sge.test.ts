@@ -97,11 +97,12 @@ suite('Grid Engine itself', () => {
     await rig.machineUp('east-1')
     await rig.machineUp('west-1')
     await rig.until('both are there', (queue) => queue.nodes.filter((node) => node.responding).length === 2)
-    const plain = await rig.qsub(['-pe', 'mpi', '4', '-b', 'y', 'sleep', '2'])
+    const plain = await rig.qsub(['-pe', 'mpi', '4', '-b', 'y', 'sleep', '600'])
     const ran = await rig.until('a job of all sites has both', (queue) =>
       queue.jobs.some((one) => one.id === plain && one.state === 'running'),
     )
     assert.deepEqual(ran.jobs.find((one) => one.id === plain)?.nodes.toSorted(), ['east-1', 'west-1'])
+    await rig.finish()
     await rig.until('it has ended', (queue) => queue.jobs.some((one) => one.id === plain && one.state === 'ended'))
     const confined = await rig.qsub(['-pe', 'mpi.*', '4', '-b', 'y', 'sleep', '2'])
     const fits = await rig.qsub(['-pe', 'mpi.*', '2', '-b', 'y', 'sleep', '2'])

@@ -147,9 +147,10 @@ suite('dynamic nodes in Slurm', () => {
 
   test('a node is not deleted while the EpilogSlurmctld of its last job runs', async () => {
     await rig.machineUp('east-1')
-    const id = await rig.submit({ runMs: 300 })
+    const id = await rig.submit({ runMs: 'until finished' })
     await runs(id)
     rig.answerMs = 700
+    await rig.finish()
     await rig.scheduler.powerDown(['east-1'])
     await forgotten()
     const { jobs } = await rig.scheduler.snapshot()

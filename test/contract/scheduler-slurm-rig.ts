@@ -14,7 +14,7 @@ import type { Registration, Scheduler } from '../../src/elastic/scheduler.ts'
 import { expandHostlist } from '../../src/hooks/hostlist.ts'
 import { SlurmDynamicScheduler } from '../../src/hooks/schedulers/slurm/dynamic.ts'
 import { SlurmScheduler } from '../../src/hooks/schedulers/slurm/scheduler.ts'
-import { untilQueue, wireHosts } from './rig-parts.ts'
+import { endSleep, secondsOf, untilQueue, wireHosts } from './rig-parts.ts'
 import type { RigJob, SchedulerRig } from './scheduler-contract.ts'
 
 const repository = fileURLToPath(new URL('../..', import.meta.url))
@@ -163,8 +163,12 @@ export class SlurmRig implements SchedulerRig {
       ...(perNode.cpus === undefined ? [] : [`--mincpus=${perNode.cpus}`]),
       ...(perNode.memoryMiB === undefined ? [] : [`--mem=${perNode.memoryMiB}`]),
       `--nodes=${nodes}`,
-      `--wrap=sleep ${runMs / 1000}`,
+      `--wrap=sleep ${secondsOf(runMs)}`,
     )
+  }
+
+  finish(): Promise<void> {
+    return endSleep([...this.#nodes.values()])
   }
 
   /** Submits a job of alice's with these options and returns its id. */
@@ -221,7 +225,7 @@ export class SlurmRig implements SchedulerRig {
   }
 
   until(what: string, holds: (queue: QueueSnapshot) => boolean): Promise<QueueSnapshot> {
-    return untilQueue(this.scheduler, what, 20_000, holds)
+    return untilQueue(this.scheduler, what, holds)
   }
 
   async whileAway(during: () => Promise<void>): Promise<void> {

@@ -8,7 +8,7 @@ import { systemClock } from '../../src/base/clock.ts'
 import { execChecked } from '../../src/base/exec.ts'
 import type { QueueSnapshot } from '../../src/elastic/plan/demand.ts'
 import { TorqueScheduler } from '../../src/hooks/schedulers/torque/scheduler.ts'
-import { untilQueue, wireHosts } from './rig-parts.ts'
+import { endSleep, secondsOf, untilQueue, wireHosts } from './rig-parts.ts'
 import type { RigJob, SchedulerRig } from './scheduler-contract.ts'
 
 const placeholder = 'causeway-placeholder'
@@ -116,8 +116,12 @@ export class RealTorqueRig implements SchedulerRig {
     const words = [String(nodes), `ppn=${perNode.cpus ?? 1}`, ...features.split('&').filter(Boolean)]
     const access = exclusive ? ['-n'] : []
     const argv = ['qsub', '-N', 'job', '-j', 'oe', '-o', '/dev/null', '-l', `nodes=${words.join(':')}`, ...access]
-    const said = await this.#command(argv, { user: 'alice', stdin: `#!/bin/sh\nsleep ${runMs / 1000}\n` })
+    const said = await this.#command(argv, { user: 'alice', stdin: `#!/bin/sh\nsleep ${secondsOf(runMs)}\n` })
     return said.trim().replace(/\..*/, '')
+  }
+
+  finish(): Promise<void> {
+    return endSleep([...this.#nodes.values()])
   }
 
   async machineUp(name: string): Promise<void> {
@@ -163,7 +167,7 @@ export class RealTorqueRig implements SchedulerRig {
   }
 
   until(what: string, holds: (queue: QueueSnapshot) => boolean): Promise<QueueSnapshot> {
-    return untilQueue(this.scheduler, what, 120_000, holds)
+    return untilQueue(this.scheduler, what, holds)
   }
 
   async whileAway(during: () => Promise<void>): Promise<void> {

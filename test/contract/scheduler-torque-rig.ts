@@ -11,6 +11,7 @@ import { FakeTorque, type FakeTorqueTimes } from '../fakes/torque/cluster.ts'
 import { clockOf, FakeTorqueHost } from '../fakes/torque/host.ts'
 import { idOf } from '../fakes/torque/model.ts'
 import { commandProgram, serveTorque } from '../fakes/torque/server.ts'
+import { secondsOf } from './rig-parts.ts'
 import type { RigJob, SchedulerRig } from './scheduler-contract.ts'
 
 /** How a rig gets at the commands of a fake Torque. */
@@ -78,9 +79,12 @@ export class FakeTorqueRig implements SchedulerRig {
   async submit({ nodes = 1, runMs = 1000, features = '', perNode = {}, exclusive = true }: RigJob): Promise<string> {
     const words = [String(nodes), `ppn=${perNode.cpus ?? 1}`, ...features.split('&').filter(Boolean)]
     const argv = ['qsub', '-N', 'job', '-l', `nodes=${words.join(':')}`, ...(exclusive ? ['-n'] : [])]
-    const { stdout } = await this.#run(argv, `#!/bin/sh\nsleep ${runMs / 1000}\n`)
+    const { stdout } = await this.#run(argv, `#!/bin/sh\nsleep ${secondsOf(runMs, 15)}\n`)
     return stdout.trim().replace(/\..*/, '')
   }
+
+  /** Time passes only while something is waited for. */
+  async finish(): Promise<void> {}
 
   /** As Causeway does it: the node is registered first. */
   async machineUp(name: string): Promise<void> {
