@@ -4,7 +4,6 @@ import { until } from '../../lab/until.ts'
 import { joinName, towardPort } from '../../src/network/addressing.ts'
 import { removeOverlay } from '../../src/network/apply.ts'
 import { desiredState } from '../../src/network/kernel/desired-state.ts'
-import { readDrops } from '../../src/network/kernel/guard-drops.ts'
 import type { Member, Overlay } from '../../src/network/overlay.ts'
 import type { NetnsHost } from './netns-host.ts'
 import { member, overIpv6, sample, withGateway, withIpv6, withMembers } from './sample.ts'
@@ -68,6 +67,17 @@ describe('nodes that no bridge reaches', () => {
     assert.equal((await segment.node('west-8').exec(ping)).code, 0)
   })
 
+  it('are told of packets that are too long for the network of their site, and so is who sends such to them', async () => {
+    const [east, west] = [segment.node('east-1'), segment.gateway('west')]
+    await west.run('ip route add 10.250.12.8 via 10.250.2.1 mtu lock 1400')
+    for (const to of ['10.77.2.8', 'fd77::a4d:208']) {
+      const { stdout } = await east.exec(['ping', '-c', '2', '-i', '0.5', '-W', '5', '-M', 'do', '-s', '1392', to])
+      assert.match(stdout, /mtu ?= ?1350|Packet too big/i)
+    }
+    await west.run('ip route del 10.250.12.8')
+    await east.run('ip route flush cache')
+  })
+
   it('have users who can make no frames of their own for other nodes', async () => {
     const send = `printf x >/dev/udp/${at(overlay, 'west-9').via}/4788`
     assert.equal((await segment.node('west-8').exec(['bash', '-c', send])).code, 0)
@@ -105,7 +115,8 @@ describe('nodes that no bridge reaches', () => {
     const ping = ['ping', '-c', '2', '-i', '0.2', '-W', '1', '-I', 'cw1', '10.77.2.254']
     assert.notEqual((await node.exec(ping)).code, 0)
     await node.run('ip link del dev cw1')
-    assert.ok(((await readDrops(segment.gateway('west'), 77)).ports['cwt77'] ?? 0) > 0)
+    const dropped = await segment.gateway('west').run('nft list chain ip causeway_77 inward')
+    assert.match(dropped, /dport 4787 @th,96,24 \S+ counter packets [1-9]/)
   })
 
   it('are cut off when they are nobody any more, also where none is left', async () => {

@@ -20,12 +20,14 @@ export interface GuardElements {
 
 /** The elements of the guard's sets at a gateway, from the overlay's members that have a port there, or join there. */
 export function guardElements({ vni, members, gateways }: Overlay, gateway: string): GuardElements {
-  // Also while nobody has joined there, nothing passes that is nobody's; and by the device that leads to them, nothing at all.
+  // Also while nobody has joined there, nothing passes that is nobody's.
   const join = gateways.find((one) => one.name === gateway)?.joins ? [joinName(vni), towardName(vni)] : []
-  const here = members.flatMap(({ port, mac, address, address6, gateway: behind }) => {
+  const here = members.flatMap(({ port, via, mac, address, address6, gateway: behind }) => {
     if (behind !== gateway || port === null) return []
     const own6 = [linkLocal(mac), ...(address6 === null ? [] : [parseIpv6(address6) ?? 0n])]
-    return { port, as: `${port} . ${mac}`, mac, address, own6 }
+    // A VXLAN device answers what is too long for the way to a node in the node's name: as if it came in by the device itself.
+    const ports = via === undefined ? [port] : [port, towardName(vni)]
+    return ports.map((by) => ({ port: by, as: `${by} . ${mac}`, mac, address, own6 }))
   })
   return {
     ports: [...new Set([...here.map((one) => one.port), ...join])],

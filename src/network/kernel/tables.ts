@@ -121,7 +121,11 @@ function joined({ vni, members }: Overlay, gateway: Gateway, family: Family['fam
     behind === name && typeof via === 'string' ? [`${canonical(name, via)} . 0x${mac.replaceAll(':', '')}`] : [],
   )
   const others = known.length === 0 ? '' : `${family} saddr . @th,176,48 != ${anyOf(known)} `
-  return [`udp dport ${joinPort} @th,96,24 ${vni} ${others}counter drop`]
+  return [
+    `udp dport ${joinPort} @th,96,24 ${vni} ${others}counter drop`,
+    // To the device that leads to them nobody sends.
+    `udp dport ${towardPort} @th,96,24 ${vni} counter drop`,
+  ]
 }
 
 /**
